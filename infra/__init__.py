@@ -1,0 +1,1 @@
+"""Edges of the world: settings, clock, log, databases, HTTP plumbing, processes."""

@@ -1,0 +1,172 @@
+"""Appends to the embedded log from one thread: whoever waits together is committed, and fsynced, together.
+
+There is never a wait for a batch to fill: while one transaction is synced, the next one gathers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import apsw
+
+from infra.log import sqlite
+from infra.log.doorbell import Bell
+from infra.log.port import LogUnavailableError, Position
+from infra.sqlite.connections import run_script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from infra.log.port import Record
+
+MAX_UNITS_PER_COMMIT = 512  # bounds the time the write lock is held: some 5 ms
+
+
+class Guard(Protocol):
+    """What must hold for records to be appended, decided and recorded in their own transaction."""
+
+    def check(self, connection: apsw.Connection) -> object | None:
+        """Return why the append must not happen, or None."""
+
+    def record(self, connection: apsw.Connection, positions: Sequence[Position]) -> None:
+        """Write what goes with the append; positions are those of the records, in order."""
+
+
+class AppendRefusedError(Exception):
+    """A guard said no; `reason` is what it said. Nothing was written."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class _Unit(NamedTuple):
+    records: Sequence[Record]
+    guard: Guard | None
+    done: Callable[[list[Position] | Exception], None]
+
+
+class GroupCommitLog:
+    """One file's appender. Thread-safe; closes after what was handed in is done."""
+
+    def __init__(self, path: Path, partitions: Mapping[str, int], schema: str = "", vfs: str | None = None) -> None:
+        self._connection = sqlite.create(path, partitions, vfs)
+        run_script(self._connection, schema)
+        self._topics = sqlite.topics_of(self._connection)
+        self._bell = Bell(path)
+        self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
+        self._resolved: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] = {}
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=f"commit-{path.stem}", daemon=True)
+        self._thread.start()
+
+    async def append(self, records: Sequence[Record], guard: Guard | None = None) -> list[Position]:
+        """Append all records or none; return their positions when they are durable.
+
+        Raises AppendRefusedError where the guard says no, LogUnavailableError where the disk does.
+        """
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[list[Position]] = loop.create_future()
+
+        def done(outcome: list[Position] | Exception) -> None:
+            self._resolved.setdefault(loop, []).append(lambda: _resolve(waiter, outcome))
+
+        self._submit(_Unit(records, guard, done))
+        return await waiter
+
+    def append_blocking(self, records: Sequence[Record], guard: Guard | None = None) -> list[Position]:
+        """Append from a thread that has no event loop; otherwise as `append`."""
+        future: Future[list[Position]] = Future()
+
+        def done(outcome: list[Position] | Exception) -> None:
+            _resolve(future, outcome)
+
+        self._submit(_Unit(records, guard, done))
+        return future.result()
+
+    def _submit(self, unit: _Unit) -> None:
+        if self._closing:
+            raise LogUnavailableError("the log is closed")
+        self._queue.put(unit)
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            units = [self._queue.get()]
+            while len(units) < MAX_UNITS_PER_COMMIT and not self._queue.empty():
+                units.append(self._queue.get())
+            open_ = None not in units
+            self._commit([unit for unit in units if unit is not None])
+        self._connection.close()
+        self._bell.close()
+
+    def _commit(self, units: list[_Unit]) -> None:
+        try:
+            outcomes = self._transact(units) if units else []
+        except Exception as error:  # noqa: BLE001 - each waiting append must hear of it, whatever it is
+            outcomes = [_unavailable(error)] * len(units)
+        else:
+            self._bell.ring()
+        for unit, outcome in zip(units, outcomes, strict=True):
+            unit.done(outcome)
+        resolved, self._resolved = self._resolved, {}
+        for loop, callbacks in resolved.items():
+            _call_soon(loop, callbacks)
+
+    def _transact(self, units: list[_Unit]) -> list[list[Position] | Exception]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            insert = sqlite.BatchInsert(self._connection, self._topics, time.time_ns() // 1_000_000)
+            outcomes = [self._stage(insert, unit) for unit in units]
+            insert.write()
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        return outcomes
+
+    def _stage(self, insert: sqlite.BatchInsert, unit: _Unit) -> list[Position] | Exception:
+        if unit.guard and (reason := unit.guard.check(self._connection)) is not None:
+            return AppendRefusedError(reason)
+        positions = [insert.stage(record) for record in unit.records]
+        if unit.guard:
+            unit.guard.record(self._connection, positions)
+        return positions
+
+    def close(self) -> None:
+        """Finish what was handed in, then close the file."""
+        if not self._closing:
+            self._closing = True
+            self._queue.put(None)
+            self._thread.join()
+
+
+def _unavailable(error: Exception) -> Exception:
+    if isinstance(error, apsw.Error):
+        return LogUnavailableError(f"the append was not made durable: {type(error).__name__}: {error}")
+    return error
+
+
+def _resolve(future: Any, outcome: list[Position] | Exception) -> None:
+    if future.done():
+        return  # its request was cancelled; what was appended stays appended
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, callbacks: list[Callable[[], None]]) -> None:
+    def run() -> None:
+        for callback in callbacks:
+            callback()
+
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(run)

@@ -1,0 +1,106 @@
+"""The event log as everything else sees it: appended to once, read for ever.
+
+A log has topics, a topic has partitions, a partition has records at offsets 0, 1, 2 … without gaps. Records of one
+key are in one partition, in the order in which they were appended; there is no order between partitions.
+Source of the model: Kafka. Adapters: `infra.log.sqlite` (embedded); Kafka (cluster).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class TopicPartition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+
+class Position(NamedTuple):
+    """Where a record stands: its offset in its partition, counted from 0."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Record(NamedTuple):
+    """What is appended: `key` is the id of the entity (63 bits), `value` an encoded event (see schemas.codec)."""
+
+    topic: str
+    key: int
+    value: bytes
+
+
+class Batch(NamedTuple):
+    """Consecutive records of one partition: `values[i]` and `keys[i]` stand at offset `base_offset + i`."""
+
+    topic: str
+    partition: int
+    base_offset: int
+    keys: list[int]
+    values: list[bytes]
+
+    @property
+    def next_offset(self) -> int:
+        """Return the offset after the last record."""
+        return self.base_offset + len(self.values)
+
+
+class Span(NamedTuple):
+    """The records of one partition from `start` up to, not including, `end`."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+
+
+class LogError(Exception):
+    """Base of what a log raises.
+
+    LogError
+    ├── LogCorruptError      bytes on disk do not match their checksum
+    ├── LogUnavailableError  the append was not made durable (disk full, I/O error, closed); nothing of it is readable
+    └── OffsetOutOfRangeError  a reader asked for an offset beyond the end, or before the first one kept
+    """
+
+
+class LogCorruptError(LogError):
+    """The stored bytes do not match their checksum; the message names topic, partition and offset."""
+
+
+class LogUnavailableError(LogError):
+    """The append was not made durable, and nothing of it is readable."""
+
+
+class OffsetOutOfRangeError(LogError):
+    """The offset is beyond the end of the partition or before the first record kept."""
+
+
+class LogReader(Protocol):
+    """Reads a log; any number of readers in any number of processes."""
+
+    @property
+    def log_id(self) -> str:
+        """A name given when the log was created: a checkpoint of another log must be refused."""
+
+    def partitions(self, topic: str) -> int:
+        """Return the number of partitions of a topic."""
+
+    def read(self, topic: str, partition: int, offset: int, max_records: int) -> Batch | None:
+        """Return up to `max_records` records from `offset` on, or None at the end; checksums are verified."""
+
+    def end_offsets(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
+        """Return, for each partition of the topics, the offset that the next record will get."""
+
+
+class EventLog(Protocol):
+    """Appends to a log."""
+
+    async def append(self, records: Sequence[Record]) -> list[Position]:
+        """Append all records or none; returns when they are durable (acks=all, fsynced), in the order given."""

@@ -1,0 +1,55 @@
+"""What every projection's store and reader promise, whatever the engine.
+
+StoreError
+├── StoreUnavailableError  busy, disk full, I/O: nothing was applied; worth another try
+├── RejectedWriteError     the data cannot be stored: trying again gives the same
+└── WrongSpanError         the span does not begin at the store's checkpoint, or the store belongs to another log
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from infra.log.port import Span, TopicPartition
+
+
+class StoreError(Exception):
+    """Base of what a store raises."""
+
+
+class StoreUnavailableError(StoreError):
+    """Busy, disk full, I/O: nothing was applied, and trying again may help."""
+
+
+class RejectedWriteError(StoreError):
+    """The data cannot be stored: trying again gives the same."""
+
+
+class WrongSpanError(StoreError):
+    """The span does not begin at the store's checkpoint, or the store belongs to another log."""
+
+
+class ProjectionStore(Protocol):
+    """The one writer of a projection."""
+
+    def checkpoints(self) -> Mapping[TopicPartition, int]:
+        """Return, per partition, the offset of the next record to apply (absent: 0)."""
+
+    def apply(self, writes: Sequence[Any], span: Span) -> None:
+        """Apply the writes and move the checkpoint from span.start to span.end, in one atomic step.
+
+        A span at or behind the checkpoint changes nothing; one that leaves a gap raises WrongSpanError.
+        """
+
+    def close(self) -> None:
+        """Close the store."""
+
+
+class ProjectionReader(Protocol):
+    """What any reader of a projection can tell, beside what its read model promises."""
+
+    def checkpoints(self) -> Mapping[TopicPartition, int]:
+        """Return, per partition, the offset up to which (exclusive) records are applied."""

@@ -1,0 +1,91 @@
+"""All settings, read once per process by its bootstrap: environment first, then murmuration.toml, then the defaults.
+
+Every field is `MURMURATION_<FIELD>` in the environment and `<field>` in the file (MURMURATION_CONFIG names another).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
+
+if TYPE_CHECKING:
+    from pydantic_settings import PydanticBaseSettingsSource
+
+PREFIX = "MURMURATION_"
+CONFIG_FILE = "murmuration.toml"
+
+
+class Settings(BaseSettings):
+    """One field a setting; the description is what the documentation prints."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    data_dir: Path = Field(Path("data"), description="folder that holds the log, the read models and the keys")
+    host: str = Field("127.0.0.1", description="address that both APIs listen on")
+    commands_port: int = Field(8000, ge=0, le=65535, description="port of the command API")
+    query_port: int = Field(8001, ge=0, le=65535, description="port of the query API")
+    worker: int = Field(0, ge=0, le=255, description="worker number in ids; two command processes must not share one")
+    partitions: int = Field(8, ge=1, le=1024, description="partitions of a topic when it is first created")
+    batch_records: int = Field(1000, ge=1, le=10_000, description="most records a projection applies in one step")
+    retention_days: int = Field(0, ge=0, description="days that the log is kept; 0: for ever")
+
+    rate_limits: bool = Field(True, description="on | off: limits per account and per address")
+    rate_limit_writes_per_minute: int = Field(120, ge=1, description="commands an account may send in a minute")
+    rate_limit_auth_per_minute: int = Field(30, ge=1, description="register, log-in and refresh calls per address")
+    rate_limit_reads_per_minute: int = Field(900, ge=1, description="queries an account (or address) may send")
+    trusted_proxies: str = Field("", description="addresses, comma-separated, whose X-Forwarded-For is believed")
+
+    access_token_minutes: int = Field(15, ge=1, le=1440, description="life of an access token")
+    refresh_token_days: int = Field(30, ge=1, le=365, description="life of a refresh token; each use renews it")
+    argon2_memory_kib: int = Field(19_456, ge=8, description="memory of one password hash (OWASP: 19 MiB, 2 passes)")
+    max_body_bytes: int = Field(65_536, ge=1024, description="largest request body")
+    request_timeout_s: float = Field(10.0, gt=0, description="a request that takes longer is answered 503")
+
+    celebrity_followers: int = Field(10_000, ge=0, description="followers from which tweets are pulled, not pushed")
+    active_days: int = Field(30, ge=0, description="days since sign-in for which a reader's timeline is pushed to")
+    wait_ms: int = Field(500, ge=0, le=30_000, description="longest wait for a consistency token, unless ?wait_ms")
+    tweet_cache_entries: int = Field(20_000, ge=0, description="tweets that the query process keeps ready")
+
+    ranking_recency: float = Field(0.4, ge=0, description="weight of recency in ranking=top")
+    ranking_engagement: float = Field(0.4, ge=0, description="weight of engagement in ranking=top")
+    ranking_relevance: float = Field(0.2, ge=0, description="weight of relevance in ranking=top")
+    ranking_media: float = Field(1.1, ge=0, description="factor for tweets with media in ranking=top")
+
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, TOML file."""
+        file = Path(os.environ.get(f"{PREFIX}CONFIG", CONFIG_FILE))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+    @property
+    def log_dir(self) -> Path:
+        """Folder of the embedded log."""
+        return self.data_dir / "log"
+
+    @property
+    def projections_dir(self) -> Path:
+        """Folder of the read models."""
+        return self.data_dir / "projections"
+
+    @property
+    def keys_dir(self) -> Path:
+        """Folder of the signing keys."""
+        return self.data_dir / "keys"
+
+    @property
+    def credentials_path(self) -> Path:
+        """File of password hashes, sessions and the keys of personal data."""
+        return self.data_dir / "credentials.db"

@@ -1,0 +1,139 @@
+"""The SQLite side of every projection: writes and checkpoint in one transaction, one file per generation.
+
+A store is a schema and a table `write type → statement`: each write is a NamedTuple whose fields are the statement's
+parameters, so the projector says what changes and the table says how. What follows from a row being there or not —
+counts above all — is kept by triggers: a repeated insert is ignored, fires nothing, and cannot count twice.
+A statement may also be a function of (connection, write), for what SQL alone cannot say.
+
+Guarantee:  a span is applied entirely or not at all; a repeated span changes nothing
+Rebuild:    delete the file; NORMAL durability is enough, because the checkpoint is lost with what it covers
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import apsw
+
+from infra.log.doorbell import Bell
+from infra.log.port import TopicPartition
+from infra.projections import RejectedWriteError, StoreUnavailableError, WrongSpanError
+from infra.sqlite.connections import Durability, is_disk_trouble, open_reader, open_writer, rows, run_script, scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from infra.log.port import Span
+
+_CHECKPOINTS = """
+CREATE TABLE IF NOT EXISTS store (log_id TEXT NOT NULL, schema_version INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS checkpoints (
+    topic TEXT, partition INTEGER, next_offset INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID;
+"""
+
+
+def generation_path(folder: Path, projection: str, generation: int = 1) -> Path:
+    """Return the file of one generation of a projection."""
+    return folder / projection / f"g{generation}.db"
+
+
+class SqliteProjectionStore:
+    """Base of the stores; a subclass gives SCHEMA, SCHEMA_VERSION and STATEMENTS, and no verb beside `apply`."""
+
+    SCHEMA: ClassVar[str]
+    SCHEMA_VERSION: ClassVar[int] = 1
+    STATEMENTS: ClassVar[Mapping[type[Any], str | Callable[[apsw.Connection, Any], None]]]
+
+    def __init__(self, path: Path, log_id: str) -> None:
+        self._connection = open_writer(path, Durability.NORMAL)
+        with self._connection:
+            run_script(self._connection, _CHECKPOINTS)
+            run_script(self._connection, self.SCHEMA)
+            if scalar(self._connection, "SELECT 1 FROM store") is None:
+                self._connection.execute("INSERT INTO store VALUES (?, ?)", (log_id, self.SCHEMA_VERSION))
+        stored = rows(self._connection, "SELECT log_id, schema_version FROM store")[0]
+        if stored != (log_id, self.SCHEMA_VERSION):
+            raise WrongSpanError(
+                f"{path} holds log {stored[0]}, schema {stored[1]}; wanted: {log_id}, {self.SCHEMA_VERSION}; "
+                "delete the file to rebuild it from the log"
+            )
+        self._bell = Bell(path)
+
+    def checkpoints(self) -> dict[TopicPartition, int]:
+        """Return, per partition, the offset of the next record to apply (absent: 0)."""
+        return _checkpoints(self._connection)
+
+    def apply(self, writes: Sequence[Any], span: Span) -> None:
+        """Apply the writes and move the checkpoint, in one transaction; then wake the readers.
+
+        Raises StoreUnavailableError, RejectedWriteError or WrongSpanError; then nothing is applied.
+        """
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                if self._move_checkpoint(span):
+                    self._write(writes)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        except apsw.Error as error:
+            kind = StoreUnavailableError if is_disk_trouble(error) else RejectedWriteError
+            raise kind(f"{type(error).__name__}: {error}") from error
+        except (OverflowError, TypeError) as error:  # apsw: a value that no column can hold
+            raise RejectedWriteError(f"{type(error).__name__}: {error}") from error
+        self._bell.ring()
+
+    def _move_checkpoint(self, span: Span) -> bool:
+        query = "SELECT next_offset FROM checkpoints WHERE topic = ? AND partition = ?"
+        stored: int = scalar(self._connection, query, (span.topic, span.partition)) or 0
+        if span.end <= stored:
+            return False
+        if span.start != stored:
+            raise WrongSpanError(f"{span.topic}/{span.partition}: applied up to {stored}, given {span.start}")
+        row = (span.topic, span.partition, span.end)
+        self._connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", row)
+        return True
+
+    def _write(self, writes: Iterable[Any]) -> None:
+        for write_type, run in groupby(writes, type):
+            statement = self.STATEMENTS[write_type]
+            if isinstance(statement, str):
+                self._connection.executemany(statement, run)
+            else:
+                for write in run:
+                    statement(self._connection, write)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._bell.close()
+        self._connection.close()
+
+
+class SqliteProjectionReader:
+    """Base of the readers: opens the file read-only, and knows the checkpoints."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection = open_reader(path)
+
+    def checkpoints(self) -> dict[TopicPartition, int]:
+        """Return, per partition, the offset up to which (exclusive) records are applied."""
+        return _checkpoints(self._connection)
+
+    def next_offset(self, topic: str, partition: int) -> int:
+        """Return the offset up to which (exclusive) records of one partition are applied."""
+        query = "SELECT next_offset FROM checkpoints WHERE topic = ? AND partition = ?"
+        return scalar(self._connection, query, (topic, partition)) or 0
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+def _checkpoints(connection: apsw.Connection) -> dict[TopicPartition, int]:
+    query = "SELECT topic, partition, next_offset FROM checkpoints"
+    return {TopicPartition(topic, partition): offset for topic, partition, offset in rows(connection, query)}

@@ -1,0 +1,1 @@
+"""Read models: one folder each, a pure projector and one store per engine."""

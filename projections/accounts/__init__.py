@@ -1,0 +1,1 @@
+"""The accounts projection: profiles by id and by name."""

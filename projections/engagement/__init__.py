@@ -1,0 +1,1 @@
+"""The engagement projection: likes, retweets, bookmarks, and what is counted from them."""

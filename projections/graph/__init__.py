@@ -1,0 +1,1 @@
+"""The graph projection: who follows, blocks and mutes whom, and how many."""

@@ -1,0 +1,1 @@
+"""The tweets projection: tweets by id, by author, replies by parent, quotes by what they quote."""

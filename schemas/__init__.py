@@ -1,0 +1,1 @@
+"""What happened: ids, events, their schemas and the codec. No I/O; imports nothing of ours."""

@@ -1,0 +1,76 @@
+"""Every event, its topic, its key and the schema ids of every released version: one table to read.
+
+Schema ids are the project's own and never change meaning; with a registry configured they are registered there.
+A new version adds a line `<Event>.v<n>.avsc` and an id; old versions stay and decode for ever.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
+from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
+from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
+from schemas.operations.events import DeadLettered, ImportAdvanced
+from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+
+if TYPE_CHECKING:
+    from schemas.envelope import Event
+
+ACCOUNTS = "accounts"
+TWEETS = "tweets"
+FOLLOWS = "follows"
+ENGAGEMENTS = "engagements"
+IMPORTS = "imports"
+DEAD_LETTERS = "dead-letters"
+
+FACT_TOPICS = (ACCOUNTS, TWEETS, FOLLOWS, ENGAGEMENTS, IMPORTS)
+DERIVED_TOPICS = (DEAD_LETTERS,)
+"""Facts are written by commands, derived topics by streams: one writing process each."""
+
+
+class EventType(NamedTuple):
+    """How one event is stored: `versions` maps a schema version, counted from 1, to its schema id."""
+
+    event: type[Event]
+    topic: str
+    key_field: str
+    versions: dict[int, int]
+
+
+CATALOGUE: tuple[EventType, ...] = (
+    EventType(AccountRegistered, ACCOUNTS, "user_id", {1: 101}),
+    EventType(ProfileEdited, ACCOUNTS, "user_id", {1: 102}),
+    EventType(SignedIn, ACCOUNTS, "user_id", {1: 103}),
+    EventType(TweetPosted, TWEETS, "author_id", {1: 201}),
+    EventType(TweetDeleted, TWEETS, "author_id", {1: 202}),
+    EventType(Retweeted, TWEETS, "author_id", {1: 203}),
+    EventType(RetweetUndone, TWEETS, "author_id", {1: 204}),
+    EventType(Followed, FOLLOWS, "user_id", {1: 301}),
+    EventType(Unfollowed, FOLLOWS, "user_id", {1: 302}),
+    EventType(Blocked, FOLLOWS, "user_id", {1: 303}),
+    EventType(Unblocked, FOLLOWS, "user_id", {1: 304}),
+    EventType(Muted, FOLLOWS, "user_id", {1: 305}),
+    EventType(Unmuted, FOLLOWS, "user_id", {1: 306}),
+    EventType(Liked, ENGAGEMENTS, "tweet_id", {1: 401}),
+    EventType(Unliked, ENGAGEMENTS, "tweet_id", {1: 402}),
+    EventType(Bookmarked, ENGAGEMENTS, "tweet_id", {1: 403}),
+    EventType(Unbookmarked, ENGAGEMENTS, "tweet_id", {1: 404}),
+    EventType(ImportAdvanced, IMPORTS, "source_key", {1: 901}),
+    EventType(DeadLettered, DEAD_LETTERS, "partition", {1: 902}),
+)
+
+BY_EVENT: dict[type[Event], EventType] = {entry.event: entry for entry in CATALOGUE}
+BY_SCHEMA_ID: dict[int, EventType] = {schema_id: entry for entry in CATALOGUE for schema_id in entry.versions.values()}
+
+
+@cache
+def avro_schema(event: type[Event], version: int) -> dict[str, Any]:
+    """Return the released Avro schema of one version of an event, as JSON."""
+    noun = event.__module__.rsplit(".", 2)[-2]
+    source = resources.files(f"schemas.{noun}") / f"{event.__name__}.v{version}.avsc"
+    schema: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
+    return schema

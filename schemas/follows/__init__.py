@@ -1,0 +1,1 @@
+"""Facts about who follows, blocks and mutes whom."""

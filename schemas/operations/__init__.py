@@ -1,0 +1,1 @@
+"""Facts about the running of the system itself: imports and dead letters."""

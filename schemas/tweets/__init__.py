@@ -1,0 +1,1 @@
+"""Facts about tweets and retweets."""

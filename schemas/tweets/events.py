@@ -1,0 +1,61 @@
+"""Facts about tweets; topic `tweets`, key: the author's user_id."""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.envelope import Event
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """An account named in a tweet: its id, and its name as it was written."""
+
+    user_id: int
+    username: str
+
+
+class TweetPosted(Event, frozen=True):
+    """An author wrote a tweet, a reply (`reply_to_*` given) or a quote (`quoted_*` given).
+
+    `conversation_id` is the tweet at the root of the thread: the tweet itself where it replies to nothing.
+    """
+
+    tweet_id: int
+    author_id: int
+    content: str
+    conversation_id: int
+    reply_to_tweet_id: int | None = None
+    reply_to_author_id: int | None = None
+    quoted_tweet_id: int | None = None
+    quoted_author_id: int | None = None
+    hashtags: list[str] = []
+    mentions: list[Mention] = []
+    urls: list[str] = []
+    media_ids: list[int] = []
+
+
+class TweetDeleted(Event, frozen=True):
+    """The author took a tweet back; carries what it referred to, so that counts can be mended without a look-up."""
+
+    tweet_id: int
+    author_id: int
+    reply_to_tweet_id: int | None = None
+    quoted_tweet_id: int | None = None
+
+
+class Retweeted(Event, frozen=True):
+    """`author_id` passed on `original_id`, a tweet of `original_author_id`; the retweet has an id of its own."""
+
+    tweet_id: int
+    author_id: int
+    original_id: int
+    original_author_id: int
+
+
+class RetweetUndone(Event, frozen=True):
+    """The retweet `tweet_id` was taken back."""
+
+    tweet_id: int
+    author_id: int
+    original_id: int
+    original_author_id: int
