@@ -50,7 +50,7 @@ class MemoryLog:
         self._partitions = partitions
         self._records: defaultdict[TopicPartition, list[Record]] = defaultdict(list)
         self._waiting: set[asyncio.Future[None]] = set()
-        self.waits = 0
+        self.timeouts = 0
 
     def partitions(self, topic: str) -> int:
         del topic
@@ -84,14 +84,13 @@ class MemoryLog:
         self.put([Record(topic, number, value(number)) for number in numbers])
 
     async def wait(self, timeout: float) -> None:  # noqa: ASYNC109 - the tail's signature
-        self.waits += 1
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(waiter)
         try:
             async with asyncio.timeout(timeout):
                 await waiter
         except TimeoutError:
-            pass
+            self.timeouts += 1
         finally:
             self._waiting.discard(waiter)
 
