@@ -1,0 +1,1 @@
+"""Accepts or refuses what users ask for, and publishes what happened."""
