@@ -1,0 +1,1 @@
+"""Who is asking: signing keys, access tokens, sessions, keys of personal data."""

@@ -1,0 +1,1 @@
+"""HTTP plumbing that both APIs share: problems, middleware, rate limits, serving."""

@@ -1,0 +1,137 @@
+"""What surrounds every request, in one pure-ASGI layer: id, limits of size and time, metrics, headers, access log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import time
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Histogram
+
+from infra.http.problems import REQUEST_ID, Problem, response_of
+from infra.json_logs import FIELDS
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+UNMATCHED = "(none)"
+_CALLERS_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+]
+
+REQUESTS = Counter("murmur_http_requests", "Requests answered.", ["method", "route", "status"])
+DURATION = Histogram(
+    "murmur_http_request_duration_seconds",
+    "From the request's arrival to the end of its answer.",
+    ["method", "route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
+)
+
+log = logging.getLogger(__name__)
+access = logging.getLogger("murmuration.access")
+
+
+class Edge:
+    """The outermost layer of an app.
+
+    A body above `max_body_bytes` is refused with 413 while it streams in; a request longer than `timeout_s` is
+    answered 503; any exception that no handler knew is logged under the request's id and answered 500.
+    A route whose template is in `unbounded` (a stream) has no time limit.
+    """
+
+    def __init__(
+        self, app: ASGIApp, max_body_bytes: int, timeout_s: float, unbounded: frozenset[str] = frozenset()
+    ) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._timeout_s = timeout_s
+        self._unbounded = unbounded
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send, self._max_body_bytes)
+        try:
+            if scope["path"] in self._unbounded:
+                await self._app(scope, exchange.receive, exchange.send)
+            else:
+                async with asyncio.timeout(self._timeout_s):
+                    await self._app(scope, exchange.receive, exchange.send)
+        except Problem as problem:
+            await exchange.fail(problem)
+        except TimeoutError:
+            await exchange.fail(Problem("request_timeout"))
+        except Exception as error:
+            log.exception("unexpected error", extra={FIELDS: {"request_id": exchange.request_id}})
+            await exchange.fail(Problem("internal_error"), error)
+        finally:
+            exchange.observe()
+
+
+class _Exchange:
+    __slots__ = ("_began", "_left", "_receive", "_scope", "_send", "_status", "request_id")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int) -> None:
+        self._began = time.perf_counter()
+        self._scope, self._receive, self._send = scope, receive, send
+        self._left = max_body_bytes
+        self._status = 0
+        self.request_id = scope[REQUEST_ID] = _request_id(scope)
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                raise Problem("body_too_large", headers={"Connection": "close"})
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            headers = list(message.get("headers", ()))
+            headers.append((b"x-request-id", self.request_id.encode()))
+            names = {name for name, _ in headers}
+            headers += [pair for pair in _SECURITY_HEADERS if pair[0] not in names]
+            message["headers"] = headers
+        await self._send(message)
+
+    async def fail(self, problem: Problem, error: Exception | None = None) -> None:
+        if self._status:  # the answer has begun: all that can be done is to break it off
+            raise error or problem
+        await response_of(problem, self.request_id)(self._scope, self._receive, self.send)
+
+    def observe(self) -> None:
+        seconds = time.perf_counter() - self._began
+        method = self._scope["method"] if self._scope["method"] in _METHODS else "OTHER"
+        route = getattr(self._scope.get("route"), "path", UNMATCHED)
+        REQUESTS.labels(method, route, self._status).inc()
+        DURATION.labels(method, route).observe(seconds)
+        if access.isEnabledFor(logging.INFO):
+            fields = {
+                "method": method,
+                "route": route,
+                "status": self._status,
+                "ms": round(seconds * 1000, 2),
+                "request_id": self.request_id,
+            }
+            access.info("request", extra={FIELDS: fields})
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _CALLERS_ID.fullmatch(value):
+            text: bytes = value
+            return text.decode()
+    return os.urandom(12).hex()

@@ -1,0 +1,81 @@
+"""Every error code of both APIs: its status, its title, and what to do about it. Codes never change meaning."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ProblemType(NamedTuple):
+    """One kind of problem: `hint` tells the caller what to do."""
+
+    status: int
+    title: str
+    hint: str
+
+
+PROBLEM_TYPES: dict[str, ProblemType] = {
+    # the request itself
+    "body_invalid": ProblemType(400, "The body is not valid", "Send JSON as the OpenAPI document describes it."),
+    "body_too_large": ProblemType(413, "The body is too large", "Send a smaller body."),
+    "parameter_invalid": ProblemType(400, "A parameter is not valid", "See the OpenAPI document for its range."),
+    "idempotency_key_invalid": ProblemType(
+        400, "The Idempotency-Key is not valid", "Use 1 to 128 printable ASCII characters, such as a UUID."
+    ),
+    "idempotency_key_reused": ProblemType(
+        422, "The Idempotency-Key was used for another request", "Use a new key for each new request."
+    ),
+    "consistency_token_invalid": ProblemType(
+        400, "The X-Consistency-Token is not valid", "Send back the header of an earlier answer as it was."
+    ),
+    "cursor_invalid": ProblemType(400, "The cursor is not valid", "Send back next_cursor or next_max_id as it was."),
+    "query_invalid": ProblemType(400, "The search cannot be read", "See the search operators in the documentation."),
+    "route_not_found": ProblemType(404, "There is nothing at this path", "See /openapi.json for the paths."),
+    "method_not_allowed": ProblemType(405, "The method is not allowed here", "See the Allow header."),
+    "media_type_unsupported": ProblemType(415, "The media type is not supported", "Send application/json."),
+    "rate_limited": ProblemType(429, "Too many requests", "Wait for the seconds in Retry-After."),
+    # who is asking
+    "token_missing": ProblemType(401, "An access token is needed", "Send Authorization: Bearer <access_token>."),
+    "token_invalid": ProblemType(401, "The access token is not valid", "Log in, or refresh the session."),
+    "token_expired": ProblemType(401, "The access token has expired", "Refresh it by POST /api/v1/auth/refresh."),
+    "session_revoked": ProblemType(401, "The session has ended", "Log in again."),
+    "refresh_token_invalid": ProblemType(401, "The refresh token is not valid", "Log in again."),
+    "refresh_token_reused": ProblemType(
+        401, "The refresh token was used before", "The session was ended for safety: log in again."
+    ),
+    "login_failed": ProblemType(401, "The username or the password is wrong", "Check both; names have no case."),
+    "not_the_subject": ProblemType(
+        403, "The request names another account", "Leave the id out: the access token says who acts."
+    ),
+    # accounts
+    "username_invalid": ProblemType(400, "The username is not valid", "Use 1 to 50 of A-Z, a-z, 0-9 and _."),
+    "username_taken": ProblemType(409, "The username is taken", "Choose another; case makes no difference."),
+    "email_invalid": ProblemType(400, "The email address is not valid", "Send an address such as ada@example.org."),
+    "email_taken": ProblemType(409, "The email address is in use", "Log in to the account that has it."),
+    "password_invalid": ProblemType(400, "The password is not valid", "Use 8 to 256 characters."),
+    "profile_invalid": ProblemType(400, "A field of the profile is not valid", "See the limits in /openapi.json."),
+    "user_not_found": ProblemType(404, "There is no such account", "Check the id."),
+    # tweets
+    "text_empty": ProblemType(400, "The text is empty", "Write something other than white space."),
+    "text_too_long": ProblemType(400, "The text is too long", "Use at most 280 characters (code points after NFC)."),
+    "text_invalid_character": ProblemType(
+        400, "The text has a character that cannot be stored", "Leave out control characters and lone surrogates."
+    ),
+    "media_unknown": ProblemType(400, "There is no such media", "Upload it first."),
+    "tweet_not_found": ProblemType(404, "There is no such tweet", "It may have been deleted."),
+    "not_the_author": ProblemType(403, "The tweet is another's", "Only its author may delete it."),
+    "blocked": ProblemType(403, "One of the two accounts blocks the other", "Nothing can be done from here."),
+    # the graph
+    "self_relation": ProblemType(400, "The account is your own", "Follow, block or mute another."),
+    # this side
+    "projection_behind": ProblemType(
+        503, "The read models have not caught up", "Try again in a second; /projections tells the lag."
+    ),
+    "log_unavailable": ProblemType(
+        503, "The log cannot be written", "Nothing was done: try again later with the same Idempotency-Key."
+    ),
+    "overloaded": ProblemType(503, "Too much is waiting already", "Try again in a few seconds."),
+    "request_timeout": ProblemType(
+        503, "The request took too long", "Try again with the same Idempotency-Key: it may have been done."
+    ),
+    "internal_error": ProblemType(500, "Something went wrong on our side", "Report the request_id."),
+}
