@@ -47,6 +47,7 @@ class SqliteProjectionStore:
     STATEMENTS: ClassVar[Mapping[type[Any], str | Callable[[apsw.Connection, Any], None]]]
 
     def __init__(self, path: Path, log_id: str) -> None:
+        self._statements = self.STATEMENTS
         self._connection = open_writer(path, Durability.NORMAL)
         with self._connection:
             run_script(self._connection, _CHECKPOINTS)
@@ -100,7 +101,7 @@ class SqliteProjectionStore:
 
     def _write(self, writes: Iterable[Any]) -> None:
         for write_type, run in groupby(writes, type):
-            statement = self.STATEMENTS[write_type]
+            statement = self._statements[write_type]
             if isinstance(statement, str):
                 self._connection.executemany(statement, run)
             else:

@@ -1,0 +1,1 @@
+"""The agent of the home_timeline projection."""
