@@ -89,3 +89,8 @@ class Settings(BaseSettings):
     def credentials_path(self) -> Path:
         """File of password hashes, sessions and the keys of personal data."""
         return self.data_dir / "credentials.db"
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a child process that is to have these very settings, whatever its own defaults."""
+        told = {f"{PREFIX}{name.upper()}": str(value) for name, value in self.model_dump(mode="json").items()}
+        return {**os.environ, **told, f"{PREFIX}DATA_DIR": str(self.data_dir.absolute())}
