@@ -1,0 +1,131 @@
+"""The command line: one short function a verb; everything heavy is imported by the verb that needs it.
+
+It starts the processes and imports none of them. What goes wrong in a way that can be put right is one line on
+standard error and exit code 2 (see infra.trouble).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from infra.trouble import TroubleError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from infra.settings import Settings
+
+app = typer.Typer(
+    name="murmur",
+    help="Murmuration: a social feed as a stream-processing pipeline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[Path | None, typer.Option("--data", help="Data folder.  [default: setting data_dir, ./data]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def settings_of(**given: Any) -> Settings:
+    """Return the settings, with what the command line gave in front."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from infra.settings import PREFIX, Settings  # noqa: PLC0415
+
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        what = f"setting {name}: {first['msg']} (given: {first['input']!r})"
+        raise TroubleError(what, f"change {PREFIX}{name.upper()}, or its line in the settings file") from error
+
+
+def show(facts: Any, as_json: bool, lines: Sequence[str] | None = None) -> None:
+    """Print facts: as JSON, as the lines given, or one `name  value` a line."""
+    if as_json:
+        import json  # noqa: PLC0415
+
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    rows = facts if isinstance(facts, list) else [{"name": name, "value": value} for name, value in facts.items()]
+    for line in lines if lines is not None else ["  ".join(str(value) for value in row.values()) for row in rows]:
+        typer.echo(line)
+
+
+def say(line: str) -> None:
+    """Print a line for people."""
+    typer.echo(line, err=True)
+
+
+def become(settings: Settings, module: str, arguments: Sequence[str]) -> NoReturn:
+    """Go on as `python -m module` with these settings."""
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, "-m", module, *arguments], settings.environment())  # noqa: S606 - our own module
+
+
+@app.command()
+def up(
+    data: Data = None,
+    commands_port: Annotated[int | None, typer.Option(help="Port of the command API.  [default: 8000]")] = None,
+    query_port: Annotated[int | None, typer.Option(help="Port of the query API.  [default: 8001]")] = None,
+    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Let generated people live in it.")] = False,
+) -> None:
+    """Start everything, keep it running, stop it with Ctrl-C."""
+    from infra import up as verb  # noqa: PLC0415
+
+    settings = settings_of(data_dir=data, commands_port=commands_port, query_port=query_port)
+    raise typer.Exit(verb.run(settings, demo=demo, say=say))
+
+
+@app.command()
+def token(username: str, data: Data = None) -> None:
+    """Print an access token of an account; needs the data folder, not its password."""
+    become(settings_of(data_dir=data), "commands", ["token", username])
+
+
+@app.command()
+def version(as_json: AsJson = False) -> None:
+    """Print the versions of this program and of what its promises rest on."""
+    from infra.status import versions  # noqa: PLC0415
+
+    show(versions(), as_json)
+
+
+@app.command()
+def status(data: Data = None, as_json: AsJson = False) -> None:
+    """Tell what runs, where, and how far each projection is behind."""
+    from infra import status as verb  # noqa: PLC0415
+
+    report = verb.status(settings_of(data_dir=data))
+    show(report, as_json, verb.lines(report))
+
+
+@app.command()
+def settings(as_json: AsJson = False) -> None:
+    """Print every setting, its name in the environment, its default and what it does."""
+    from infra.status import settings_table  # noqa: PLC0415
+
+    show(settings_table(), as_json)
+
+
+def main() -> NoReturn:
+    """Run the verb; a problem is one line, never a traceback."""
+    try:
+        app(prog_name="murmur")
+    except TroubleError as error:
+        say(f"murmur: {error}")
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person reads a line
+        say(f"murmur: unexpected {type(error).__name__}: {error}; please report it with `murmur version`")
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Friendly generated people who post, follow and like over the command API."""

@@ -1,0 +1,185 @@
+"""How the system is, seen from outside: processes, ports, readiness, and how far each projection is behind.
+
+Reads the files read-only, so it works while everything is down, too.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import apsw
+
+from infra import data_lock, probe
+from infra.log.embedded import EmbeddedLogReader, path_of
+from infra.log.sqlite import OFFSET_BITS, topics_of
+from infra.settings import PREFIX, Settings
+from infra.sqlite.connections import open_reader, scalar
+from infra.sqlite.projection_store import SqliteProjectionReader, generation_path
+from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FACT_TOPICS, FOLLOWS, TWEETS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from infra.log.port import TopicPartition
+
+
+PROJECTION_TOPICS = {
+    "accounts": (ACCOUNTS,),
+    "tweets": (TWEETS,),
+    "graph": (FOLLOWS,),
+    "engagement": (TWEETS, ENGAGEMENTS),
+    "home_timeline": (ACCOUNTS, FOLLOWS, TWEETS),
+}
+"""What each projection consumes; a test holds it to the read models, which this layer does not import."""
+
+
+_APPENDED_AT = "SELECT appended_at_ms FROM batches WHERE id <= ? ORDER BY id DESC LIMIT 1"
+
+
+class Lag(NamedTuple):
+    """How far a projection is behind: records not applied, and for how long the oldest of them has been waiting."""
+
+    projection: str
+    events: int
+    seconds: float
+
+
+def versions() -> dict[str, Any]:
+    """Return the versions of this program and of what its promises rest on."""
+    return {
+        "murmuration": _installed_version(),
+        "python": platform.python_version(),
+        "sqlite": apsw.sqlite_lib_version(),
+    }
+
+
+def _installed_version() -> str:
+    try:
+        return metadata.version("murmuration")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """Return everything `murmur status` prints."""
+    owner = data_lock.owner(settings.data_dir)
+    return {
+        "data": str(settings.data_dir),
+        "running": owner is not None,
+        "owner": owner and {"command": owner.get("owner"), "pid": owner.get("pid")},
+        "processes": [
+            {"name": name, "pid": pid, "alive": _alive(pid)} for name, pid in (owner or {}).get("children", {}).items()
+        ],
+        "apis": _apis(settings, owner or {}),
+        "log": {"topics": ends_by_topic(settings)},
+        "projections": [lag._asdict() for lag in lags(settings)],
+    }
+
+
+def _apis(settings: Settings, owner: dict[str, Any]) -> list[dict[str, Any]]:
+    host = owner.get("host", settings.host)
+    ports = {name: owner.get(f"{name}_port", getattr(settings, f"{name}_port")) for name in ("commands", "query")}
+    return [
+        {"name": name, "url": f"http://{host}:{port}", "ready": probe.is_ready(host, port)}
+        for name, port in ports.items()
+    ]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def ends_by_topic(settings: Settings) -> dict[str, int]:
+    """Return the number of records of each topic of facts; empty where there is no log."""
+    try:
+        reader = EmbeddedLogReader(settings.log_dir)
+    except apsw.Error:
+        return {}
+    try:
+        counts = dict.fromkeys(FACT_TOPICS, 0)
+        for (topic, _), end in reader.end_offsets(FACT_TOPICS).items():
+            counts[topic] += end
+    finally:
+        reader.close()
+    return counts
+
+
+def lags(settings: Settings) -> list[Lag]:
+    """Return each projection's lag; a projection that was never built is behind by all there is."""
+    try:
+        reader = EmbeddedLogReader(settings.log_dir)
+        times = open_reader(path_of(settings.log_dir, "facts"))
+    except apsw.Error:
+        return []
+    try:
+        return [_lag(settings, reader, times, name, topics) for name, topics in PROJECTION_TOPICS.items()]
+    finally:
+        times.close()
+        reader.close()
+
+
+def _lag(
+    settings: Settings, reader: EmbeddedLogReader, times: apsw.Connection, name: str, topics: tuple[str, ...]
+) -> Lag:
+    done = checkpoints(generation_path(settings.projections_dir, name))
+    ends = reader.end_offsets(topics)
+    behind = {partition: done.get(partition, 0) for partition, end in ends.items() if end > done.get(partition, 0)}
+    if not behind:
+        return Lag(name, 0, 0.0)
+    first_numbers = {topic.name: topic.first_number for topic in topics_of(times).values()}
+    rows_waiting = [first_numbers[it.topic] + it.partition << OFFSET_BITS | offset for it, offset in behind.items()]
+    since = min(scalar(times, _APPENDED_AT, (row,)) for row in rows_waiting)
+    events = sum(ends[partition] - offset for partition, offset in behind.items())
+    return Lag(name, events, round(max(0.0, time.time() - since / 1000), 1))
+
+
+def checkpoints(path: Path) -> dict[TopicPartition, int]:
+    """Return the checkpoints of a projection's file; none where there is no such file yet."""
+    try:
+        reader = SqliteProjectionReader(path)
+    except apsw.Error:
+        return {}
+    try:
+        return reader.checkpoints()
+    except apsw.SQLError:
+        return {}  # the file was made this very moment
+    finally:
+        reader.close()
+
+
+def lines(report: dict[str, Any]) -> list[str]:
+    """Return the report of `status` for people."""
+    owner = report["owner"]
+    head = f"running: `{owner['command']}`, pid {owner['pid']}" if owner else "not running; `murmur up` starts it"
+    out = [f"{report['data']}: {head}"]
+    out += [f"  {it['name']:14} pid {it['pid']}{'' if it['alive'] else '  gone'}" for it in report["processes"]]
+    out += [f"  {it['name']:14} {it['url']}  {'ready' if it['ready'] else 'not ready'}" for it in report["apis"]]
+    topics = report["log"]["topics"]
+    out.append("log: " + (", ".join(f"{name} {count}" for name, count in topics.items()) or "none yet"))
+    for lag in report["projections"]:
+        behind = f"{lag['events']} events, {lag['seconds']:.1f} s behind" if lag["events"] else "up to date"
+        out.append(f"  {lag['projection']:14} {behind}")
+    return out
+
+
+def settings_table() -> list[dict[str, Any]]:
+    """Return name, environment name, default and description of every setting."""
+    return [
+        {
+            "name": name,
+            "environment": f"{PREFIX}{name.upper()}",
+            "default": str(field.default),
+            "description": field.description,
+        }
+        for name, field in Settings.model_fields.items()
+    ]

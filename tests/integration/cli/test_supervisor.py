@@ -1,0 +1,107 @@
+"""The supervisor over real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.supervisor import Child, GaveUpError, Policy, Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[3]
+BOUND_SECONDS = 20.0
+QUICK = Policy(first_delay_s=0.01, longest_delay_s=0.02, young_deaths=3, stop_s=1.0)
+
+PATIENT = "import pathlib, os, signal, sys\npathlib.Path(sys.argv[1]).write_text(str(os.getpid()))\nsignal.pause()\n"
+DEAF = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + PATIENT
+DYING = "import sys\nprint('no luck', flush=True)\nsys.exit(3)\n"
+
+
+def child_of(folder: Path, source: str) -> Child:
+    (folder / "patient.py").write_text(source)
+    environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+    return Child("patient", "patient", (str(folder / "pid"),), environment, folder / "patient.log")
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + BOUND_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.01)
+
+
+def pid_in(folder: Path) -> int:
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return int((folder / "pid").read_text())
+    return 0
+
+
+async def another_pid(folder: Path, than: int = 0) -> int:
+    await asyncio.to_thread(until, lambda: pid_in(folder) not in {0, than})
+    return pid_in(folder)
+
+
+async def test_a_child_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    async with Supervisor(said.append, QUICK) as supervisor:
+        await supervisor.start(child_of(tmp_path, PATIENT))
+        first = await another_pid(tmp_path)
+        os.kill(first, signal.SIGKILL)
+        second = await another_pid(tmp_path, than=first)
+        assert supervisor.pids() == {"patient": second}
+    assert "patient ended by SIGKILL" in said[0]
+    assert not alive(second)
+
+
+async def test_a_child_that_keeps_dying_young_is_given_up(tmp_path: Path) -> None:
+    async with Supervisor(lambda _: None, QUICK) as supervisor:
+        await supervisor.start(child_of(tmp_path, DYING))
+        async with asyncio.timeout(BOUND_SECONDS):
+            with pytest.raises(GaveUpError, match=r"exit code 3, 3 times in a row; read the end of .*patient\.log"):
+                await supervisor.wait(asyncio.Event())
+    assert supervisor.starts == {"patient": 3}
+    assert (tmp_path / "patient.log").read_text() == "no luck\n" * 3
+
+
+async def test_a_child_that_does_not_listen_is_killed_when_all_stops(tmp_path: Path) -> None:
+    async with Supervisor(lambda _: None, Policy(stop_s=0.2)) as supervisor:
+        await supervisor.start(child_of(tmp_path, DEAF))
+        pid = await another_pid(tmp_path)
+    assert not alive(pid)
+
+
+def test_a_supervisor_that_is_killed_leaves_no_orphans(tmp_path: Path) -> None:
+    child = child_of(tmp_path, PATIENT)
+    script = textwrap.dedent(f"""
+        import asyncio, os, pathlib
+        from infra.supervisor import Child, Supervisor
+        async def main():
+            async with Supervisor(print) as supervisor:
+                await supervisor.start(Child("patient", "patient", ({child.arguments[0]!r},), dict(os.environ),
+                    pathlib.Path({str(child.log)!r})))
+                await supervisor.wait(asyncio.Event())
+        asyncio.run(main())
+    """)
+    with subprocess.Popen([sys.executable, "-c", script], env=dict(child.environment)) as supervisor:
+        until(lambda: pid_in(tmp_path))
+        supervisor.kill()
+    until(lambda: not alive(pid_in(tmp_path)))
