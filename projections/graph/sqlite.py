@@ -1,0 +1,114 @@
+"""Keeps the graph in SQLite.
+
+Consumes:   the writes of projections.graph.projector
+Writes:     follows (user_id, target_id → since when), blocks and mutes (user_id, target_id),
+            follow_counts (user_id → followers, following)
+Guarantee:  see infra.sqlite.projection_store; a follow that is said again keeps its first time
+Rebuild:    delete the file
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from infra.sqlite.connections import rows
+from infra.sqlite.id_sets import id_set
+from infra.sqlite.projection_store import SqliteProjectionReader, SqliteProjectionStore
+from projections.graph.projector import Block, Follow, Mute, Unblock, Unfollow, Unmute
+from projections.graph.read_model import Edge, FollowCounts, Hidden, Relation
+from schemas.ids import MAX_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+
+class SqliteGraphStore(SqliteProjectionStore):
+    """The one writer of the graph."""
+
+    SCHEMA = """
+    CREATE TABLE IF NOT EXISTS follows (
+        user_id INTEGER, target_id INTEGER, at_ms INTEGER NOT NULL,
+        PRIMARY KEY (user_id, target_id)) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS following_by_time ON follows (user_id, at_ms, target_id);
+    CREATE INDEX IF NOT EXISTS followers_by_time ON follows (target_id, at_ms, user_id);
+    CREATE TABLE IF NOT EXISTS blocks (
+        user_id INTEGER, target_id INTEGER, PRIMARY KEY (user_id, target_id)) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS blocks_by_target ON blocks (target_id);
+    CREATE TABLE IF NOT EXISTS mutes (
+        user_id INTEGER, target_id INTEGER, PRIMARY KEY (user_id, target_id)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS follow_counts (
+        user_id INTEGER PRIMARY KEY, followers INTEGER NOT NULL DEFAULT 0, following INTEGER NOT NULL DEFAULT 0);
+    CREATE TRIGGER IF NOT EXISTS followed AFTER INSERT ON follows BEGIN
+        INSERT INTO follow_counts (user_id, following) VALUES (new.user_id, 1)
+            ON CONFLICT DO UPDATE SET following = following + 1;
+        INSERT INTO follow_counts (user_id, followers) VALUES (new.target_id, 1)
+            ON CONFLICT DO UPDATE SET followers = followers + 1;
+    END;
+    CREATE TRIGGER IF NOT EXISTS unfollowed AFTER DELETE ON follows BEGIN
+        UPDATE follow_counts SET following = following - 1 WHERE user_id = old.user_id;
+        UPDATE follow_counts SET followers = followers - 1 WHERE user_id = old.target_id;
+        DELETE FROM follow_counts
+            WHERE user_id IN (old.user_id, old.target_id) AND followers = 0 AND following = 0;
+    END;
+    """
+    STATEMENTS: ClassVar[Mapping[type[Any], str]] = {
+        Follow: "INSERT OR IGNORE INTO follows VALUES (?, ?, ?)",
+        Unfollow: "DELETE FROM follows WHERE user_id = ? AND target_id = ?",
+        Block: "INSERT OR IGNORE INTO blocks VALUES (?, ?)",
+        Unblock: "DELETE FROM blocks WHERE user_id = ? AND target_id = ?",
+        Mute: "INSERT OR IGNORE INTO mutes VALUES (?, ?)",
+        Unmute: "DELETE FROM mutes WHERE user_id = ? AND target_id = ?",
+    }
+
+
+_FOLLOWERS = """
+SELECT at_ms, user_id FROM follows WHERE target_id = ? AND (at_ms, user_id) < (?, ?)
+ORDER BY at_ms DESC, user_id DESC LIMIT ?
+"""
+_FOLLOWING = """
+SELECT at_ms, target_id FROM follows WHERE user_id = ? AND (at_ms, target_id) < (?, ?)
+ORDER BY at_ms DESC, target_id DESC LIMIT ?
+"""
+_COUNTS = """
+SELECT user_id, followers, following FROM json_each(?) AS wanted CROSS JOIN follow_counts ON user_id = wanted.value
+"""
+_RELATION = """
+SELECT EXISTS (SELECT 1 FROM follows WHERE user_id = ?1 AND target_id = ?2),
+       EXISTS (SELECT 1 FROM follows WHERE user_id = ?2 AND target_id = ?1),
+       EXISTS (SELECT 1 FROM blocks WHERE user_id = ?1 AND target_id = ?2),
+       EXISTS (SELECT 1 FROM blocks WHERE user_id = ?2 AND target_id = ?1),
+       EXISTS (SELECT 1 FROM mutes WHERE user_id = ?1 AND target_id = ?2)
+"""
+_BLOCKED = "SELECT target_id FROM blocks WHERE user_id = ?1 UNION SELECT user_id FROM blocks WHERE target_id = ?1"
+_MUTED = "SELECT target_id FROM mutes WHERE user_id = ?"
+_NEWEST = Edge(MAX_ID, MAX_ID)
+
+
+class SqliteGraphReader(SqliteProjectionReader):
+    """Reads the graph (GraphReader)."""
+
+    def followers(self, user_id: int, before: Edge | None, limit: int) -> list[Edge]:
+        """Return who follows the account."""
+        return self._page(_FOLLOWERS, user_id, before, limit)
+
+    def following(self, user_id: int, before: Edge | None, limit: int) -> list[Edge]:
+        """Return whom the account follows."""
+        return self._page(_FOLLOWING, user_id, before, limit)
+
+    def counts(self, user_ids: Collection[int]) -> dict[int, FollowCounts]:
+        """Return the counts of each account; an account without any may be absent."""
+        return {row[0]: FollowCounts(row[1], row[2]) for row in rows(self._connection, _COUNTS, (id_set(user_ids),))}
+
+    def relation(self, viewer_id: int, target_id: int) -> Relation:
+        """Return how the two stand to each other."""
+        return Relation._make(map(bool, rows(self._connection, _RELATION, (viewer_id, target_id))[0]))
+
+    def hidden(self, viewer_id: int) -> Hidden:
+        """Return whose tweets the viewer does not see."""
+        return Hidden(self._ids(_BLOCKED, viewer_id), self._ids(_MUTED, viewer_id))
+
+    def _page(self, query: str, of: int, before: Edge | None, limit: int) -> list[Edge]:
+        return [Edge._make(row) for row in rows(self._connection, query, (of, *(before or _NEWEST), limit))]
+
+    def _ids(self, query: str, of: int) -> frozenset[int]:
+        return frozenset(row[0] for row in rows(self._connection, query, (of,)))

@@ -1,0 +1,137 @@
+"""Decides which tweets stand, and renders of each what never changes.
+
+Consumes:   TweetPosted, TweetDeleted, Retweeted, RetweetUndone
+Writes:     nothing itself; returns Tweet (put it, unless it was removed) and RemoveTweet for the store
+Guarantee:  the same events give the same writes, to the byte; no clock, no I/O
+Rebuild:    safe from position 0, in any interleaving that keeps each author's order
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never, cast
+
+import orjson
+
+from infra.clock import rfc3339
+from infra.projections import RejectedWriteError
+from projections.tweets.read_model import Kind, Tweet
+from schemas.ids import to_uuid
+from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schemas.envelope import Event
+
+
+class RemoveTweet(NamedTuple):
+    """Take the tweet away for good: no copy of its post brings it back."""
+
+    tweet_id: int
+
+
+Fact = TweetPosted | TweetDeleted | Retweeted | RetweetUndone
+Write = Tweet | RemoveTweet
+
+
+def project(events: Sequence[Event]) -> list[Write]:
+    """Return the writes of a batch, removals first: they hold for good, so their order does not matter."""
+    removed: list[Write] = []
+    posted: list[Write] = []
+    for event in cast("Sequence[Fact]", events):
+        match event:
+            case TweetPosted():
+                posted.append(_post(event))
+            case Retweeted():
+                posted.append(_retweet(event))
+            case TweetDeleted() | RetweetUndone():
+                removed.append(RemoveTweet(event.tweet_id))
+            case _:
+                assert_never(event)
+    return removed + posted
+
+
+def _post(event: TweetPosted) -> Tweet:
+    kind = Kind.TWEET
+    if event.reply_to_tweet_id:
+        kind = Kind.REPLY
+    elif event.quoted_tweet_id:
+        kind = Kind.QUOTE_TWEET
+    return Tweet(
+        tweet_id=event.tweet_id,
+        author_id=event.author_id,
+        kind=kind,
+        conversation_id=event.conversation_id,
+        parent_id=event.reply_to_tweet_id or 0,
+        parent_author_id=event.reply_to_author_id or 0,
+        original_id=0,
+        original_author_id=0,
+        quoted_id=event.quoted_tweet_id or 0,
+        body=_body(
+            event,
+            kind,
+            content=event.content,
+            conversation_id=event.conversation_id,
+            reply_to=event.reply_to_tweet_id,
+            quoted=event.quoted_tweet_id,
+            hashtags=event.hashtags,
+            mentions=[{"user_id": to_uuid(it.user_id), "username": it.username} for it in event.mentions],
+            urls=event.urls,
+            media=[{"media_id": to_uuid(it)} for it in event.media_ids],
+        ),
+    )
+
+
+def _retweet(event: Retweeted) -> Tweet:
+    """Return the row of a retweet: a tweet without words of its own, at the root of its own conversation."""
+    return Tweet(
+        tweet_id=event.tweet_id,
+        author_id=event.author_id,
+        kind=Kind.RETWEET,
+        conversation_id=event.tweet_id,
+        parent_id=0,
+        parent_author_id=0,
+        original_id=event.original_id,
+        original_author_id=event.original_author_id,
+        quoted_id=0,
+        body=_body(event, Kind.RETWEET, conversation_id=event.tweet_id, original=event.original_id),
+    )
+
+
+def _body(
+    event: TweetPosted | Retweeted,
+    kind: Kind,
+    *,
+    conversation_id: int,
+    content: str = "",
+    reply_to: int | None = None,
+    quoted: int | None = None,
+    original: int | None = None,
+    hashtags: Sequence[str] = (),
+    mentions: Sequence[dict[str, str]] = (),
+    urls: Sequence[str] = (),
+    media: Sequence[dict[str, str]] = (),
+) -> bytes:
+    members: dict[str, Any] = {
+        "tweet_id": to_uuid(event.tweet_id),
+        "user_id": to_uuid(event.author_id),
+        "type": kind.name,
+        "content": content,
+        "created_at": _time(event.envelope.occurred_at_ms),
+        "conversation_id": to_uuid(conversation_id),
+        "reply_to_tweet_id": to_uuid(reply_to) if reply_to else None,
+        "quoted_tweet_id": to_uuid(quoted) if quoted else None,
+        "retweeted_tweet_id": to_uuid(original) if original else None,
+        "hashtags": hashtags,
+        "mentions": mentions,
+        "urls": urls,
+        "media": media,
+    }
+    return orjson.dumps(members)[1:-1]
+
+
+def _time(ms: int) -> str:
+    try:
+        return rfc3339(ms)
+    except (OverflowError, ValueError) as error:  # beyond the year 9999: no time that can be written
+        raise RejectedWriteError(f"occurred_at_ms {ms}: {error}") from error
