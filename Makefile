@@ -1,0 +1,61 @@
+# Every target sets up what it needs, and is fast when nothing changed. `make` alone prints the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMPS := .venv/stamps
+SOURCES := schemas infra commands streams projections query_api
+CHECKED := $(SOURCES) tests benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format schemas bench soak lock clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMPS)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Murmuration needs Python 3.11 or newer: make setup PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv .venv
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/base: requirements.lock pyproject.toml | $(STAMPS)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/dev: requirements-dev.lock $(STAMPS)/base
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(STAMPS)/base ## install into .venv, so that .venv/bin/murmur works
+
+run: setup ## set up, then run everything with a live demo on http://127.0.0.1:8000 and :8001
+	$(BIN)/murmur up --demo
+
+test: $(STAMPS)/dev ## set up, then run all tests (the load test too, where ../shared/data or MURMURATION_DATA is)
+	$(BIN)/python -m pytest
+
+check: $(STAMPS)/dev ## format, lint, types, architecture, schemas
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m infra.schema_check
+
+format: $(STAMPS)/dev ## put the code into the house's form
+	$(BIN)/ruff format $(CHECKED)
+	$(BIN)/ruff check --fix $(CHECKED)
+
+schemas: $(STAMPS)/dev ## check every released schema: FULL_TRANSITIVE
+	$(BIN)/python -m infra.schema_check
+
+bench: $(STAMPS)/dev ## measure everything beside its ceiling; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+lock: $(STAMPS)/dev ## renew the lock files from pyproject.toml
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header \
+		--extra build pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header \
+		--extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## remove what setup and runs made (also ./data)
+	rm -rf .venv build data *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
