@@ -17,6 +17,8 @@ from streams.loop import EXIT_CODE
 ALL = "all"
 REFUSED = 2  # exit code: something that the person at the keyboard can put right
 
+FAUST_LOGGERS = ("faust", "mode", "streams.app", "streams.transports.sqlog")  # a line per service started or stopped
+
 logger = logging.getLogger(__name__)
 
 
@@ -29,6 +31,9 @@ def main(arguments: list[str]) -> int:
         return REFUSED
     settings = Settings()
     json_logs.configure(settings.log_level)
+    for name in FAUST_LOGGERS:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    logger.info("starting %s", ", ".join(names))
     try:
         asyncio.run(run(settings, names))
     except (TroubleError, WrongSpanError) as error:
@@ -37,6 +42,7 @@ def main(arguments: list[str]) -> int:
     except AppCrashedError:
         logger.critical("a projection died", exc_info=True)
         return EXIT_CODE
+    logger.info("stopped")
     return 0
 
 
