@@ -1,9 +1,11 @@
 """Wakes readers in other processes when there is something new to read, without polling.
 
 Every listener binds a Unix datagram socket in one directory; whoever has committed sends one byte to each of them.
-A ring that is lost (a full socket, a listener that starts just then) costs latency, never data: listeners look at the
-store itself when they wake, and wake at least once per time-out. The directory stands under the system's temporary
-folder, named by a hash of what it rings for, because socket paths are limited to 107 bytes.
+A ring that is lost (a full socket, a listener that starts just then, another user's processes, another temporary
+folder) costs latency, never data: listeners look at the store itself when they wake, and wake at least once per
+time-out. The directory stands under the system's temporary folder, named by a hash of what it rings for, because
+socket paths are limited to 107 bytes; it must be the user's own, as that folder is open to all. Where a cleaner of
+temporary folders has removed it, listeners hang themselves up again at their next time-out.
 """
 
 from __future__ import annotations
@@ -11,47 +13,62 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import itertools
 import os
+import secrets
 import socket
+import stat
 import tempfile
+import time
 from pathlib import Path
 from typing import Self
 
-_serial = itertools.count()
+FRESH_NS = 100_000_000  # file times have the kernel's tick, 1 to 10 ms: a second change within it would go unseen
 
 
 def _directory(subject: Path) -> Path:
     name = hashlib.sha256(str(subject.resolve()).encode()).hexdigest()[:16]
-    directory = Path(tempfile.gettempdir()) / f"murmur-{os.getuid()}" / name
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return directory
+    ours = Path(tempfile.gettempdir()) / f"murmur-{os.getuid()}"
+    for directory in (ours, ours / name):
+        directory.mkdir(mode=0o700, exist_ok=True)
+        status = directory.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
+            raise PermissionError(
+                f"{directory} must be a folder that belongs to this user and that no other may write to; remove it"
+            )
+    return ours / name
 
 
 class Bell:
-    """Rings for one subject (a file or folder); cheap enough to ring after every commit. Thread-safe."""
+    """Rings for one subject (a file or folder); cheap enough to ring after every commit. One thread a bell."""
 
     def __init__(self, subject: Path) -> None:
         self._directory = _directory(subject)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._listeners: list[str] = []
+        self._listeners: list[Path] = []
         self._listed_at_ns = -1
 
     def ring(self) -> None:
-        """Wake every listener."""
+        """Wake every listener; never raises."""
+        with contextlib.suppress(OSError):  # the directory is gone, and all listeners with it
+            self._list_listeners()
+        for listener in self._listeners:
+            self._wake(listener)
+
+    def _list_listeners(self) -> None:
         changed_at_ns = self._directory.stat().st_mtime_ns
         if changed_at_ns != self._listed_at_ns:
-            self._listed_at_ns = changed_at_ns
-            self._listeners = [str(path) for path in self._directory.iterdir()]
-        for listener in self._listeners:
-            try:
-                self._socket.sendto(b"!", listener)
-            except BlockingIOError:
-                pass  # its socket is full: it has been rung and has not looked yet
-            except OSError:
-                with contextlib.suppress(OSError):
-                    Path(listener).unlink()  # its process is gone
+            self._listeners = [path for path in self._directory.iterdir() if not path.name.startswith(".")]
+            self._listed_at_ns = changed_at_ns if time.time_ns() - changed_at_ns > FRESH_NS else -1
+
+    def _wake(self, listener: Path) -> None:
+        try:
+            self._socket.sendto(b"!", str(listener))
+        except ConnectionRefusedError:
+            with contextlib.suppress(OSError):
+                listener.unlink()  # its process is gone
+        except OSError:
+            pass  # its socket is full (it has been rung and has not looked yet), or it has just left
 
     def close(self) -> None:
         """Free the socket."""
@@ -62,15 +79,27 @@ class Doorbell:
     """Hears the rings for one subject; made and used inside a running event loop."""
 
     def __init__(self, subject: Path) -> None:
-        self._path = _directory(subject) / f"{os.getpid()}-{next(_serial)}"
+        self._subject = subject
+        self._loop = asyncio.get_running_loop()
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        directory = _directory(self._subject)
+        name = f"{os.getpid()}-{secrets.token_hex(4)}"  # process numbers repeat, also across containers
+        hidden = directory / f".{name}"
+        self._path = directory / name
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()  # left by a process of the same number
-        self._socket.bind(str(self._path))
-        self._loop = asyncio.get_running_loop()
+        self._socket.bind(str(hidden))
+        hidden.rename(self._path)  # a socket that is seen before it is bound would be taken for a dead one
         self._loop.add_reader(self._socket, self._heard)
-        self._waiters: set[asyncio.Future[None]] = set()
+
+    def _take_down(self) -> None:
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink()
 
     def _heard(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -87,6 +116,11 @@ class Doorbell:
         self._waiters.add(waiter)
         return waiter
 
+    def forget(self, waiter: asyncio.Future[None]) -> None:
+        """Take back an expectation that nobody waits for any more."""
+        waiter.cancel()
+        self._waiters.discard(waiter)
+
     async def wait(self, timeout: float, waiter: asyncio.Future[None] | None = None) -> bool:  # noqa: ASYNC109 - a bound per wait is the contract
         """Wait for a ring, at most `timeout` seconds; return whether it rang."""
         waiter = waiter or self.expect()
@@ -94,17 +128,21 @@ class Doorbell:
             async with asyncio.timeout(timeout):
                 await waiter
         except TimeoutError:
+            self.mend()
             return False
         finally:
-            self._waiters.discard(waiter)
+            self.forget(waiter)
         return True
+
+    def mend(self) -> None:
+        """Hang the bell up again where its socket's file was removed; called after each time-out."""
+        if not self._path.exists():
+            self._take_down()
+            self._hang_up()
 
     def close(self) -> None:
         """Stop listening."""
-        self._loop.remove_reader(self._socket)
-        self._socket.close()
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+        self._take_down()
 
     async def __aenter__(self) -> Self:
         return self

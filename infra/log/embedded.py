@@ -84,10 +84,13 @@ class EmbeddedLogTail:
         """Return when something was appended, or after `timeout` seconds."""
         waiters = [bell.expect() for bell in self._bells]
         try:
-            await asyncio.wait(waiters, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            rung, _ = await asyncio.wait(waiters, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if not rung:
+                for bell in self._bells:
+                    bell.mend()
         finally:
-            for waiter in waiters:
-                waiter.cancel()
+            for bell, waiter in zip(self._bells, waiters, strict=True):
+                bell.forget(waiter)
 
     def close(self) -> None:
         """Stop listening."""
