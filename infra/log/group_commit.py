@@ -1,11 +1,19 @@
 """Appends to the embedded log from one thread: whoever waits together is committed, and fsynced, together.
 
 There is never a wait for a batch to fill: while one transaction is synced, the next one gathers.
+
+What a failure means. An append that is at fault itself (unknown topic, a guard that raises) fails alone: its group is
+rolled back and its companions are appended one by one. Where the disk fails, the group is rolled back, all who wait
+hear LogUnavailableError, nothing of it is readable, and the connection stays in use: the next append tries anew. One
+doubt remains: rows whose last sync failed may lie whole in the write-ahead log, where recovery after a crash would
+find them. A small commit is made over them at once; only if that fails too, and the process then dies before any
+later append succeeds, can they appear. So whoever repeats an append that failed does it with an idempotency key.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -17,7 +25,7 @@ import apsw
 from infra.log import sqlite
 from infra.log.doorbell import Bell
 from infra.log.port import LogUnavailableError, Position
-from infra.sqlite.connections import run_script
+from infra.sqlite.connections import is_disk_trouble, run_script, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +37,10 @@ MAX_UNITS_PER_COMMIT = 512  # bounds the time the write lock is held: some 5 ms
 
 
 class Guard(Protocol):
-    """What must hold for records to be appended, decided and recorded in their own transaction."""
+    """What must hold for records to be appended, decided and recorded in their own transaction.
+
+    Both may be called a second time, after what the first call wrote was rolled back.
+    """
 
     def check(self, connection: apsw.Connection) -> object | None:
         """Return why the append must not happen, or None."""
@@ -63,13 +74,15 @@ class GroupCommitLog:
         self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._resolved: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] = {}
         self._closing = False
+        self._closing_lock = threading.Lock()  # nothing may enter the queue behind the mark that ends it
         self._thread = threading.Thread(target=self._run, name=f"commit-{path.stem}", daemon=True)
         self._thread.start()
 
     async def append(self, records: Sequence[Record], guard: Guard | None = None) -> list[Position]:
         """Append all records or none; return their positions when they are durable.
 
-        Raises AppendRefusedError where the guard says no, LogUnavailableError where the disk does.
+        Raises AppendRefusedError where the guard says no, LogUnavailableError where the disk does; KeyError for an
+        unknown topic, ValueError for a record that cannot be stored, and whatever the guard raises.
         """
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[list[Position]] = loop.create_future()
@@ -91,9 +104,10 @@ class GroupCommitLog:
         return future.result()
 
     def _submit(self, unit: _Unit) -> None:
-        if self._closing:
-            raise LogUnavailableError("the log is closed")
-        self._queue.put(unit)
+        with self._closing_lock:
+            if self._closing:
+                raise LogUnavailableError("the log is closed")
+            self._queue.put(unit)
 
     def _run(self) -> None:
         open_ = True
@@ -103,21 +117,25 @@ class GroupCommitLog:
                 units.append(self._queue.get())
             open_ = None not in units
             self._commit([unit for unit in units if unit is not None])
-        self._connection.close()
+        with contextlib.suppress(apsw.Error):  # what is committed is durable, whether or not it reaches the main file
+            self._connection.close()
         self._bell.close()
 
     def _commit(self, units: list[_Unit]) -> None:
-        try:
-            outcomes = self._transact(units) if units else []
-        except Exception as error:  # noqa: BLE001 - each waiting append must hear of it, whatever it is
-            outcomes = [_unavailable(error)] * len(units)
-        else:
-            self._bell.ring()
-        for unit, outcome in zip(units, outcomes, strict=True):
+        for unit, outcome in zip(units, self._outcomes(units), strict=True):
             unit.done(outcome)
+        self._bell.ring()
         resolved, self._resolved = self._resolved, {}
         for loop, callbacks in resolved.items():
             _call_soon(loop, callbacks)
+
+    def _outcomes(self, units: list[_Unit]) -> list[list[Position] | Exception]:
+        try:
+            return self._transact(units) if units else []
+        except Exception as error:  # noqa: BLE001 - each waiting append must hear of it, whatever it is
+            if len(units) == 1 or is_disk_trouble(error):
+                return [_unavailable(error) for _ in units]
+        return [outcome for unit in units for outcome in self._outcomes([unit])]
 
     def _transact(self, units: list[_Unit]) -> list[list[Position] | Exception]:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -125,12 +143,27 @@ class GroupCommitLog:
             insert = sqlite.BatchInsert(self._connection, self._topics, time.time_ns() // 1_000_000)
             outcomes = [self._stage(insert, unit) for unit in units]
             insert.write()
-            self._connection.execute("COMMIT")
+            self._sync()
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
         return outcomes
+
+    def _sync(self) -> None:
+        try:
+            self._connection.execute("COMMIT")
+        except apsw.Error:
+            with contextlib.suppress(apsw.Error):
+                self._cover_what_failed()
+            raise
+
+    def _cover_what_failed(self) -> None:
+        """Commit something else where the failed commit's pages lie, so that recovery cannot find them."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        failures = scalar(self._connection, "PRAGMA user_version")
+        run_script(self._connection, f"PRAGMA user_version={failures + 1 & 0x7FFFFFFF}")
 
     def _stage(self, insert: sqlite.BatchInsert, unit: _Unit) -> list[Position] | Exception:
         if unit.guard and (reason := unit.guard.check(self._connection)) is not None:
@@ -141,11 +174,12 @@ class GroupCommitLog:
         return positions
 
     def close(self) -> None:
-        """Finish what was handed in, then close the file."""
-        if not self._closing:
-            self._closing = True
-            self._queue.put(None)
-            self._thread.join()
+        """Finish what was handed in, then close the file; returns when that is done, also to a second caller."""
+        with self._closing_lock:
+            if not self._closing:
+                self._closing = True
+                self._queue.put(None)
+        self._thread.join()
 
 
 def _unavailable(error: Exception) -> Exception:
@@ -168,5 +202,5 @@ def _call_soon(loop: asyncio.AbstractEventLoop, callbacks: list[Callable[[], Non
         for callback in callbacks:
             callback()
 
-    if not loop.is_closed():
+    with contextlib.suppress(RuntimeError):  # the loop is closed, and whoever waited in it is gone
         loop.call_soon_threadsafe(run)

@@ -75,7 +75,11 @@ class LogCorruptError(LogError):
 
 
 class LogUnavailableError(LogError):
-    """The append was not made durable, and nothing of it is readable."""
+    """The append was not made durable, and nothing of it is readable.
+
+    If the disk failed in the sync itself, and the process dies before a later append succeeds, the records may be
+    found on the log after all: repeat an append with an idempotency key, never blindly.
+    """
 
 
 class OffsetOutOfRangeError(LogError):

@@ -8,18 +8,22 @@ writer of facts); a commit is durable (WAL, synchronous=FULL) before its append 
 
 from __future__ import annotations
 
+import os
+import struct
 import time
 import uuid
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
 
 from infra.log import frames
 from infra.log.partitioner import partition_of
 from infra.log.port import Batch, LogCorruptError, OffsetOutOfRangeError, Position, TopicPartition
+from infra.log.wal import damage
 from infra.sqlite.connections import Durability, open_reader, open_writer, rows, run_script, scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import apsw
@@ -28,20 +32,25 @@ if TYPE_CHECKING:
 
 OFFSET_BITS = 40  # 10¹² records a partition
 OFFSET_MASK = (1 << OFFSET_BITS) - 1
+MAX_NUMBERS = 1 << 63 - OFFSET_BITS  # partitions of all topics of a file: row ids are signed 64-bit numbers
+MAX_KEY = (1 << 63) - 1
 MAX_RECORDS_PER_ROW = 500  # a reader that wants less than a row decodes the whole row
+MAX_ROW_BYTES = 1 << 20  # a row is closed when it has reached this; SQLite holds a row in memory several times over
+MAX_VALUE_BYTES = 8 << 20  # a bound, not a goal: request bodies end at 64 KiB; a dead letter adds some to its record
 FORMAT = 1
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (log_id TEXT NOT NULL, format INTEGER NOT NULL, created_at_ms INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS topics (topic TEXT PRIMARY KEY, partitions INTEGER NOT NULL, first_number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS ends (number INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS starts (number INTEGER PRIMARY KEY, first_offset INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS batches (
     id INTEGER PRIMARY KEY, count INTEGER NOT NULL, appended_at_ms INTEGER NOT NULL,
     checksum INTEGER NOT NULL, frames BLOB NOT NULL);
 """
 _READ = """
 SELECT id, count, appended_at_ms, checksum, frames FROM batches
-WHERE id >= coalesce((SELECT id FROM batches WHERE id <= ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1), ?1) AND id < ?3
+WHERE id >= coalesce((SELECT id FROM batches WHERE id <= ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1), ?1) AND id <= ?3
 ORDER BY id
 """
 
@@ -58,24 +67,67 @@ def create(path: Path, partitions: Mapping[str, int], vfs: str | None = None) ->
     """Open a log for writing, creating the file and its topics where missing.
 
     `partitions` counts for topics that are new; a topic that exists keeps the count it has.
+    Raises LogCorruptError where SQLite would drop commits that were acknowledged (see infra.log.wal).
     """
+    if broken := damage(path):
+        raise LogCorruptError(
+            f"{path}-wal is damaged at frame {broken.frame}: {broken.commits_behind} commits would be lost. Keep a "
+            "copy of both files; to go on without those commits: "
+            f"python -m apsw {path} 'PRAGMA wal_checkpoint(TRUNCATE)'"
+        )
     connection = open_writer(path, Durability.FULL, vfs)
-    with connection:
-        run_script(connection, _SCHEMA)
-        if scalar(connection, "SELECT 1 FROM log") is None:
-            row = (uuid.uuid4().hex, FORMAT, time.time_ns() // 1_000_000)
-            connection.execute("INSERT INTO log VALUES (?, ?, ?)", row)
-        for topic, count in partitions.items():
-            connection.execute(
-                "INSERT OR IGNORE INTO topics SELECT ?, ?, coalesce(max(first_number + partitions), 0) FROM topics",
-                (topic, count),
-            )
+    try:
+        connection.execute("BEGIN IMMEDIATE")  # taken at once: a lock that is upgraded later may be refused
+        _create(connection, partitions)
+        connection.execute("COMMIT")
+        _sync_folders(path)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _create(connection: apsw.Connection, partitions: Mapping[str, int]) -> None:
+    run_script(connection, _SCHEMA)
+    if scalar(connection, "SELECT 1 FROM log") is None:
+        row = (uuid.uuid4().hex, FORMAT, time.time_ns() // 1_000_000)
+        connection.execute("INSERT INTO log VALUES (?, ?, ?)", row)
+    known = topics_of(connection)
+    if all(topic in known for topic in partitions):
+        return
+    for topic, count in partitions.items():
+        connection.execute(
+            "INSERT OR IGNORE INTO topics SELECT ?, ?, coalesce(max(first_number + partitions), 0) FROM topics",
+            (topic, count),
+        )
+    if scalar(connection, "SELECT max(first_number + partitions) FROM topics") > MAX_NUMBERS:
+        raise ValueError(f"a file holds at most {MAX_NUMBERS} partitions")
+    run_script(connection, f"PRAGMA application_id={identity_checksum(connection)}")
+
+
+def _sync_folders(path: Path) -> None:
+    """Make the names of the file and of its folder survive a power cut; SQLite syncs what is in them."""
+    for folder in (path.parent, path.parent.parent):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def topics_of(connection: apsw.Connection) -> dict[str, Topic]:
     """Return the topics of a log's file by name."""
     return {row[0]: Topic(*row) for row in rows(connection, "SELECT topic, partitions, first_number FROM topics")}
+
+
+def identity_checksum(connection: apsw.Connection) -> int:
+    """Return the checksum over what no row's checksum covers: the log's id, its format and its topics.
+
+    It is kept as the file's application id, a signed number of 32 bits.
+    """
+    identity = rows(connection, "SELECT log_id, format FROM log")
+    topics = rows(connection, "SELECT topic, partitions, first_number FROM topics ORDER BY first_number")
+    return crc32(repr((identity, topics)).encode()) - (1 << 31)
 
 
 class SqliteLogReader:
@@ -96,11 +148,27 @@ class SqliteLogReader:
         return self._topics[topic].partitions
 
     def read(self, topic: str, partition: int, offset: int, max_records: int) -> Batch | None:
-        """Return up to `max_records` records from `offset` on, or None at the end; verifies checksums."""
-        low = (self._topics[topic].first_number + partition) << OFFSET_BITS
+        """Return up to `max_records` records from `offset` on, or None at the end; verifies checksums.
+
+        Raises OffsetOutOfRangeError or LogCorruptError; apsw.CorruptError where SQLite itself finds damage.
+        """
+        number = self._number(topic, partition)
+        if not 0 <= offset <= OFFSET_MASK:
+            raise OffsetOutOfRangeError(f"{topic}/{partition}: {offset} is no offset")
+        batch = self._read(topic, partition, offset, max_records)
+        if batch is None and (end := self._end(number)) != offset:
+            if offset > end:
+                raise OffsetOutOfRangeError(f"{topic}/{partition}: offset {offset} is beyond the end of the log")
+            batch = self._read(topic, partition, offset, max_records)  # appended between the two looks
+            if batch is None:
+                raise self._gap(topic, partition, offset, end)
+        return batch
+
+    def _read(self, topic: str, partition: int, offset: int, max_records: int) -> Batch | None:
+        low = self._number(topic, partition) << OFFSET_BITS
         keys: list[int] = []
         values: list[bytes] = []
-        for row in self._connection.execute(_READ, (low | offset, low, low + OFFSET_MASK)):
+        for row in self._connection.execute(_READ, (low | offset, low, low | OFFSET_MASK)):
             base = row[0] & OFFSET_MASK
             skip = offset + len(values) - base
             if skip < 0 or (skip and values):
@@ -111,24 +179,24 @@ class SqliteLogReader:
                 values += row_values[skip:]
             if len(values) >= max_records:
                 break
-        if values:
-            return Batch(topic, partition, offset, keys[:max_records], values[:max_records])
-        if offset > self._end(low >> OFFSET_BITS):
-            raise OffsetOutOfRangeError(f"{topic}/{partition}: offset {offset} is beyond the end of the log")
-        return None
+        return Batch(topic, partition, offset, keys[:max_records], values[:max_records]) if values else None
 
     def _gap(self, topic: str, partition: int, wanted: int, found: int) -> Exception:
         first = self.first_offset(topic, partition)
         if wanted < first:
             return OffsetOutOfRangeError(f"{topic}/{partition}: offset {wanted} is gone; the log begins at {first}")
-        return LogCorruptError(f"{topic}/{partition}: offset {wanted} is missing; the next row begins at {found}")
+        return LogCorruptError(f"{topic}/{partition}: offset {wanted} is missing; what follows begins at {found}")
 
     def first_offset(self, topic: str, partition: int) -> int:
         """Return the first offset kept: 0 unless retention has cut the partition."""
-        low = (self._topics[topic].first_number + partition) << OFFSET_BITS
-        query = "SELECT id FROM batches WHERE id >= ? AND id < ? ORDER BY id LIMIT 1"
-        first: int | None = scalar(self._connection, query, (low, low + OFFSET_MASK))
-        return self._end(low >> OFFSET_BITS) if first is None else first & OFFSET_MASK
+        query = "SELECT first_offset FROM starts WHERE number = ?"
+        return scalar(self._connection, query, (self._number(topic, partition),)) or 0
+
+    def _number(self, topic: str, partition: int) -> int:
+        known = self._topics[topic]
+        if not 0 <= partition < known.partitions:
+            raise IndexError(f"{topic} has partitions 0 to {known.partitions - 1}, not {partition}")
+        return known.first_number + partition
 
     def end_offsets(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """Return, for each partition of the topics, the offset that the next record will get."""
@@ -161,7 +229,9 @@ class BatchInsert:
         self._bases: dict[int, int] = {}
 
     def stage(self, record: Record) -> Position:
-        """Give the record its place."""
+        """Give the record its place; raises KeyError for an unknown topic, ValueError for what cannot be stored."""
+        if len(record.value) > MAX_VALUE_BYTES or not 0 <= record.key <= MAX_KEY:
+            raise ValueError(f"{record.topic}: key {record.key} with {len(record.value)} bytes cannot be stored")
         topic = self._topics[record.topic]
         partition = partition_of(record.key, topic.partitions)
         number = topic.first_number + partition
@@ -174,29 +244,45 @@ class BatchInsert:
     def write(self) -> None:
         """Insert the rows and move the ends."""
         for number, records in self._staged.items():
-            base = self._bases[number]
-            for at in range(0, len(records), MAX_RECORDS_PER_ROW):
-                chunk = records[at : at + MAX_RECORDS_PER_ROW]
-                self._connection.execute(
-                    "INSERT INTO batches VALUES (?, ?, ?, ?, ?)", self._row(number, base + at, chunk)
-                )
-            self._connection.execute("INSERT OR REPLACE INTO ends VALUES (?, ?)", (number, base + len(records)))
+            offset = self._bases[number]
+            for chunk in _chunks(records):
+                self._connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", self._row(number, offset, chunk))
+                offset += len(chunk)
+            self._connection.execute("INSERT OR REPLACE INTO ends VALUES (?, ?)", (number, offset))
 
     def _row(self, number: int, base: int, records: Sequence[Record]) -> tuple[int, int, int, int, bytes]:
         row_id, packed = number << OFFSET_BITS | base, frames.pack(records)
         return row_id, len(records), self._now_ms, frames.checksum(row_id, len(records), self._now_ms, packed), packed
 
 
+def _chunks(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    begin, size = 0, 0
+    for at, record in enumerate(records):
+        if size >= MAX_ROW_BYTES or at - begin == MAX_RECORDS_PER_ROW:
+            yield records[begin:at]
+            begin, size = at, 0
+        size += len(record.value)
+    yield records[begin:]
+
+
 def _end_of(connection: apsw.Connection, number: int) -> int:
     return scalar(connection, "SELECT next_offset FROM ends WHERE number = ?", (number,)) or 0
 
 
-def _verified(topic: str, partition: int, row: tuple[int, int, int, int, bytes]) -> tuple[list[int], list[bytes]]:
+def checked_records(row: tuple[int, int, int, int, bytes]) -> tuple[list[int], list[bytes]]:
+    """Return keys and values of a row of `batches`; raises ValueError, saying why, where it is not as written."""
     row_id, count, appended_at_ms, stored, packed = row
-    at = f"{topic}/{partition} offset {row_id & OFFSET_MASK}"
-    if frames.checksum(row_id, count, appended_at_ms, packed) != stored:
-        raise LogCorruptError(f"{at}: the checksum of a batch of {count} records does not match")
     try:
-        return frames.unpack(packed, count)
+        matches = frames.checksum(row_id, count, appended_at_ms, packed) == stored
+    except (TypeError, struct.error) as error:  # damage may change a column's type, too
+        raise ValueError(f"a row that cannot have been written: {error}") from error
+    if not matches:
+        raise ValueError(f"the checksum of a batch of {count} records does not match")
+    return frames.unpack(packed, count)
+
+
+def _verified(topic: str, partition: int, row: tuple[int, int, int, int, bytes]) -> tuple[list[int], list[bytes]]:
+    try:
+        return checked_records(row)
     except ValueError as error:
-        raise LogCorruptError(f"{at}: {error}") from error
+        raise LogCorruptError(f"{topic}/{partition} offset {row[0] & OFFSET_MASK}: {error}") from error
