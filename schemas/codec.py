@@ -87,6 +87,12 @@ def _decode(value: bytes) -> Event:
     return msgspec.convert(fields, event_type, builtin_types=(bytes,))
 
 
+def schema_id_of(value: bytes) -> int:
+    """Return the schema id under which a value that decodes was written."""
+    schema_id: int = _HEADER.unpack_from(value)[1]
+    return schema_id
+
+
 def topic_and_key(event: Event) -> tuple[str, int]:
     """Return where the event belongs: its topic, and the id of the entity whose order it keeps."""
     entry = catalogue.BY_EVENT[type(event)]
