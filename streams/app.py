@@ -88,8 +88,6 @@ def build_app(
     log: LogReader,
     tail: LogTail,
     settings: StreamSettings = StreamSettings(),
-    *,
-    applied_log_id: str | None = None,
 ) -> ProjectionApp:
     """Return the app `murmur-<name>`, ready to start; the loop must be its projection's only writer."""
     transports.register()
@@ -112,7 +110,7 @@ def build_app(
         worker_redirect_stdouts=False,
         TableManager=_NoTables,
     )
-    app.source = LogSource(log, tail, loop.checkpoints, settings.batch_records, applied_log_id)
+    app.source = LogSource(log, tail, loop.checkpoints, settings.batch_records)
 
     async def run(batches: Any) -> None:
         await agent(batches, loop)

@@ -1,7 +1,8 @@
 """Decodes each record once for all the projections of a process.
 
 Projections of one process read the same records at about the same time, in batches that need not have the same
-bounds. So what is kept is a window per partition: the events of the newest consecutive records.
+bounds. So what is kept are windows: the events of consecutive records of a partition, one window for those that are
+up to date, another for those that lag or are being rebuilt.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from infra.log.port import Batch
     from schemas.envelope import Event
 
-KEPT_RECORDS = 32_000  # about 1 KB each: 32 MB at most, 32 batches of 1,000
+KEPT_RECORDS = 8_000
+"""About 1 KB each: 8 MB. Measured with 8 projections: 5 times less CPU than without, and the same from 4,000 to 32,000.
+One projection alone pays 5 % for it."""
 
 
 def decode_values(values: list[bytes], decode: Callable[[bytes], Event]) -> list[Event | codec.DecodeError]:
@@ -34,11 +37,16 @@ def decode_values(values: list[bytes], decode: Callable[[bytes], Event]) -> list
 class _Window:
     """The decoded records of one partition from `start` on, without a hole."""
 
-    __slots__ = ("events", "start")
+    __slots__ = ("events", "partition", "start")
 
-    def __init__(self, start: int, events: list[Event | codec.DecodeError]) -> None:
+    def __init__(self, partition: TopicPartition, start: int) -> None:
+        self.partition = partition
         self.start = start
-        self.events = events
+        self.events: list[Event | codec.DecodeError] = []
+
+    def reaches(self, partition: TopicPartition, offset: int) -> bool:
+        """Whether the offset is in the window, or the next one after it."""
+        return self.partition == partition and self.start <= offset <= self.start + len(self.events)
 
 
 class DecodedBatches:
@@ -47,36 +55,34 @@ class DecodedBatches:
     def __init__(self, decode: Callable[[bytes], Event] = codec.decode, kept_records: int = KEPT_RECORDS) -> None:
         self._decode = decode
         self._kept_records = kept_records
-        self._windows: dict[TopicPartition, _Window] = {}
+        self._windows: list[_Window] = []  # the one used last stands last
         self._records = 0
 
     def events(self, batch: Batch) -> list[Event | codec.DecodeError]:
         """Return for each record of the batch its event, or the DecodeError that says why there is none."""
-        partition = TopicPartition(batch.topic, batch.partition)
-        window = self._windows.pop(partition, None)
-        if window is None or not window.start <= batch.base_offset <= window.start + len(window.events):
-            self._records -= len(window.events) if window else 0
-            window = _Window(batch.base_offset, [])
-        self._windows[partition] = window  # the newest last: the first is dropped first
-        self._extend(window, batch)
+        window = self._take(TopicPartition(batch.topic, batch.partition), batch.base_offset)
+        self._windows.append(window)
         first = batch.base_offset - window.start
+        known = len(window.events) - first
+        if known < len(batch.values):
+            window.events += decode_values(batch.values[known:], self._decode)
+            self._records += len(batch.values) - known
         found = window.events[first : first + len(batch.values)]
         self._forget_oldest()
         return found
 
-    def _extend(self, window: _Window, batch: Batch) -> None:
-        known = window.start + len(window.events) - batch.base_offset
-        if known < len(batch.values):
-            window.events += decode_values(batch.values[known:], self._decode)
-            self._records += len(batch.values) - known
+    def _take(self, partition: TopicPartition, offset: int) -> _Window:
+        for at, window in enumerate(self._windows):
+            if window.reaches(partition, offset):
+                return self._windows.pop(at)
+        return _Window(partition, offset)
 
     def _forget_oldest(self) -> None:
-        while self._records > self._kept_records:
-            partition = next(iter(self._windows))
-            window = self._windows[partition]
-            surplus = min(self._records - self._kept_records, len(window.events))
-            del window.events[:surplus]
-            window.start += surplus
-            self._records -= surplus
+        while (surplus := self._records - self._kept_records) > 0:
+            window = self._windows[0]
+            dropped = min(surplus, len(window.events))
+            del window.events[:dropped]
+            window.start += dropped
+            self._records -= dropped
             if not window.events:
-                del self._windows[partition]
+                self._windows.pop(0)

@@ -3,7 +3,7 @@
 StreamError
 ├── TransientError     the store cannot take the batch now: the same batch is tried again, nothing is acknowledged
 ├── PoisonEventError   this record can never be applied: it goes to the dead letters and is passed by
-├── CheckpointError    the store's checkpoint does not belong to this log: the process stops before it reads
+├── CheckpointError    the store's checkpoint is beyond the end of the log: the process stops before it reads
 ├── GapError           records are missing between the checkpoint and a batch: the process stops
 └── AppCrashedError    a Faust app has died: the process stops
 
@@ -27,7 +27,7 @@ class PoisonEventError(StreamError):
 
 
 class CheckpointError(StreamError):
-    """The store's checkpoint is of another log, or beyond the end of this one (restored, or created anew)."""
+    """The store's checkpoint is beyond the end of the log, which has lost records or is not the store's."""
 
 
 class GapError(StreamError):

@@ -38,15 +38,14 @@ class LogTail(Protocol):
 class LogSource:
     """What an app reads: its consumer takes it from the app's attribute `source`.
 
-    `checkpoints` returns the next offset to apply of each partition that the store has applied anything of;
-    `applied_log_id` is the log that those offsets are of, or None where the store itself has made sure of that.
+    `checkpoints` returns the next offset to apply of each partition that the store has applied anything of; that they
+    are offsets of this log, a store makes sure of when it is opened.
     """
 
     log: LogReader
     tail: LogTail
     checkpoints: Callable[[], Mapping[TopicPartition, int]]
     batch_records: int
-    applied_log_id: str | None = None
 
 
 class Consumer(BatchConsumer):
@@ -131,15 +130,9 @@ class Consumer(BatchConsumer):
     # Positions
 
     def starting_offsets(self) -> Mapping[TP, int]:
-        """Return the store's checkpoints, 0 where it has none."""
+        """Return the store's checkpoints, 0 where it has none; raises CheckpointError for one beyond the end."""
         checkpoints = self._source.checkpoints()
         self._refresh_ends()
-        applied = self._source.applied_log_id
-        if applied is not None and applied != self._source.log.log_id:
-            raise CheckpointError(
-                f"{self.app.conf.id}: the store was filled from log {applied}, this is log {self._source.log.log_id}; "
-                "rebuild the projection, or bring back its log"
-            )
         starts = {tp: checkpoints.get(TopicPartition(*tp), 0) for tp in self._turns}
         for tp, start in starts.items():
             if start > self._ends[tp]:

@@ -30,10 +30,8 @@ async def an_agent(batches: AsyncIterable[Batch], loop: ProjectionLoop) -> None:
         await loop.handle(batch)
 
 
-def an_app(
-    log: MemoryLog, loop: ProjectionLoop, settings: StreamSettings = DEFAULTS, applied_log_id: str | None = None
-) -> ProjectionApp:
-    return build_app(loop.name, (TOPIC,), an_agent, loop, log, log, settings, applied_log_id=applied_log_id)
+def an_app(log: MemoryLog, loop: ProjectionLoop, settings: StreamSettings = DEFAULTS) -> ProjectionApp:
+    return build_app(loop.name, (TOPIC,), an_agent, loop, log, log, settings)
 
 
 @asynccontextmanager
@@ -73,14 +71,6 @@ async def test_a_checkpoint_beyond_the_end_of_the_log_is_refused() -> None:
     with pytest.raises(AppCrashedError) as crashed:
         await run_apps([an_app(log, a_loop(store))])
     assert isinstance(crashed.value.__cause__, CheckpointError)
-    assert store.spans == []
-
-
-async def test_the_checkpoint_of_another_log_is_refused() -> None:
-    log, store = MemoryLog(log_id="a-log"), MemoryStore()
-    log.fill(range(5))
-    with pytest.raises(AppCrashedError, match="another-log"):
-        await run_apps([an_app(log, a_loop(store), applied_log_id="another-log")])
     assert store.spans == []
 
 

@@ -38,12 +38,21 @@ def test_a_batch_that_is_not_next_to_the_window_starts_a_new_one() -> None:
         assert decoded.events(a_batch(numbers)) == [followed(number) for number in numbers]
 
 
+def test_a_projection_that_lags_does_not_take_the_others_windows_away() -> None:
+    counted = Counted()
+    decoded = DecodedBatches(counted)
+    for _ in range(3):
+        for numbers in (range(1_000, 1_010), range(10)):
+            assert decoded.events(a_batch(numbers)) == [followed(number) for number in numbers]
+    assert counted.values == 20
+
+
 def test_no_more_records_are_kept_than_allowed_and_the_oldest_go_first() -> None:
     counted = Counted()
     decoded = DecodedBatches(counted, kept_records=10)
     for partition in (0, 1, 0, 1):
         assert decoded.events(a_batch(range(8), partition)) == [followed(number) for number in range(8)]
-        assert sum(len(window.events) for window in decoded._windows.values()) == decoded._records <= 10
+        assert sum(len(window.events) for window in decoded._windows) == decoded._records <= 10
     decoded.events(a_batch(range(100, 140)))
     assert decoded._records == 10
 
