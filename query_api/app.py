@@ -1,0 +1,88 @@
+"""The query API as an ASGI app: its routes, what surrounds them, and how errors leave."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import apsw
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from infra.http import problems
+from infra.http.middleware import Edge
+from infra.http.problems import REQUEST_ID, Problem
+from query_api.bookmarks import endpoint as bookmarks
+from query_api.engagement import endpoint as engagement
+from query_api.errors import QueryError
+from query_api.home_timeline import endpoint as home_timeline
+from query_api.openapi import document
+from query_api.operations import endpoint as operations
+from query_api.operations.response import QueryMetrics
+from query_api.read_only import ReadOnly
+from query_api.tweets import endpoint as tweets
+from query_api.user_timeline import endpoint as user_timeline
+from query_api.users import endpoint as users
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from query_api.bootstrap import Services
+
+log = logging.getLogger(__name__)
+
+NOUNS = (home_timeline, user_timeline, tweets, engagement, bookmarks, users, operations)
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the app; it closes the services when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        services.close()
+
+    app = _QueryApp(title="Murmuration queries", version="1", description=__doc__, lifespan=lifespan)
+    app.state.services = services
+    app.state.verifier = services.verifier
+    app.state.rate_limits = services.rate_limits
+    app.state.metrics = CollectorRegistry()
+    app.state.metrics.register(QueryMetrics(services))
+    problems.install(app)
+    app.add_exception_handler(QueryError, _on_query_error)
+    app.add_exception_handler(apsw.Error, _on_store_error)
+    for noun in NOUNS:
+        app.include_router(noun.router)
+    app.add_middleware(ReadOnly)
+    settings = services.settings
+    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, timeout_s=settings.request_timeout_s)
+    return app
+
+
+class _QueryApp(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = document(self)
+        return self.openapi_schema
+
+
+async def _on_query_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, QueryError)  # noqa: S101 - what it is registered for
+    return _answer(request, Problem(error.code, error.detail, param=error.param))
+
+
+async def _on_store_error(request: Request, error: Exception) -> Response:
+    """Let go of all files after one went away under its reader: the next request opens them again."""
+    services: Services = request.app.state.services
+    log.error("a read model cannot be read", exc_info=error)
+    services.stores.close(f"its file could not be read ({type(error).__name__})")
+    return _answer(request, Problem("not_ready", "a read model could not be read; it is being opened again"))
+
+
+def _answer(request: Request, problem: Problem) -> Response:
+    return problems.response_of(problem, request.scope.get(REQUEST_ID, ""))

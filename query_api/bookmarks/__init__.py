@@ -1,0 +1,1 @@
+"""The tweets that the viewer keeps."""

@@ -1,0 +1,1 @@
+"""Who liked and who retweeted a tweet."""

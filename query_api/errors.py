@@ -1,0 +1,73 @@
+"""Why a query is refused; `app` answers each with the problem of its code (infra.http.problem_codes has them all).
+
+QueryError
+├── InvalidCursorError   cursor_invalid     400  a page token that this service did not give
+├── InvalidValueError    parameter_invalid  400  a value that the OpenAPI document does not list
+├── UnknownTweetError    tweet_not_found    404  no such tweet, or it was deleted
+├── UnknownUserError     user_not_found     404  no such account
+├── BlockedError         blocked            403  one of the two has blocked the other
+└── NotReadyError        not_ready          503  a read model is not there yet
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class QueryError(Exception):
+    """Base of what a query may be refused for; `param` names the parameter at fault, where there is one."""
+
+    code: ClassVar[str]
+
+    def __init__(self, param: str | None, detail: str) -> None:
+        super().__init__(detail)
+        self.param = param
+        self.detail = detail
+
+
+class InvalidCursorError(QueryError):
+    """A page token that this service did not give, or gave for another list."""
+
+    code = "cursor_invalid"
+
+
+class InvalidValueError(QueryError):
+    """A value that the OpenAPI document does not list."""
+
+    code = "parameter_invalid"
+
+
+class UnknownTweetError(QueryError):
+    """No such tweet, or it was deleted: the two are not told apart."""
+
+    code = "tweet_not_found"
+
+    def __init__(self) -> None:
+        super().__init__(None, "there is no such tweet")
+
+
+class UnknownUserError(QueryError):
+    """No such account."""
+
+    code = "user_not_found"
+
+    def __init__(self) -> None:
+        super().__init__(None, "there is no such account")
+
+
+class BlockedError(QueryError):
+    """One of the two has blocked the other: neither sees the other's tweets."""
+
+    code = "blocked"
+
+    def __init__(self) -> None:
+        super().__init__(None, "you and this account do not see each other's tweets: one of you blocks the other")
+
+
+class NotReadyError(QueryError):
+    """A read model is not there yet, or cannot be read; the detail says which and why."""
+
+    code = "not_ready"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(None, reason)

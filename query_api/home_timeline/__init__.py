@@ -1,0 +1,1 @@
+"""The home timeline: latest and ranked."""

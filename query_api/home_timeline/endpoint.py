@@ -1,0 +1,78 @@
+"""HTTP: the home timeline, latest or ranked."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from infra.http.rate_limits import RateClass, limited
+from query_api.cursors import parse_max_id
+from query_api.errors import InvalidValueError
+from query_api.home_timeline import ranking as rankings
+from query_api.home_timeline import response, rules, skeleton
+from query_api.openapi import API, Limit, MaxId, describe
+from query_api.paging import Steps, fill
+from query_api.reading import Reading, Reads
+from query_api.tweets.hydrate import details
+from query_api.tweets.response import tweet_page
+from query_api.tweets.rules import subject_id, visible
+from query_api.tweets.shapes import TimelinePage
+
+if TYPE_CHECKING:
+    from query_api.paging import Page
+    from query_api.tweets.rules import Shown
+
+router = APIRouter(prefix=API, tags=["timelines"], dependencies=[limited(RateClass.READ)])
+
+HomeReading = Annotated[
+    Reading, Depends(Reads("home_timeline", "tweets", "accounts", "graph", "engagement", signed_in=True))
+]
+RANKINGS = [rankings.LATEST, *rankings.STRATEGIES]
+Ranking = Annotated[str, Query(json_schema_extra={"enum": RANKINGS}, description="Order of the page.")]
+Explain = Annotated[bool, Query(description="Give the parts of each score, where the page is ranked.")]
+
+
+@router.get("/timeline/home", **describe(TimelinePage, "token_missing", signed_in=True))
+async def home(
+    reading: HomeReading,
+    limit: Limit = 200,
+    max_id: MaxId = None,
+    ranking: Ranking = rankings.LATEST,
+    explain: Explain = False,
+) -> Response:
+    """Return a page of the viewer's home timeline."""
+    if ranking not in RANKINGS:
+        raise InvalidValueError("ranking", f"ranking is one of {', '.join(RANKINGS)}")
+    chosen_from = limit if ranking == rankings.LATEST else limit * rules.CANDIDATES_PER_PLACE
+    page = fill(
+        Steps(
+            skeleton=skeleton.home(reading.readers.home_timeline, reading.viewer_id),
+            hydrate=reading.readers.hydrate_tweets.load,
+            rules=partial(visible, hidden=reading.hidden()),
+            subject=subject_id,
+        ),
+        parse_max_id(max_id),
+        chosen_from,
+    )
+    if ranking != rankings.LATEST:
+        return reading.answer(_ranked(reading, page, ranking, limit, explain))
+    hydrated = details(page.items, reading.viewer_id, reading.readers)
+    return reading.answer(tweet_page(page.items, hydrated, page.next))
+
+
+def _ranked(reading: Reading, page: Page[int, Shown], ranking: str, limit: int, explain: bool) -> bytes:
+    """Choose the best of the page and present them, best first."""
+    settings = reading.services.settings
+    hydrated = details(page.items, reading.viewer_id, reading.readers)
+    authors = {item.subject.author_id for item in page.items}
+    interactions = reading.readers.engagement.interactions(reading.viewer_id, authors)
+    weights = rankings.Weights(
+        settings.ranking_recency, settings.ranking_engagement, settings.ranking_relevance, settings.ranking_media
+    )
+    known = rules.candidates(page.items, hydrated.counts, interactions)
+    best = rankings.rank(ranking, known, reading.services.clock.now_ms(), weights)[:limit]
+    by_id = {item.tweet.tweet_id: item for item in page.items}
+    items = [by_id[tweet_id] for tweet_id, _ in best]
+    return tweet_page(items, hydrated, page.next, scores=response.scores(best) if explain else None)

@@ -1,0 +1,19 @@
+"""Skeleton: the ids of a home timeline, newest first. Follow and reply rules hold already: they are the timeline's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from projections.home_timeline.read_model import HomeTimelineReader
+
+
+def home(reader: HomeTimelineReader, viewer_id: int) -> Callable[[int | None, int], list[int]]:
+    """Return what reads a viewer's timeline below an id."""
+
+    def below(max_id: int | None, limit: int) -> list[int]:
+        return [entry.tweet_id for entry in reader.page(viewer_id, max_id, limit)]
+
+    return below

@@ -1,0 +1,95 @@
+"""How far each projection is behind the log: the header of every answer, and the table of `/projections`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import apsw
+
+from infra.log.port import LogError, TopicPartition
+from query_api.stores import TOPICS
+from schemas.codec import DecodeError, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from infra.clock import Clock
+    from infra.log.embedded import EmbeddedLogReader
+    from query_api.stores import Slot, Stores
+
+SAMPLE_SECONDS = 0.1  # both ends of the difference are read together, at most this often
+FIRST_READABLE_OF = 10  # records looked at for a time, where the first cannot be decoded
+
+Offsets = dict[TopicPartition, int]
+
+
+class Progress(NamedTuple):
+    """Where a projection stands: per partition the offsets applied and there; `applied` None: it is not there yet."""
+
+    projection: str
+    applied: Mapping[TopicPartition, int] | None
+    ends: Mapping[TopicPartition, int]
+
+    def behind(self) -> dict[TopicPartition, int]:
+        """Return, per partition, the records that are not applied."""
+        applied = self.applied or {}
+        return {key: max(0, end - applied.get(key, 0)) for key, end in self.ends.items()}
+
+
+class LagMeter:
+    """Compares checkpoints with the ends of the log."""
+
+    def __init__(self, stores: Stores, log: Slot[EmbeddedLogReader], clock: Clock) -> None:
+        self._stores = stores
+        self._log = log
+        self._clock = clock
+        self._events: dict[str, int] = {}
+        self._sampled_at = float("-inf")
+
+    def header(self, projections: Iterable[str]) -> str:
+        """Return the events behind, as of SAMPLE_SECONDS ago at most: `tweets=0, accounts=2`."""
+        now = time.monotonic()
+        if now - self._sampled_at >= SAMPLE_SECONDS:
+            self._sampled_at = now
+            self._events = {name: sum(self.progress(name).behind().values()) for name in TOPICS}
+        return ", ".join([f"{name}={self._events[name]}" for name in projections])
+
+    def forget(self) -> None:
+        """Sample again before the next header."""
+        self._sampled_at = float("-inf")
+
+    def progress(self, projection: str) -> Progress:
+        """Return where a projection stands now."""
+        applied = self._stores.checkpoints(projection)
+        return Progress(projection, applied, self._ends(TOPICS[projection]))
+
+    def seconds(self, progress: Progress) -> float:
+        """Return for how long the oldest record that is not applied has been waiting; 0 where there is none."""
+        applied = progress.applied or {}
+        behind = [key for key, count in progress.behind().items() if count]
+        times = [self._occurred_at_ms(key, applied.get(key, 0)) for key in behind]
+        oldest = min((at_ms for at_ms in times if at_ms is not None), default=None)
+        return 0.0 if oldest is None else max(0.0, (self._clock.now_ms() - oldest) / 1000)
+
+    def close(self) -> None:
+        """Let go of the log."""
+        self._log.close("the process is stopping")
+
+    def _ends(self, topics: tuple[str, ...]) -> Mapping[TopicPartition, int]:
+        self._log.look()
+        return {} if self._log.reader is None else self._log.reader.end_offsets(topics)
+
+    def _occurred_at_ms(self, key: TopicPartition, offset: int) -> int | None:
+        if self._log.reader is None:
+            return None
+        try:
+            batch = self._log.reader.read(key.topic, key.partition, offset, FIRST_READABLE_OF)
+        except (LogError, apsw.Error):
+            return None  # kept no longer, or damaged: `murmur log verify` says so
+        for value in batch.values if batch is not None else ():
+            try:
+                return decode(value).envelope.occurred_at_ms
+            except DecodeError:
+                continue
+        return None

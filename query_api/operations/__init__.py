@@ -1,0 +1,1 @@
+"""Health, metrics and how far behind the projections are."""

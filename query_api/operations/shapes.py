@@ -1,0 +1,37 @@
+"""The shapes of what operators read, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from query_api.openapi import Shape
+
+
+class State(Shape):
+    """How the process is."""
+
+    status: str
+
+
+class PartitionProgress(Shape):
+    """How far a projection is in one partition: records before `position` are applied, `end` is the log's."""
+
+    topic: str
+    partition: int
+    position: int
+    end: int
+
+
+class Projection(Shape):
+    """How far a projection is: `lag_seconds` is the age of the oldest record that is not applied, 0 where none is."""
+
+    projection: str
+    ready: bool
+    generation: int
+    lag_events: int
+    lag_seconds: float
+    partitions: list[PartitionProgress]
+
+
+class Projections(Shape):
+    """How far all projections are."""
+
+    projections: list[Projection]

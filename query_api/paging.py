@@ -1,0 +1,71 @@
+"""Fills a page from an ordered list, some of whose rows the viewer may not see.
+
+Guarantee:  the pages of one list partition what may be seen of it: nothing twice, nothing left out; `has_more` is
+            exact, because the search goes on until one more row is found or the list ends
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+Row = TypeVar("Row")
+Facts = TypeVar("Facts")
+Item = TypeVar("Item")
+
+SLACK = 8  # one row in eight more than asked for: what rules take out rarely needs a second read
+MOST_ROWS_PER_READ = 1_000
+MOST_ROWS_PER_PAGE = 20_000  # some 30 ms of reading; beyond it a page may be short, and says that there is more
+
+
+class Steps(NamedTuple, Generic[Row, Facts, Item]):
+    """The first three steps of a list; a row is its own key: the page after it begins below it.
+
+    `skeleton(before, n)` gives the n rows below one, fewer only at the end of the list; `hydrate` what the rules need
+    to know of rows; `rules` the rows that show, each with what is to be shown. `subject`, where given, names what an
+    item is about: only the first of a subject shows on a page.
+    """
+
+    skeleton: Callable[[Row | None, int], Sequence[Row]]
+    hydrate: Callable[[Sequence[Row]], Facts]
+    rules: Callable[[Sequence[Row], Facts], Sequence[tuple[Row, Item]]]
+    subject: Callable[[Item], Hashable] | None = None
+
+
+class Page(NamedTuple, Generic[Row, Item]):
+    """What shows, and the row that the next page begins below (None: there is no more)."""
+
+    items: list[Item]
+    next: Row | None
+
+
+def fill(steps: Steps[Row, Facts, Item], before: Row | None, limit: int) -> Page[Row, Item]:
+    """Return the first `limit` items below `before`."""
+    items: list[Item] = []
+    last = before
+    shown: set[Hashable] = set()
+    rows_read = 0
+    while rows_read < MOST_ROWS_PER_PAGE:
+        wanted = min(limit + 1 + limit // SLACK + rows_read, MOST_ROWS_PER_READ)
+        rows = steps.skeleton(before, wanted)
+        for row, item in steps.rules(rows, steps.hydrate(rows)):
+            if len(items) == limit:
+                return Page(items, last)
+            if steps.subject is not None:
+                subject = steps.subject(item)
+                if subject in shown:
+                    continue
+                shown.add(subject)
+            items.append(item)
+            last = row
+        if len(rows) < wanted:
+            return Page(items, None)
+        rows_read += len(rows)
+        before = rows[-1]
+    return Page(items, last if len(items) == limit else before)
+
+
+def nothing(_: Sequence[Row]) -> None:
+    """Hydrate for lists whose rules need no more than the row."""

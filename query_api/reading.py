@@ -1,0 +1,88 @@
+"""One query: who asks, from which read models, how fresh. A dependency of every endpoint, so that none can forget.
+
+After the dependency an endpoint does not await: what it reads, it reads in one go, with caches as fresh as the files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from fastapi import Header, Query, Response
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
+
+from infra.auth.bearer import identify, subject
+from infra.consistency import HEADER, InvalidConsistencyTokenError
+from infra.http.problems import Problem
+from query_api.freshness import MAX_WAIT_MS
+from query_api.tweets.rules import NOBODY
+
+if TYPE_CHECKING:
+    from query_api.bootstrap import Services
+    from query_api.stores import Readers
+
+ANONYMOUS = 0  # no account has this id
+
+LAG_HEADER = "X-Projection-Lag"
+STALE_HEADER = "X-Stale"
+
+TokenHeader = Annotated[
+    str | None,
+    Header(alias=HEADER, max_length=512, description="Of a command's answer: wait until its effects can be read."),
+]
+WaitMs = Annotated[
+    int | None, Query(ge=0, le=MAX_WAIT_MS, description="Longest wait for the consistency token, in milliseconds.")
+]
+
+
+class Reading(NamedTuple):
+    """What an endpoint works with; `viewer_id` is ANONYMOUS where nobody is signed in."""
+
+    services: Services
+    readers: Readers
+    viewer_id: int
+    headers: dict[str, str]
+
+    def blocked(self) -> frozenset[int]:
+        """Return the accounts that the viewer blocks or is blocked by."""
+        return self.readers.graph.hidden(self.viewer_id).blocked if self.viewer_id else NOBODY
+
+    def hidden(self, except_for: int = ANONYMOUS) -> frozenset[int]:
+        """Return the accounts whose tweets the viewer does not see; a mute of `except_for` does not count."""
+        if not self.viewer_id:
+            return NOBODY
+        hidden = self.readers.graph.hidden(self.viewer_id)
+        return hidden.blocked | (hidden.muted - {except_for} if except_for else hidden.muted)
+
+    def answer(self, body: bytes) -> Response:
+        """Return a JSON answer that says how fresh it is."""
+        return Response(body, headers=self.headers, media_type="application/json")
+
+
+class Reads:
+    """Dependency: waits for the caller's consistency token, then opens a Reading over the projections named."""
+
+    def __init__(self, *projections: str, signed_in: bool = False) -> None:
+        self.projections = projections
+        self._signed_in = signed_in
+
+    async def __call__(self, request: Request, token: TokenHeader = None, wait_ms: WaitMs = None) -> Reading:
+        """Return the Reading; raises the problems of a bad token and of read models that are not there."""
+        services: Services = request.app.state.services
+        who = await subject(request) if self._signed_in else identify(request)
+        viewer_id = ANONYMOUS if who is None else who.user_id
+        stale = token is not None and not await self._wait(services, token, wait_ms)
+        readers = services.stores.readers()
+        headers = {LAG_HEADER: services.lag.header(self.projections)}
+        if stale:
+            headers[STALE_HEADER] = "true"
+        return Reading(services, readers, viewer_id, headers)
+
+    async def _wait(self, services: Services, token: str, wait_ms: int | None) -> bool:
+        try:
+            positions = services.tokens.read(token)
+        except InvalidConsistencyTokenError as error:
+            raise Problem("consistency_token_invalid", str(error), param=HEADER) from error
+        patience = services.settings.wait_ms if wait_ms is None else wait_ms
+        passed = await services.freshness.wait(positions, self.projections, patience)
+        services.lag.forget()
+        return passed

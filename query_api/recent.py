@@ -1,0 +1,68 @@
+"""Keeps what was asked for most recently, within a bound, at the cost of a dictionary look-up.
+
+Two generations instead of a linked list: a hit in the old one moves to the young one; when the young one is full it
+becomes the old one, and what nobody asked for since then is let go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+V = TypeVar("V")
+
+
+class Recent(Generic[V]):
+    """A cache of at most `entries` values by id; counts its hits and misses."""
+
+    def __init__(self, entries: int) -> None:
+        self._share = entries // 3  # young: one share; old: two at most, when a large put filled the young one
+        self._young: dict[int, V] = {}
+        self._old: dict[int, V] = {}
+        self.hits = 0
+        self.misses = 0
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def take(self, ids: Iterable[int], found: dict[int, V]) -> list[int]:
+        """Put what is kept of the ids into `found`; return the ids that are not kept."""
+        missing = []
+        young = self._young
+        before = len(found)
+        for wanted in ids:
+            value = young.get(wanted)
+            if value is None:
+                value = self._old.pop(wanted, None)
+                if value is None:
+                    missing.append(wanted)
+                    continue
+                young[wanted] = value
+            found[wanted] = value
+        self.hits += len(found) - before
+        self.misses += len(missing)
+        self._turn()
+        return missing
+
+    def put(self, values: dict[int, V]) -> None:
+        """Keep the values."""
+        self._young.update(values)
+        self._turn()
+
+    def drop(self, ids: Iterable[int]) -> None:
+        """Keep the ids no longer."""
+        for gone in ids:
+            self._young.pop(gone, None)
+            self._old.pop(gone, None)
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._young.clear()
+        self._old.clear()
+
+    def _turn(self) -> None:
+        if len(self._young) > self._share:
+            self._old = self._young if len(self._young) <= 2 * self._share else {}
+            self._young = {}

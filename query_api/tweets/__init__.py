@@ -1,0 +1,1 @@
+"""Tweets by id, their replies, quotes and threads; and how every page of tweets is made."""

@@ -1,0 +1,95 @@
+"""Hydrate: ids to what a tweet shows, in bulk: one call per store and step, none for what is kept.
+
+A tweet never changes, an account rarely: both are kept as they were read, and dropped when their store says that they
+were deleted or edited (`refresh`, at the start of each request). Counts and flags are read each time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from projections.engagement.read_model import Flags
+from projections.tweets.read_model import Kind
+from query_api.users.response import author_members
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from projections.accounts.read_model import AccountsReader
+    from projections.engagement.read_model import Counts
+    from projections.tweets.read_model import Tweet, TweetsReader
+    from query_api.recent import Recent
+    from query_api.stores import Readers
+    from query_api.tweets.rules import Shown
+
+NO_FLAGS = Flags(frozenset(), frozenset(), frozenset())
+
+
+class Hydrated(NamedTuple):
+    """What a page of tweets shows beside the tweets: counts and flags by tweet, author fragments by account."""
+
+    counts: Mapping[int, Counts]
+    flags: Flags
+    authors: Mapping[int, bytes]
+
+
+class TweetHydrator:
+    """Reads tweets with what they refer to."""
+
+    def __init__(self, tweets: TweetsReader, kept: Recent[Tweet]) -> None:
+        self._tweets = tweets
+        self._kept = kept
+
+    def refresh(self) -> None:
+        """Forget what was deleted since the last call."""
+        self._kept.drop(self._tweets.removed())
+
+    def load(self, tweet_ids: Collection[int]) -> dict[int, Tweet]:
+        """Return the tweets that stand among the ids, the originals of the retweets, and what these quote."""
+        found: dict[int, Tweet] = {}
+        self._read(tweet_ids, found)
+        originals = [tweet.original_id for tweet in found.values() if tweet.kind == Kind.RETWEET]
+        self._read({original for original in originals if original not in found}, found)
+        quoted = {tweet.quoted_id for tweet in found.values() if tweet.quoted_id}
+        self._read(quoted - found.keys(), found)
+        return found
+
+    def _read(self, tweet_ids: Collection[int], found: dict[int, Tweet]) -> None:
+        if missing := self._kept.take(tweet_ids, found):
+            read = self._tweets.many(missing)
+            self._kept.put(read)
+            found |= read
+
+
+class AuthorHydrator:
+    """Reads accounts as the fragments that stand in tweets and lists."""
+
+    def __init__(self, accounts: AccountsReader, kept: Recent[bytes]) -> None:
+        self._accounts = accounts
+        self._kept = kept
+
+    def refresh(self) -> None:
+        """Forget what was edited since the last call."""
+        self._kept.drop(self._accounts.changed())
+
+    def load(self, user_ids: Iterable[int]) -> dict[int, bytes]:
+        """Return the fragments of the accounts that exist among the ids."""
+        found: dict[int, bytes] = {}
+        if missing := self._kept.take(user_ids, found):
+            read = {user_id: author_members(account) for user_id, account in self._accounts.many(missing).items()}
+            self._kept.put(read)
+            found |= read
+        return found
+
+
+def details(items: Sequence[Shown], viewer_id: int, readers: Readers) -> Hydrated:
+    """Return counts, flags (none for viewer 0) and authors of the tweets that show."""
+    tweet_ids = {item.subject.tweet_id for item in items}
+    user_ids = {item.tweet.author_id for item in items}
+    user_ids.update([item.subject.author_id for item in items])
+    for item in items:
+        if item.quoted is not None:
+            tweet_ids.add(item.quoted.tweet_id)
+            user_ids.add(item.quoted.author_id)
+    flags = readers.engagement.flags(viewer_id, tweet_ids) if viewer_id else NO_FLAGS
+    return Hydrated(readers.engagement.counts(tweet_ids), flags, readers.hydrate_authors.load(user_ids))

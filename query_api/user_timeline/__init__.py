@@ -1,0 +1,1 @@
+"""What one account wrote and retweeted."""
