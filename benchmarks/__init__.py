@@ -1,0 +1,1 @@
+"""Each measurement beside its ceiling, in one run; `make bench` runs them all and writes RESULTS.md."""
