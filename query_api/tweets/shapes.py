@@ -26,6 +26,12 @@ class MentionedUser(Shape):
     username: str
 
 
+class Media(Shape):
+    """An image or video of a tweet."""
+
+    media_id: UUID
+
+
 class Score(Shape):
     """The unweighted parts of a ranking's score, and the total that it ranks by."""
 
@@ -51,7 +57,7 @@ class TweetAlone(Shape):
     hashtags: list[str]
     mentions: list[MentionedUser]
     urls: list[str]
-    media: list[UUID]
+    media: list[Media]
     user: Author
     likes_count: int
     retweets_count: int

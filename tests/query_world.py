@@ -1,0 +1,140 @@
+"""A small world behind the query API: a real log, real stores filled through the projectors, the app over them."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, ExitStack, closing
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+from infra.auth.keys import KeyRing
+from infra.auth.tokens import AccessTokens
+from infra.clock import SystemClock
+from infra.log import embedded
+from infra.log.port import Record, Span
+from infra.settings import Settings
+from infra.sqlite.projection_store import generation_path
+from query_api.app import create_app
+from query_api.bootstrap import build
+from schemas.codec import decode, encode, topic_and_key
+from schemas.ids import first_id_at, to_uuid
+from streams.bootstrap import PROJECTIONS
+from tests import builders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from infra.clock import Clock
+    from infra.projections import ProjectionStore
+    from schemas.envelope import Event
+
+SESSION = 1
+NAMES = tuple(projection.name for projection in PROJECTIONS)
+
+
+def tweet_id(n: int) -> int:
+    """The id of the n-th tweet: a minute apart."""
+    return first_id_at(builders.EPOCH_MS + n * 60_000)
+
+
+def uid(n: int) -> int:
+    """The id of the n-th account."""
+    return first_id_at(builders.EPOCH_MS - 1_000_000 + n)
+
+
+class World:
+    """Events go in by `publish`, are applied by `project`, and are read over HTTP by `client`."""
+
+    def __init__(self, folder: Path, clock: Clock | None = None, **settings: Any) -> None:
+        self.settings = Settings(data_dir=folder, partitions=2, **settings)
+        partitions = {topic: 2 for topics in embedded.PARTS.values() for topic in topics}
+        embedded.ensure(self.settings.log_dir, partitions)
+        self._open = ExitStack()
+        self._clients = AsyncExitStack()
+        self.log = self._open.enter_context(closing(embedded.EmbeddedLogReader(self.settings.log_dir)))
+        self._appender = embedded.open_appender(self.settings.log_dir, "facts", partitions)
+        self._open.callback(self._appender.close)
+        self.stores: dict[str, ProjectionStore] = {}
+        self.open_stores(NAMES)
+        self.services = build(self.settings, clock)
+        self._open.callback(self.services.close)
+        self.app = create_app(self.services)
+        self._tokens = AccessTokens(KeyRing(self.settings.keys_dir), clock or SystemClock(), 900)
+
+    def open_stores(self, names: Iterable[str]) -> None:
+        """Open the stores of these projections, making their files where missing."""
+        for projection in PROJECTIONS:
+            if projection.name in names:
+                path = generation_path(self.settings.projections_dir, projection.name)
+                self.stores[projection.name] = projection.open_store(path, self.log.log_id, self.settings)
+
+    async def publish(self, *events: Event) -> str:
+        """Append events to the log; return their consistency token."""
+        records = [Record(*topic_and_key(event), encode(event)) for event in events]
+        return self.services.tokens.write(await self._appender.append(records))
+
+    def project(self, *names: str) -> None:
+        """Let the projections (all, where none is named) catch up."""
+        for projection in PROJECTIONS:
+            if names and projection.name not in names:
+                continue
+            store = self.stores[projection.name]
+            for topic in projection.topics:
+                for partition in range(self.log.partitions(topic)):
+                    self._catch_up(projection.project, store, topic, partition)
+
+    def _catch_up(self, project: Any, store: ProjectionStore, topic: str, partition: int) -> None:
+        while batch := self.log.read(topic, partition, _applied(store, topic, partition), 500):
+            events = [decode(value) for value in batch.values]
+            store.apply(project(events), Span(topic, partition, batch.base_offset, batch.next_offset))
+
+    async def given(self, *events: Event) -> None:
+        """Publish events and project them."""
+        await self.publish(*events)
+        self.project()
+
+    def client(self, user_id: int | None = None) -> httpx.AsyncClient:
+        """Return a client of the API, signed in as an account or not at all."""
+        headers = {} if user_id is None else {"Authorization": f"Bearer {self._tokens.issue(user_id, SESSION)}"}
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        client = httpx.AsyncClient(transport=transport, base_url="http://query/api/v1", headers=headers)
+        self._clients.push_async_exit(client)
+        return client
+
+    async def get(self, path: str, user_id: int | None = None, **params: Any) -> Any:
+        """Return the JSON of an answer that must be a 200."""
+        response = await self.client(user_id).get(path, params=params)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def refused(self, path: str, user_id: int | None = None, **params: Any) -> tuple[int, str]:
+        """Return status and code of an answer that must be a problem."""
+        response = await self.client(user_id).get(path, params=params)
+        assert response.headers["Content-Type"] == "application/problem+json", response.text
+        return response.status_code, response.json()["code"]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._clients.aclose()
+        for store in self.stores.values():
+            store.close()
+        self._open.close()
+
+
+def _applied(store: ProjectionStore, topic: str, partition: int) -> int:
+    return {(key.topic, key.partition): offset for key, offset in store.checkpoints().items()}.get(
+        (topic, partition), 0
+    )
+
+
+def ids(tweets: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the ids of tweets."""
+    return [tweet["tweet_id"] for tweet in tweets]
+
+
+def uuids(*numbers: int) -> list[str]:
+    """Return the UUIDs of tweets by number."""
+    return [to_uuid(tweet_id(number)) for number in numbers]
