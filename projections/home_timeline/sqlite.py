@@ -130,6 +130,8 @@ class SqliteHomeTimelineStore(SqliteProjectionStore):
         }
         with self._connection:
             _set_policy(self._connection, celebrity_followers)
+            if not active_days:
+                run_script(self._connection, "DELETE FROM readers; DELETE FROM audience; DELETE FROM entries")
 
     def _open(self, connection: apsw.Connection, write: writes.OpenTimeline) -> None:
         if not self._active_ms:

@@ -1,0 +1,50 @@
+"""Schemathesis over both OpenAPI documents against the running system: no 5xx, nothing that is not documented."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.e2e.system import System
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CASES_PER_OPERATION = int(os.environ.get("MURMURATION_FUZZ_CASES", "25"))
+SECONDS = 300
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with System(tmp_path_factory.mktemp("fuzzed") / "data", access_token_minutes="600") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def token(system: System) -> str:
+    body = {"username": "fuzzy", "password": "a long password"}
+    answer = httpx.post(f"{system.commands}/api/v1/auth/register", json=body)
+    url, headers = f"{system.commands}/api/v1/tweets", {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    assert httpx.post(url, json={"content": "hello"}, headers=headers).status_code == httpx.codes.CREATED
+    bearer: str = answer.json()["access_token"]
+    return bearer
+
+
+@pytest.mark.parametrize("api", ["commands", "query"])
+def test_no_request_brings_a_server_error_or_an_undocumented_answer(
+    system: System, token: str, api: str, tmp_path: Path
+) -> None:
+    base: str = getattr(system, api)
+    command = [str(Path(sys.executable).parent / "st"), "run", f"{base}/openapi.json", "--no-color"]
+    command += ["--header", f"Authorization: Bearer {token}", "--checks", CHECKS, "--seed", "1"]
+    command += ["--max-examples", str(CASES_PER_OPERATION), "--phases", "examples,coverage,fuzzing"]
+    command += ["--exclude-path", "/api/v1/auth/logout", "--warnings", "off", "--request-timeout", "15"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
