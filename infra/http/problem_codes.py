@@ -63,12 +63,17 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "media_unknown": ProblemType(400, "There is no such media", "Upload it first."),
     "tweet_not_found": ProblemType(404, "There is no such tweet", "It may have been deleted."),
     "not_the_author": ProblemType(403, "The tweet is another's", "Only its author may delete it."),
-    "blocked": ProblemType(403, "One of the two accounts blocks the other", "Nothing can be done from here."),
+    "blocked": ProblemType(
+        403, "A block stands between the two accounts", "Unblock the account first, if the block is yours."
+    ),
     # the graph
     "self_relation": ProblemType(400, "The account is your own", "Follow, block or mute another."),
     # this side
     "projection_behind": ProblemType(
         503, "The read models have not caught up", "Try again in a second; /projections tells the lag."
+    ),
+    "not_ready": ProblemType(
+        503, "The read models are not there yet", "Try again in a second; /readyz and /projections tell more."
     ),
     "log_unavailable": ProblemType(
         503, "The log cannot be written", "Nothing was done: try again later with the same Idempotency-Key."

@@ -79,18 +79,19 @@ async def _page(code: str) -> Response:
     return Response(orjson.dumps(page), media_type="application/json")
 
 
-def _answer(request: Request, problem: Problem) -> Response:
+def answer(request: Request, problem: Problem) -> Response:
+    """Return the answer to a request that states the problem."""
     return response_of(problem, request.scope.get(REQUEST_ID, ""))
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101 - what it is registered for
-    return _answer(request, error)
+    return answer(request, error)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    return _answer(request, _of_validation(error.errors()[0]))
+    return answer(request, _of_validation(error.errors()[0]))
 
 
 def _of_validation(first: Mapping[str, Any]) -> Problem:
@@ -103,6 +104,6 @@ def _of_validation(first: Mapping[str, Any]) -> Problem:
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     if isinstance(error.__cause__, Problem):  # FastAPI wraps what is raised while it reads a body
-        return _answer(request, error.__cause__)
+        return answer(request, error.__cause__)
     code = _BY_STATUS.get(error.status_code, "internal_error" if error.status_code >= 500 else "body_invalid")  # noqa: PLR2004
-    return _answer(request, Problem(code, headers=error.headers))
+    return answer(request, Problem(code, headers=error.headers))

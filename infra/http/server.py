@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import socket
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,8 @@ def run(app: ASGIApp, host: str, port: int, announce: Path | None = None) -> Non
     and to the file `announce`, which is removed at the end.
     """
     listener = bind(host, port)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _already_heeded)
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -65,6 +68,11 @@ def run(app: ASGIApp, host: str, port: int, announce: Path | None = None) -> Non
             announce.unlink(missing_ok=True)
     if not server.started:
         raise SystemExit(1)
+
+
+def _already_heeded(number: int, frame: object) -> None:
+    """Take the signal that uvicorn raises anew after it has drained: a stop that was asked for is exit code 0."""
+    del number, frame
 
 
 class _Server(uvicorn.Server):

@@ -1,0 +1,53 @@
+"""Starts the command process (`python -m commands`), or prints a token for its operator.
+
+python -m commands token USERNAME [--minutes N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from commands import claims
+from commands.app import create_app
+from commands.bootstrap import open_services
+from infra import json_logs
+from infra.http import server
+from infra.settings import Settings
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until told to stop, or run the verb."""
+    parser = argparse.ArgumentParser(prog="python -m commands", description="The command API.")
+    verbs = parser.add_subparsers(dest="verb")
+    token = verbs.add_parser("token", help="print an access token for an existing account, in a session of its own")
+    token.add_argument("username")
+    token.add_argument("--minutes", type=int, choices=range(1, 1441), metavar="N", help="its life (1 to 1440)")
+    chosen = parser.parse_args(arguments)
+    settings = Settings()
+    if chosen.verb == "token":
+        return asyncio.run(_print_token(settings, chosen.username, chosen.minutes))
+    json_logs.configure(settings.log_level)
+    services, close = open_services(settings)
+    app = create_app(services, close)
+    server.run(app, settings.host, settings.commands_port, settings.data_dir / "run" / "commands.json")
+    return 0
+
+
+async def _print_token(settings: Settings, username: str, minutes: int | None) -> int:
+    services, close = open_services(settings)
+    try:
+        user_id = services.journal.owner(claims.username_key(username))
+        if user_id is None:
+            print(f"there is no account named {username}", file=sys.stderr)  # noqa: T201 - a command's output
+            return 1
+        tokens = await services.registry.begin_session(user_id, minutes)
+        print(tokens.access_token)  # noqa: T201
+        return 0
+    finally:
+        close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

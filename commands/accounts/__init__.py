@@ -1,0 +1,1 @@
+"""Accounts: registering, sessions, profiles."""

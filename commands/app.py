@@ -1,0 +1,106 @@
+"""The command API: its routes, and how what goes wrong is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import orjson
+from fastapi import APIRouter, FastAPI, Request, Response
+
+from commands import health
+from commands.accounts import endpoint as accounts
+from commands.engagement import endpoint as engagement
+from commands.errors import CommandRefusedError
+from commands.graph import endpoint as graph
+from commands.tweets import endpoint as tweets
+from infra.http import openapi, problems
+from infra.http.middleware import Edge
+from infra.http.problems import Problem
+from infra.journal.port import IdempotencyKeyReusedError, JournalError
+from infra.log.port import LogUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from commands.services import Services
+
+PREFIX = "/api/v1"
+CHORES_EVERY_S = 600  # forgets old answers and sessions
+_RETRY = {"Retry-After": "1"}
+
+_NOUNS = (accounts, tweets, graph, engagement)
+
+
+def create_app(services: Services, on_close: Callable[[], None] = lambda: None) -> FastAPI:
+    """Return the app; `on_close` runs when its last request has ended."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        chores = asyncio.create_task(_chores(services))
+        try:
+            yield
+        finally:
+            chores.cancel()
+            await asyncio.gather(chores, return_exceptions=True)
+            on_close()
+
+    app = FastAPI(
+        title="Murmuration commands",
+        version="1",
+        description="Post, follow, like. Reads are the query API's.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.services = services
+    app.state.verifier = services.verifier
+    app.state.rate_limits = services.rate_limits
+    _add_routes(app, services)
+    problems.install(app)
+    app.add_exception_handler(CommandRefusedError, _on_refused)
+    app.add_exception_handler(JournalError, _on_journal_error)
+    app.add_exception_handler(LogUnavailableError, _on_log_unavailable)
+    openapi.install(app, [struct for noun in _NOUNS for struct in noun.STRUCTS])
+    settings = services.settings
+    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, timeout_s=settings.request_timeout_s)
+    return app
+
+
+def _add_routes(app: FastAPI, services: Services) -> None:
+    api = APIRouter(prefix=PREFIX)
+    for router in (accounts.auth, accounts.users, tweets.router, graph.router, engagement.router):
+        api.include_router(router)
+    app.include_router(api)
+    app.include_router(health.router)
+
+    @app.get("/.well-known/jwks.json", include_in_schema=False)
+    async def jwks() -> Response:
+        return Response(orjson.dumps(services.keys.jwks()), media_type="application/jwk-set+json")
+
+
+async def _chores(services: Services) -> None:
+    while True:
+        await services.journal.prune(services.clock.now_ms())
+        await services.registry.sweep(services.journal)
+        await asyncio.sleep(CHORES_EVERY_S)
+
+
+async def _on_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, CommandRefusedError)  # noqa: S101 - what it is registered for
+    headers = _RETRY if error.code == "projection_behind" else None
+    problem = Problem(error.code, error.detail, param=error.param, headers=headers)
+    return problems.answer(request, problem)
+
+
+async def _on_journal_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, IdempotencyKeyReusedError):
+        return problems.answer(request, Problem("idempotency_key_reused", param="Idempotency-Key"))
+    return problems.answer(request, Problem("overloaded", headers=_RETRY))  # twins kept taking each other's claims
+
+
+async def _on_log_unavailable(request: Request, error: Exception) -> Response:
+    del error
+    return problems.answer(request, Problem("log_unavailable", headers=_RETRY))

@@ -1,0 +1,33 @@
+"""What likes and bookmarks must know before they are decided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from commands.tweets.lookups import Reference, reference
+
+if TYPE_CHECKING:
+    from commands.engagement.command import Engage
+    from commands.services import Services
+
+
+class EngageFound(NamedTuple):
+    """The tweet, and how the account stands to it; `certain` unless the read model has fallen behind."""
+
+    reference: Reference
+    liked: bool
+    bookmarked: bool
+    likes_count: int
+    certain: bool = True
+
+
+async def for_engage(services: Services, command: Engage) -> EngageFound:
+    """Look up the tweet and the account's like and bookmark of it."""
+    found = await reference(services, command.user_id, command.tweet_id)
+    tweet_id = found.tweet.tweet_id
+    certain = await services.views.engagement_fresh(tweet_id)
+    engagement = services.views.engagement
+    flags = engagement.flags(command.user_id, [tweet_id])
+    counts = engagement.counts([tweet_id]).get(tweet_id)
+    likes = counts.likes if counts else 0
+    return EngageFound(found, tweet_id in flags.liked, tweet_id in flags.bookmarked, likes, certain)

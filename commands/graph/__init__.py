@@ -1,0 +1,1 @@
+"""The graph: follow, block and mute."""

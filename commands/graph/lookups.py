@@ -1,0 +1,32 @@
+"""What graph commands must know before they are decided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from commands.errors import CommandRefusedError
+
+if TYPE_CHECKING:
+    from commands.graph.command import Relate
+    from commands.services import Services
+    from projections.graph.read_model import Relation
+
+
+class RelationFound(NamedTuple):
+    """Whether the other account exists, and how the two stand; `certain` unless the read model has fallen behind."""
+
+    exists: bool
+    relation: Relation
+    certain: bool = True
+
+
+async def for_relate(services: Services, command: Relate) -> RelationFound:
+    """Look up the target and the relation of the two."""
+    views = services.views
+    exists = command.target_id in views.accounts.many([command.target_id])
+    if not exists:
+        if not await views.accounts_fresh(command.target_id):
+            raise CommandRefusedError("projection_behind", "It is not known yet whether there is such an account.")
+        exists = command.target_id in views.accounts.many([command.target_id])
+    certain = await views.graph_fresh(command.user_id, command.target_id)
+    return RelationFound(exists, views.graph.relation(command.user_id, command.target_id), certain)

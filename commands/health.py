@@ -1,0 +1,67 @@
+"""Health, readiness and metrics of the command process, at the root."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from commands.errors import CommandRefusedError
+from infra.journal.port import Commit
+from infra.log.port import LogUnavailableError
+
+if TYPE_CHECKING:
+    from commands.services import Services
+
+MIN_FREE_BYTES = 64 << 20  # the log grows by some 300 bytes a tweet: 200,000 tweets' notice
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/healthz")
+async def health() -> Response:
+    """Answer as long as the process runs."""
+    return _json({"status": "ok"}, 200)
+
+
+@router.get("/readyz")
+async def readiness(request: Request) -> Response:
+    """Tell whether commands can be taken: the log takes a commit, the disk has room, the read models are there."""
+    services: Services = request.app.state.services
+    checks = {
+        "log": await _log_takes_a_commit(services),
+        "disk": shutil.disk_usage(services.settings.data_dir).free >= MIN_FREE_BYTES,
+        "projections": _projections_are_there(services),
+    }
+    ready = all(checks.values())
+    return _json({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
+
+
+@router.get("/metrics")
+async def metrics() -> Response:
+    """Show the metrics in Prometheus' text format."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _log_takes_a_commit(services: Services) -> bool:
+    try:
+        await services.journal.commit(Commit((), (), (), 200, b"", None))
+    except LogUnavailableError:
+        return False
+    return True
+
+
+def _projections_are_there(services: Services) -> bool:
+    try:
+        for view in services.views.all:
+            view.reader.checkpoints()
+    except CommandRefusedError:
+        return False
+    return True
+
+
+def _json(body: object, status: int) -> Response:
+    return Response(orjson.dumps(body), status, media_type="application/json")

@@ -1,0 +1,121 @@
+"""What tweet commands must know before they decide, from the read models and the journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from commands import claims
+from commands.errors import CommandRefusedError
+from projections.tweets.read_model import Kind
+from schemas.tweets.events import Mention
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from commands.services import Services
+    from commands.tweets.command import PostTweet, TweetCommand
+    from projections.tweets.read_model import Tweet
+
+
+class Reference(NamedTuple):
+    """A tweet that stands, and whether its author blocks who refers to it."""
+
+    tweet: Tweet
+    blocked: bool
+
+
+class PostFound(NamedTuple):
+    """What a post refers to."""
+
+    mentions: Sequence[Mention] = ()
+    parent: Reference | None = None
+    quoted: Reference | None = None
+
+
+class RetweetFound(NamedTuple):
+    """The original, the account's own retweet of it (0: none), whether that is claimed, and its count."""
+
+    original: Reference
+    retweet_id: int
+    claimed: bool
+    retweets_count: int
+
+
+class DeleteFound(NamedTuple):
+    """The tweet, if it stands; who deleted it, if somebody did; whether its one-retweet claim is held."""
+
+    tweet: Tweet | None
+    deleted_by: int | None
+    claimed: bool = False
+
+
+async def for_post(services: Services, command: PostTweet, names: Sequence[str]) -> PostFound:
+    """Look up the accounts named, the parent and the quoted tweet."""
+    parent = quoted = None
+    if command.reply_to_tweet_id is not None:
+        parent = await reference(services, command.author_id, command.reply_to_tweet_id)
+    if command.quoted_tweet_id is not None:
+        quoted = await reference(services, command.author_id, command.quoted_tweet_id)
+    return PostFound(_mentions(services, names) if names else (), parent, quoted)
+
+
+async def for_retweet(services: Services, command: TweetCommand) -> RetweetFound:
+    """Look up the original and what the account did with it."""
+    original = await reference(services, command.user_id, command.tweet_id)
+    await services.views.retweets_fresh(command.user_id)
+    original_id = original.tweet.tweet_id
+    claimed = services.journal.owner(claims.retweet_key(command.user_id, original_id))
+    engagement = services.views.engagement
+    retweet_id = claimed or engagement.retweet_id(command.user_id, original_id) or 0
+    if retweet_id and services.journal.owner(claims.deleted_key(retweet_id)) is not None:
+        retweet_id = 0  # an undone retweet that engagement has not forgotten yet
+    counts = engagement.counts([original_id]).get(original_id)
+    return RetweetFound(original, retweet_id, claimed is not None, counts.retweets if counts else 0)
+
+
+async def for_delete(services: Services, command: TweetCommand) -> DeleteFound:
+    """Look up the tweet, and whether it was deleted before."""
+    deleted_by = services.journal.owner(claims.deleted_key(command.tweet_id))
+    if deleted_by is not None:
+        return DeleteFound(None, deleted_by)
+    tweet = await _standing(services, command.tweet_id)
+    if tweet is None or tweet.kind != Kind.RETWEET:
+        return DeleteFound(tweet, None)
+    owner = services.journal.owner(claims.retweet_key(tweet.author_id, tweet.original_id))
+    return DeleteFound(tweet, None, claimed=owner == tweet.tweet_id)
+
+
+async def reference(services: Services, user_id: int, tweet_id: int) -> Reference:
+    """Return the tweet (a retweet's original) that the account refers to; refuses where it does not stand."""
+    tweet = await _standing(services, tweet_id)
+    if tweet is not None and tweet.kind == Kind.RETWEET:
+        tweet = await _standing(services, tweet.original_id)
+    if tweet is None:
+        raise CommandRefusedError("tweet_not_found")
+    blocked = False
+    if tweet.author_id != user_id:
+        await services.views.graph_fresh(tweet.author_id)
+        blocked = services.views.graph.relation(user_id, tweet.author_id).blocked_by
+    return Reference(tweet, blocked)
+
+
+async def _standing(services: Services, tweet_id: int) -> Tweet | None:
+    """Return a tweet unless it is deleted or unknown; unknown only once the read model has caught up."""
+    if services.journal.owner(claims.deleted_key(tweet_id)) is not None:
+        return None
+    found = services.views.tweets.many([tweet_id]).get(tweet_id)
+    if found is not None:
+        return found
+    if not await services.views.tweets_fresh():
+        raise CommandRefusedError("projection_behind", "It is not known yet whether there is such a tweet.")
+    return services.views.tweets.many([tweet_id]).get(tweet_id)
+
+
+def _mentions(services: Services, names: Sequence[str]) -> list[Mention]:
+    """Resolve the names of accounts that exist, each account once; names are claimed, so no projection may lag."""
+    found: dict[int, Mention] = {}
+    for name in names:
+        user_id = services.journal.owner(claims.username_key(name))
+        if user_id is not None:
+            found.setdefault(user_id, Mention(user_id, name))
+    return list(found.values())

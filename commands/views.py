@@ -1,0 +1,131 @@
+"""What commands read: the read models, and the wait until one has caught up with the log.
+
+A read model may lag behind what this process has written. So a decision that would refuse, or do nothing, because of
+what it read first waits (bounded, woken by the store) until the model has passed the log's end as it is now.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import apsw
+
+from commands.errors import CommandRefusedError
+from infra.consistency import CatchUp, has_passed
+from infra.projections import ProjectionReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from infra.journal.port import Journal
+    from infra.log.port import Position
+    from projections.accounts.read_model import AccountsReader
+    from projections.engagement.read_model import EngagementReader
+    from projections.graph.read_model import GraphReader
+    from projections.tweets.read_model import TweetsReader
+
+R = TypeVar("R", bound=ProjectionReader)
+
+
+class View(Generic[R]):
+    """One read model; its file may come into being after this process."""
+
+    def __init__(self, open_: Callable[[Path], R], path: Path, topics: Sequence[str]) -> None:
+        self._open = open_
+        self._path = path
+        self._topics = topics
+        self._reader: R | None = None
+        self._catch_up: CatchUp | None = None
+
+    @property
+    def reader(self) -> R:
+        """Return the reader; refuses the command where the projection has not been built yet."""
+        if self._reader is None:
+            try:
+                self._reader = self._open(self._path)
+            except (apsw.CantOpenError, apsw.SQLError) as error:
+                raise CommandRefusedError("projection_behind", f"{self._path.parent.name} is not there yet") from error
+        return self._reader
+
+    async def passed(self, positions: Sequence[Position], wait_s: float) -> bool:
+        """Return whether the model has passed those of the positions that it consumes, within `wait_s` seconds."""
+        mine = [position for position in positions if position.topic in self._topics]
+        if not mine or has_passed(self.reader, mine):
+            return True
+        self._catch_up = self._catch_up or CatchUp(self._path)
+        return await self._catch_up.until_passed(self.reader, mine, wait_s)
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._catch_up:
+            self._catch_up.close()
+
+
+class Views:
+    """All read models that commands read."""
+
+    def __init__(
+        self,
+        accounts: View[AccountsReader],
+        tweets: View[TweetsReader],
+        graph: View[GraphReader],
+        engagement: View[EngagementReader],
+        journal: Journal,
+        wait_ms: int,
+    ) -> None:
+        self._accounts, self._tweets, self._graph, self._engagement = accounts, tweets, graph, engagement
+        self._journal = journal
+        self._wait_s = wait_ms / 1000
+        self.all = (accounts, tweets, graph, engagement)
+
+    @property
+    def accounts(self) -> AccountsReader:
+        """Return the reader of accounts."""
+        return self._accounts.reader
+
+    @property
+    def tweets(self) -> TweetsReader:
+        """Return the reader of tweets."""
+        return self._tweets.reader
+
+    @property
+    def graph(self) -> GraphReader:
+        """Return the reader of the graph."""
+        return self._graph.reader
+
+    @property
+    def engagement(self) -> EngagementReader:
+        """Return the reader of engagement."""
+        return self._engagement.reader
+
+    async def passed(self, positions: Sequence[Position]) -> None:
+        """Wait for all models to pass the positions of a consistency token; a model that does not is left behind."""
+        for view in self.all:
+            await view.passed(positions, self._wait_s)
+
+    async def accounts_fresh(self, user_id: int | None) -> bool:
+        """Wait until accounts know all that was written about one account (None: about any)."""
+        return await self._accounts.passed(self._journal.ends("accounts", user_id), self._wait_s)
+
+    async def tweets_fresh(self, author_id: int | None = None) -> bool:
+        """Wait until tweets know all that one author (None: anyone) wrote."""
+        return await self._tweets.passed(self._journal.ends("tweets", author_id), self._wait_s)
+
+    async def graph_fresh(self, *user_ids: int) -> bool:
+        """Wait until the graph knows all relations that the accounts have begun or ended."""
+        positions = [position for user_id in user_ids for position in self._journal.ends("follows", user_id)]
+        return await self._graph.passed(positions, self._wait_s)
+
+    async def engagement_fresh(self, tweet_id: int) -> bool:
+        """Wait until engagement knows all likes and bookmarks of a tweet."""
+        return await self._engagement.passed(self._journal.ends("engagements", tweet_id), self._wait_s)
+
+    async def retweets_fresh(self, user_id: int) -> bool:
+        """Wait until engagement knows all retweets by an account."""
+        return await self._engagement.passed(self._journal.ends("tweets", user_id), self._wait_s)
+
+    def close(self) -> None:
+        """Stop listening."""
+        for view in self.all:
+            view.close()

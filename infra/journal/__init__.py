@@ -1,0 +1,1 @@
+"""Events, unique claims and idempotent answers, committed in one step."""
