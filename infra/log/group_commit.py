@@ -1,6 +1,7 @@
 """Appends to the embedded log from one thread: whoever waits together is committed, and fsynced, together.
 
-There is never a wait for a batch to fill: while one transaction is synced, the next one gathers.
+There is never a wait for a batch to fill: while one transaction is synced, the next one gathers. Checkpoints are made
+here, after those who waited have been answered: neither their time nor their failure belongs to an append.
 
 What a failure means. An append that is at fault itself (unknown topic, a guard that raises) fails alone: its group is
 rolled back and its companions are appended one by one. Where the disk fails, the group is rolled back, all who wait
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 MAX_UNITS_PER_COMMIT = 512  # bounds the time the write lock is held: some 5 ms
 
+CHECKPOINT_PAGES = 1000  # of 4 KiB in the write-ahead log: SQLite's own default
+
 
 class Guard(Protocol):
     """What must hold for records to be appended, decided and recorded in their own transaction.
@@ -66,10 +69,20 @@ class _Unit(NamedTuple):
 class GroupCommitLog:
     """One file's appender. Thread-safe; closes after what was handed in is done."""
 
-    def __init__(self, path: Path, partitions: Mapping[str, int], schema: str = "", vfs: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        partitions: Mapping[str, int],
+        schema: str = "",
+        vfs: str | None = None,
+        checkpoint_pages: int = CHECKPOINT_PAGES,
+    ) -> None:
         self._connection = sqlite.create(path, partitions, vfs)
         run_script(self._connection, schema)
         self._topics = sqlite.topics_of(self._connection)
+        self._checkpoint_pages = checkpoint_pages
+        self._pages = 0
+        self._connection.set_wal_hook(self._after_commit)
         self._bell = Bell(path)
         self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._resolved: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] = {}
@@ -128,6 +141,18 @@ class GroupCommitLog:
         resolved, self._resolved = self._resolved, {}
         for loop, callbacks in resolved.items():
             _call_soon(loop, callbacks)
+        if self._pages >= self._checkpoint_pages:
+            self._checkpoint()
+
+    def _after_commit(self, connection: apsw.Connection, name: str, pages: int) -> int:  # noqa: ARG002 - apsw's hook
+        self._pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        with contextlib.suppress(
+            apsw.Error
+        ):  # the write-ahead log keeps what is committed: the next commit tries again
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _outcomes(self, units: list[_Unit]) -> list[list[Position] | Exception]:
         try:
