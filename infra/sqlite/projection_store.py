@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from infra.log.port import Span
 
+WAL_PAGES = 8000  # 32 MB: a batch dirties thousands of pages; at the default 1000 applying takes 1.4 times as long
+
 _CHECKPOINTS = """
 CREATE TABLE IF NOT EXISTS store (log_id TEXT NOT NULL, schema_version INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS checkpoints (
@@ -49,6 +51,7 @@ class SqliteProjectionStore:
     def __init__(self, path: Path, log_id: str) -> None:
         self._statements = self.STATEMENTS
         self._connection = open_writer(path, Durability.NORMAL)
+        self._connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}").fetchall()
         with self._connection:
             run_script(self._connection, _CHECKPOINTS)
             run_script(self._connection, self.SCHEMA)
