@@ -43,7 +43,13 @@ def _counted(table: str, tweet: str, column: str, viewer: str, author: str) -> s
     """
 
 
-_UNLESS_BURIED = "WHERE NOT EXISTS (SELECT 1 FROM buried WHERE tweet_id ="
+def _unless_buried(table: str) -> str:
+    return f"""
+    CREATE TRIGGER IF NOT EXISTS {table}_unless_buried BEFORE INSERT ON {table}
+    WHEN EXISTS (SELECT 1 FROM buried WHERE tweet_id = new.tweet_id) BEGIN
+        SELECT RAISE(IGNORE);
+    END;
+    """
 
 
 class SqliteEngagementStore(SqliteProjectionStore):
@@ -73,6 +79,8 @@ class SqliteEngagementStore(SqliteProjectionStore):
     CREATE TABLE IF NOT EXISTS interactions (
         viewer_id INTEGER, author_id INTEGER, n INTEGER NOT NULL,
         PRIMARY KEY (viewer_id, author_id)) WITHOUT ROWID;
+    {_unless_buried("retweets")}
+    {_unless_buried("responses")}
     {_counted("likes", "tweet_id", "likes", "user_id", "author_id")}
     {_counted("retweets", "original_id", "retweets", "user_id", "original_author_id")}
     {_counted("responses", "parent_id", "replies", "author_id", "parent_author_id")}
@@ -83,19 +91,24 @@ class SqliteEngagementStore(SqliteProjectionStore):
         projector.RemoveLike: "DELETE FROM likes WHERE user_id = ? AND tweet_id = ?",
         projector.AddBookmark: "INSERT OR IGNORE INTO bookmarks VALUES (?, ?, ?)",
         projector.RemoveBookmark: "DELETE FROM bookmarks WHERE user_id = ? AND tweet_id = ?",
-        projector.AddRetweet: f"INSERT OR IGNORE INTO retweets SELECT ?1, ?2, ?3, ?4, ?5 {_UNLESS_BURIED} ?3)",
+        projector.AddRetweet: "INSERT OR IGNORE INTO retweets VALUES (?, ?, ?, ?, ?)",
         projector.RemoveRetweet: "DELETE FROM retweets WHERE user_id = ? AND original_id = ? AND tweet_id = ?",
-        projector.AddResponse: f"INSERT OR IGNORE INTO responses SELECT ?1, ?2, ?3, ?4, ?5, ?6 {_UNLESS_BURIED} ?1)",
+        projector.AddResponse: "INSERT OR IGNORE INTO responses VALUES (?, ?, ?, ?, ?, ?)",
         projector.RemoveResponse: "DELETE FROM responses WHERE tweet_id = ?",
         projector.Bury: "INSERT OR IGNORE INTO buried VALUES (?)",
     }
 
 
 _COUNTS = "SELECT counts.* FROM json_each(?) AS wanted CROSS JOIN counts ON tweet_id = wanted.value"
-# A page's ids lie close together: one range of the viewer's rows finds them, whatever their number.
-_LIKED = "SELECT tweet_id FROM likes WHERE user_id = ? AND tweet_id BETWEEN ? AND ?"
-_RETWEETED = "SELECT original_id FROM retweets WHERE user_id = ? AND original_id BETWEEN ? AND ?"
-_BOOKMARKED = "SELECT tweet_id FROM bookmarks WHERE user_id = ? AND tweet_id BETWEEN ? AND ?"
+# A page's ids lie close together: one range of the viewer's rows finds all marks in a third of the time of a look-up per
+# id, unless the viewer has left more marks in between than a page has ids.
+_MARKS_IN_RANGE = 500
+_IN_RANGE = "SELECT {1} FROM {0} WHERE user_id = ?1 AND {1} BETWEEN ?2 AND ?3 LIMIT ?4"
+_AMONG = "SELECT {1} FROM json_each(?2) AS wanted CROSS JOIN {0} ON user_id = ?1 AND {1} = wanted.value"
+_MARKS = [
+    (_IN_RANGE.format(*source), _AMONG.format(*source))
+    for source in (("likes", "tweet_id"), ("retweets", "original_id"), ("bookmarks", "tweet_id"))
+]
 _LIKERS = """
 SELECT at_ms, user_id FROM likes WHERE tweet_id = ? AND (at_ms, user_id) < (?, ?)
 ORDER BY at_ms DESC, user_id DESC LIMIT ?
@@ -128,9 +141,7 @@ class SqliteEngagementReader(SqliteProjectionReader):
         if not tweet_ids:
             return Flags(frozenset(), frozenset(), frozenset())
         wanted = frozenset(tweet_ids)
-        bounds = (viewer_id, min(wanted), max(wanted))
-        marked = (self._connection.execute(query, bounds) for query in (_LIKED, _RETWEETED, _BOOKMARKED))
-        return Flags._make(wanted.intersection(row[0] for row in found) for found in marked)
+        return Flags._make(self._marked(viewer_id, wanted, *queries) for queries in _MARKS)
 
     def likers(self, tweet_id: int, before: Mark | None, limit: int) -> list[Mark]:
         """Return who likes the tweet."""
@@ -152,6 +163,12 @@ class SqliteEngagementReader(SqliteProjectionReader):
     def interactions(self, viewer_id: int, author_ids: Collection[int]) -> dict[int, int]:
         """Return how often the viewer liked, retweeted, replied to or quoted each author; absent: never."""
         return dict(rows(self._connection, _INTERACTIONS, (viewer_id, id_set(author_ids))))
+
+    def _marked(self, viewer_id: int, wanted: frozenset[int], in_range: str, among: str) -> frozenset[int]:
+        found = rows(self._connection, in_range, (viewer_id, min(wanted), max(wanted), _MARKS_IN_RANGE))
+        if len(found) == _MARKS_IN_RANGE:
+            found = rows(self._connection, among, (viewer_id, id_set(wanted)))
+        return wanted.intersection(row[0] for row in found)
 
     def _page(self, query: str, of: int, before: Mark | None, limit: int) -> list[Mark]:
         return [Mark._make(row) for row in rows(self._connection, query, (of, *(before or _NEWEST), limit))]

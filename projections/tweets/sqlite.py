@@ -39,6 +39,10 @@ class SqliteTweetsStore(SqliteProjectionStore):
     CREATE INDEX IF NOT EXISTS tweets_by_conversation ON tweets (conversation_id) WHERE parent_id > 0;
     CREATE TABLE IF NOT EXISTS removals (seq INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE);
     CREATE TABLE IF NOT EXISTS author_counts (author_id INTEGER PRIMARY KEY, tweets INTEGER NOT NULL);
+    CREATE TRIGGER IF NOT EXISTS removed_for_good BEFORE INSERT ON tweets
+    WHEN EXISTS (SELECT 1 FROM removals WHERE id = new.tweet_id) BEGIN
+        SELECT RAISE(IGNORE);
+    END;
     CREATE TRIGGER IF NOT EXISTS tweet_put AFTER INSERT ON tweets BEGIN
         INSERT INTO author_counts VALUES (new.author_id, 1) ON CONFLICT DO UPDATE SET tweets = tweets + 1;
     END;
@@ -52,9 +56,7 @@ class SqliteTweetsStore(SqliteProjectionStore):
     """
     STATEMENTS: ClassVar[Mapping[type[Any], str]] = {
         RemoveTweet: "INSERT OR IGNORE INTO removals (id) VALUES (?)",
-        Tweet: """
-            INSERT OR IGNORE INTO tweets SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
-            WHERE NOT EXISTS (SELECT 1 FROM removals WHERE id = ?1)""",
+        Tweet: "INSERT OR IGNORE INTO tweets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     }
 
 
