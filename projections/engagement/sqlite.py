@@ -100,8 +100,8 @@ class SqliteEngagementStore(SqliteProjectionStore):
 
 
 _COUNTS = "SELECT counts.* FROM json_each(?) AS wanted CROSS JOIN counts ON tweet_id = wanted.value"
-# A page's ids lie close together: one range of the viewer's rows finds all marks in a third of the time of a look-up per
-# id, unless the viewer has left more marks in between than a page has ids.
+# A page's ids lie close together: one range of the viewer's rows finds all marks in a third of the time of a look-up
+# per id, unless the viewer has left more marks in between than a page has ids.
 _MARKS_IN_RANGE = 500
 _IN_RANGE = "SELECT {1} FROM {0} WHERE user_id = ?1 AND {1} BETWEEN ?2 AND ?3 LIMIT ?4"
 _AMONG = "SELECT {1} FROM json_each(?2) AS wanted CROSS JOIN {0} ON user_id = ?1 AND {1} = wanted.value"

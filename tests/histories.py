@@ -1,0 +1,186 @@
+"""Random histories as commands would let them pass: nothing is begun twice, ended unbegun, or answered when gone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from hypothesis import strategies as st
+
+from infra.log.port import TopicPartition
+from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
+from schemas.codec import topic_and_key
+from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
+from schemas.envelope import Envelope
+from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
+from schemas.ids import first_id_at
+from schemas.tweets.events import Mention, Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+from tests.builders import EPOCH_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from schemas.envelope import Event
+
+USERS = range(1, 6)
+PARTITIONS = 3
+
+Log = dict[TopicPartition, list["Event"]]
+
+# What is begun and ended between an account and a target: an account, or a tweet with its author.
+RELATIONS: dict[str, tuple[type[Followed | Blocked | Muted], type[Unfollowed | Unblocked | Unmuted]]] = {
+    "follow": (Followed, Unfollowed),
+    "block": (Blocked, Unblocked),
+    "mute": (Muted, Unmuted),
+}
+MARKS: dict[str, tuple[type[Liked | Bookmarked], type[Unliked | Unbookmarked]]] = {
+    "like": (Liked, Unliked),
+    "bookmark": (Bookmarked, Unbookmarked),
+}
+
+
+class Step(NamedTuple):
+    """One step of a history; `other` is reduced to what exists at that point."""
+
+    verb: str
+    user: int
+    other: int
+    pause_ms: int
+
+
+VERBS = (
+    *("post", "post", "reply", "reply", "quote", "reply and quote", "retweet", "retweet", "undo", "delete"),
+    *("edit", "sign in", *RELATIONS, "follow", *MARKS, "like"),
+)
+steps = st.builds(
+    Step, st.sampled_from(VERBS), st.sampled_from(USERS), st.integers(0, 30), st.sampled_from((0, 1, 1, 1000))
+)
+histories = st.lists(steps, max_size=60).map(lambda chosen: World().play(chosen))
+
+
+class World:
+    """What stands so far; a relation or mark that stands is ended by the step that would begin it."""
+
+    def __init__(self) -> None:
+        self.now = EPOCH_MS
+        self.serial = 0
+        self.tweets: dict[int, TweetPosted] = {}
+        self.retweets: dict[int, Retweeted] = {}
+        self.begun: set[tuple[str, int, int]] = set()
+        self.events: list[Event] = []
+
+    def play(self, chosen: Iterable[Step]) -> list[Event]:
+        """Return the events of a history in which every user registers first."""
+        for user in USERS:
+            self.events.append(AccountRegistered(self._envelope(user), user, f"User_{user}", f"User {user}"))
+        for step in chosen:
+            self.now += step.pause_ms
+            self._play(step)
+        return self.events
+
+    def _play(self, step: Step) -> None:
+        picked = list(self.tweets.values())[-1 - step.other % len(self.tweets)] if self.tweets else None
+        match step.verb:
+            case "edit":
+                self._edit(step)
+            case "sign in":
+                self.events.append(SignedIn(self._envelope(step.user), step.user))
+            case "follow" | "block" | "mute" if (target := USERS[step.other % len(USERS)]) != step.user:
+                self._relate(step.verb, step.user, target)
+            case "post":
+                self._post(step.user, None, None)
+            case "undo" if self.retweets:
+                self._undo(list(self.retweets.values())[step.other % len(self.retweets)])
+            case _ if picked:
+                self._answer(step, picked)
+
+    def _edit(self, step: Step) -> None:
+        field = ("display_name", "bio", "location", "profile_image_url", "banner_image_url")[step.other % 5]
+        self.events.append(ProfileEdited(self._envelope(step.user), step.user, **{field: f"{field} {step.other}"}))
+
+    def _answer(self, step: Step, picked: TweetPosted) -> None:
+        match step.verb:
+            case "reply":
+                self._post(step.user, picked, None)
+            case "quote":
+                self._post(step.user, None, picked)
+            case "reply and quote":
+                self._post(step.user, picked, next(iter(self.tweets.values())))
+            case "retweet":
+                self._retweet(step.user, picked)
+            case "delete":
+                self._delete(picked)
+            case "like" | "bookmark":
+                begin, end = MARKS[step.verb]
+                event = end if self._toggles(step.verb, step.user, picked.tweet_id) else begin
+                self.events.append(event(self._envelope(step.user), picked.tweet_id, picked.author_id, step.user))
+
+    def _relate(self, verb: str, user: int, target: int) -> None:
+        begin, end = RELATIONS[verb]
+        event = end if self._toggles(verb, user, target) else begin
+        self.events.append(event(self._envelope(user), user, target))
+        if event is Blocked:
+            for one, other in ((user, target), (target, user)):
+                if ("follow", one, other) in self.begun:
+                    self._relate("follow", one, other)
+
+    def _toggles(self, *what: str | int) -> bool:
+        """Return whether the relation stood, and turn it."""
+        stood = what in self.begun
+        self.begun ^= {what}  # type: ignore[arg-type]  # verb, account, target
+        return stood
+
+    def _post(self, user: int, parent: TweetPosted | None, quoted: TweetPosted | None) -> None:
+        new_id = self._new_id()
+        event = TweetPosted(
+            self._envelope(user),
+            new_id,
+            user,
+            f'words "{self.serial}" \N{BIRD}',
+            conversation_id=parent.conversation_id if parent else new_id,
+            reply_to_tweet_id=parent.tweet_id if parent else None,
+            reply_to_author_id=parent.author_id if parent else None,
+            quoted_tweet_id=quoted.tweet_id if quoted else None,
+            quoted_author_id=quoted.author_id if quoted else None,
+            mentions=[Mention(parent.author_id, f"User_{parent.author_id}")] if parent else [],
+        )
+        self.tweets[new_id] = event
+        self.events.append(event)
+
+    def _delete(self, tweet: TweetPosted) -> None:
+        del self.tweets[tweet.tweet_id]
+        ids = (tweet.tweet_id, tweet.author_id, tweet.reply_to_tweet_id, tweet.quoted_tweet_id)
+        self.events.append(TweetDeleted(self._envelope(tweet.author_id), *ids))
+
+    def _retweet(self, user: int, tweet: TweetPosted) -> None:
+        if not self._toggles("retweet", user, tweet.tweet_id):
+            new_id = self._new_id()
+            self.retweets[new_id] = Retweeted(self._envelope(user), new_id, user, tweet.tweet_id, tweet.author_id)
+            self.events.append(self.retweets[new_id])
+        else:
+            standing = (it for it in self.retweets.values() if (it.author_id, it.original_id) == (user, tweet.tweet_id))
+            self.begun.add(("retweet", user, tweet.tweet_id))
+            self._undo(next(standing))
+
+    def _undo(self, retweet: Retweeted) -> None:
+        del self.retweets[retweet.tweet_id]
+        self.begun.discard(("retweet", retweet.author_id, retweet.original_id))
+        ids = (retweet.tweet_id, retweet.author_id, retweet.original_id, retweet.original_author_id)
+        self.events.append(RetweetUndone(self._envelope(retweet.author_id), *ids))
+
+    def _envelope(self, actor: int) -> Envelope:
+        return Envelope(self._new_id(), self.now, actor)
+
+    def _new_id(self) -> int:
+        self.serial += 1
+        return first_id_at(self.now) + self.serial
+
+
+def log_of(events: Sequence[Event], topics: Sequence[str]) -> Log:
+    """Return the partitions of the topics, each in the history's order."""
+    log: Log = defaultdict(list)
+    for event in events:
+        topic, key = topic_and_key(event)
+        if topic in topics:
+            log[TopicPartition(topic, key % PARTITIONS)].append(event)
+    return log
