@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -86,17 +86,44 @@ def up(
 
 
 @app.command()
-def token(username: str, data: Data = None) -> None:
-    """Print an access token of an account; needs the data folder, not its password."""
-    become(settings_of(data_dir=data), "commands", ["token", username])
+def demo(
+    data: Data = None,
+    rate: Annotated[float, typer.Option(help="Things that happen in a second.")] = 2.0,
+    people: Annotated[int, typer.Option(help="How many people live there.")] = 24,
+    seconds: Annotated[
+        float | None, typer.Option("--for", help="Seconds to go on for.  [default: until Ctrl-C]")
+    ] = None,
+) -> None:
+    """Let generated people post, follow and like in a system that runs."""
+    arguments = ["--rate", str(rate), "--people", str(people), *([] if seconds is None else ["--for", str(seconds)])]
+    become(settings_of(data_dir=data), "infra.demo", arguments)
 
 
 @app.command()
-def version(as_json: AsJson = False) -> None:
-    """Print the versions of this program and of what its promises rest on."""
-    from infra.status import versions  # noqa: PLC0415
+def load(
+    format_: Annotated[
+        Literal["higgs", "epinions", "follows"], typer.Argument(metavar="FORMAT", help="higgs, epinions or follows.")
+    ],
+    file: Annotated[Path, typer.Argument(help="The file, plain or .gz.")],
+    data: Data = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N rows.")] = None,
+    active: Annotated[
+        bool, typer.Option("--active/--inactive", help="Accounts have just signed in, or never.")
+    ] = False,
+    password: Annotated[str | None, typer.Option(help="One password for all accounts loaded.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Load a file through the same rules and the same log; run it again to go on, or to change nothing."""
+    arguments = [format_, str(file), *(["--active"] if active else []), *(["--json"] if as_json else [])]
+    arguments += [] if limit is None else ["--limit", str(limit)]
+    arguments += [] if password is None else ["--password", password]
+    become(settings_of(data_dir=data), "commands.imports", arguments)
 
-    show(versions(), as_json)
+
+@app.command()
+def token(username: str, data: Data = None) -> None:
+    """Print an access token of an account; needs the data folder, not its password."""
+    become(settings_of(data_dir=data), "commands", ["token", username])
 
 
 @app.command()
@@ -109,11 +136,76 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def doctor(
+    data: Data = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not read the whole log.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look for what is wrong and say how to put it right; exit code 1 where something is."""
+    from infra import doctor as verb  # noqa: PLC0415
+
+    checks = list(verb.examine(settings_of(data_dir=data), quick=quick))
+    show([{**check._asdict(), "ok": check.ok} for check in checks], as_json, verb.lines(checks))
+    raise typer.Exit(0 if all(check.ok for check in checks) else 1)
+
+
+@app.command()
 def settings(as_json: AsJson = False) -> None:
     """Print every setting, its name in the environment, its default and what it does."""
     from infra.status import settings_table  # noqa: PLC0415
 
     show(settings_table(), as_json)
+
+
+@app.command()
+def version(as_json: AsJson = False) -> None:
+    """Print the versions of this program and of what its promises rest on."""
+    from infra.status import versions  # noqa: PLC0415
+
+    show(versions(), as_json)
+
+
+log_app = typer.Typer(help="Look into the log.", no_args_is_help=True)
+app.add_typer(log_app, name="log")
+
+
+@log_app.command()
+def dump(
+    topics: Annotated[list[str] | None, typer.Argument(help="Topics.  [default: all]")] = None,
+    data: Data = None,
+    partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
+    start: Annotated[int, typer.Option("--from", min=0, help="First offset of each partition.")] = 0,
+    stop: Annotated[int | None, typer.Option("--to", min=0, help="Offset to stop before.")] = None,
+    key: Annotated[int | None, typer.Option(help="Only records of this entity's id.")] = None,
+) -> None:
+    """Print records, one JSON object a line."""
+    from infra import log_verbs  # noqa: PLC0415
+
+    for record in log_verbs.dump(settings_of(data_dir=data), topics, partition, start, stop, key):
+        typer.echo(record)
+
+
+@log_app.command()
+def verify(data: Data = None, as_json: AsJson = False) -> None:
+    """Read every record and check it; exit code 1 where something is wrong."""
+    from infra import log_verbs  # noqa: PLC0415
+
+    findings = log_verbs.verify(settings_of(data_dir=data), quiet=as_json)
+    show(findings, as_json, log_verbs.finding_lines(findings))
+    raise typer.Exit(1 if findings else 0)
+
+
+dlq_app = typer.Typer(help="Events that a projection could not apply.", no_args_is_help=True)
+app.add_typer(dlq_app, name="dlq")
+
+
+@dlq_app.command("list")
+def dlq_list(data: Data = None, as_json: AsJson = False) -> None:
+    """List them with the reason."""
+    from infra import log_verbs  # noqa: PLC0415
+
+    letters = log_verbs.dead_letters(settings_of(data_dir=data))
+    show(letters, as_json, log_verbs.letter_lines(letters))
 
 
 def main() -> NoReturn:

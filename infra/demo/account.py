@@ -18,14 +18,19 @@ REQUEST_SECONDS = 15.0
 
 
 class Passwords:
-    """Usernames and passwords of one data directory; the file is readable by its owner only."""
+    """Usernames and passwords of one data directory; the file is readable by its owner only.
+
+    `settled` says whether the people have had their quick start.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "demo.json"
         try:
-            self._known: dict[str, str] = json.loads(self._path.read_bytes())["passwords"]
+            kept = json.loads(self._path.read_bytes())
+            self._known: dict[str, str] = kept["passwords"]
+            self.settled: bool = kept["settled"]
         except FileNotFoundError:
-            self._known = {}
+            self._known, self.settled = {}, False
         except (ValueError, KeyError) as error:
             raise TroubleError(
                 f"{self._path} is damaged ({error})", "remove it together with the data folder"
@@ -39,7 +44,7 @@ class Passwords:
         """Write the file in one step."""
         new = self._path.with_suffix(".new")
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump({"passwords": self._known}, file, indent=1)
+            json.dump({"settled": self.settled, "passwords": self._known}, file, indent=1)
         new.replace(self._path)
 
 
@@ -48,15 +53,15 @@ def sign_in(data_dir: Path, host: str, port: int) -> str:
     passwords = Passwords(data_dir)
     body = {"username": DEMO_USER, "password": passwords.of(DEMO_USER)}
     passwords.save()
-    status, answer = _post(host, port, "/api/v1/auth/login", body)
-    if status == http.client.UNAUTHORIZED:
-        status, answer = _post(host, port, "/api/v1/auth/register", {**body, "display_name": "Demo"})
-    if "access_token" not in answer:
-        raise TroubleError(
-            f"the user demo could not sign in ({status} {answer.get('code', '')})",
-            f"start with --no-demo, or with the {data_dir / 'demo.json'} that belongs to this data",
-        )
-    return str(answer["access_token"])
+    ways = [("/api/v1/auth/register", {**body, "display_name": "Demo"}), ("/api/v1/auth/login", body)]
+    for path, request in ways[::-1] if passwords.settled else ways:
+        status, answer = _post(host, port, path, request)
+        if "access_token" in answer:
+            return str(answer["access_token"])
+    raise TroubleError(
+        f"the user demo could not sign in ({status} {answer.get('code', '')})",
+        f"start with --no-demo, or with the {data_dir / 'demo.json'} that belongs to this data",
+    )
 
 
 def _post(host: str, port: int, path: str, body: dict[str, str]) -> tuple[int, dict[str, Any]]:
