@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from infra.journal.port import Journal
     from infra.settings import Settings
 
+REVOKED_ELSEWHERE_S = 0.25  # by an operator's command; what this process revokes it knows at once
 _DAY_MS = 86_400_000
 _EMAIL_SECRET = "email"  # noqa: S105 - the name of the file in keys_dir
 
@@ -57,8 +58,8 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
     ids = SnowflakeGenerator(settings.worker, clock.now_ms)
     keys = KeyRing(settings.keys_dir)
     keys.signing()
-    registry = _registry(settings, keys, clock, ids.next_id)
-    revocations = SqliteRevocations(settings.credentials_path, clock.now_ms())
+    revocations = SqliteRevocations(settings.credentials_path, clock.now_ms(), REVOKED_ELSEWHERE_S)
+    registry = _registry(settings, keys, clock, ids.next_id, revocations.add)
     views = _views(settings.projections_dir, journal, settings.wait_ms)
 
     def close() -> None:
@@ -82,7 +83,13 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
     return Opened(services, close)
 
 
-def _registry(settings: Settings, keys: KeyRing, clock: Clock, next_id: Callable[[], int]) -> Registry:
+def _registry(
+    settings: Settings,
+    keys: KeyRing,
+    clock: Clock,
+    next_id: Callable[[], int],
+    on_revoked: Callable[[int], None],
+) -> Registry:
     return Registry(
         SqliteCredentials(settings.credentials_path),
         Passwords(settings.argon2_memory_kib),
@@ -91,6 +98,7 @@ def _registry(settings: Settings, keys: KeyRing, clock: Clock, next_id: Callable
         next_id,
         secret(settings.keys_dir, _EMAIL_SECRET),
         settings.refresh_token_days * _DAY_MS,
+        on_revoked,
     )
 
 

@@ -13,6 +13,7 @@ import msgspec
 from starlette.responses import Response
 
 from commands.decision import Stamp
+from commands.errors import CommandRefusedError
 from infra.consistency import HEADER, InvalidConsistencyTokenError
 from infra.http.problems import REQUEST_ID, Problem
 from infra.journal.port import AlreadyClaimedError, Answer, Commit, IdempotencyKey, NotClaimedError
@@ -40,10 +41,15 @@ async def execute(request: Request, actor_id: int, decide: Callable[[Stamp], Awa
     if token is not None:
         await services.views.passed(read_token(services, token))
     key = None if key_text is None else IdempotencyKey(actor_id, key_text, await _request_hash(request))
-    answer = services.journal.answered(key) if key else None
-    if answer is None:
-        stamp = Stamp(actor_id, services.clock.now_ms(), request.scope[REQUEST_ID], services.next_id)
+    stamp = Stamp(actor_id, services.clock.now_ms(), request.scope[REQUEST_ID], services.next_id)
+    try:
         answer = await _commit(services, lambda: decide(stamp), key)
+    except CommandRefusedError:
+        # The commit itself finds an earlier answer; where the world has changed since, it is looked for here.
+        before = services.journal.answered(key) if key else None
+        if before is None:
+            raise
+        answer = before
     return respond(services, answer)
 
 

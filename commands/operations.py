@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
+PREFIX = "/api/v1"
 IDEMPOTENCY = ("Idempotency-Key", "The same key and request give the same answer and one event, for 24 hours.")
 CONSISTENCY_IN = (HEADER, "From an earlier answer: the command sees what that one did.")
 CONSISTENCY_OUT = (HEADER, "Send it with a query, which then shows what this command did.")

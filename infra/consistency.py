@@ -1,7 +1,7 @@
 """Consistency tokens: the log positions that a command wrote, signed and compact, and the wait for them.
 
 Text: base64url of version, positions (topic's index in the catalogue, partition, offset, each as LEB128) and a
-truncated HMAC-SHA256. A reader that has passed the positions shows what the command did.
+keyed BLAKE2b. A reader that has passed the positions shows what the command did.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import hashlib
 import hmac
 import time
 from typing import TYPE_CHECKING
@@ -71,7 +72,7 @@ class ConsistencyTokens:
         return [Position(_TOPICS[numbers[at]], numbers[at + 1], numbers[at + 2]) for at in range(0, len(numbers), 3)]
 
     def _mac(self, packed: bytes | bytearray) -> bytes:
-        return hmac.digest(self._secret, packed, "sha256")[:_MAC_BYTES]
+        return hashlib.blake2b(packed, digest_size=_MAC_BYTES, key=self._secret).digest()  # keeps the GIL: 1 µs
 
 
 def has_passed(reader: ProjectionReader, positions: Sequence[Position]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from commands.accounts import handler, sessions
 from commands.accounts.answer import (
@@ -19,14 +19,13 @@ from commands.accounts.answer import (
 from commands.accounts.command import EditProfile, Register
 from commands.errors import CommandRefusedError
 from commands.execution import encode, execute, idempotency_key, respond
-from commands.operations import CONSISTENCY_OUT, IDEMPOTENCY, REPLAYED
+from commands.operations import CONSISTENCY_OUT, IDEMPOTENCY, PREFIX, REPLAYED
 from commands.operations import command as described
 from commands.requests import body_of, no_body
-from infra.auth.bearer import subject
 from infra.auth.tokens import Subject
 from infra.http.openapi import operation
 from infra.http.problems import REQUEST_ID
-from infra.http.rate_limits import RateClass, limited
+from infra.http.rate_limits import RateClass, limited, limited_subject
 
 if TYPE_CHECKING:
     from commands.decision import Decision, Stamp
@@ -45,14 +44,15 @@ _REGISTER = (
     "idempotency_key_invalid",
     "idempotency_key_reused",
 )
-Who = Annotated[Subject, Depends(subject)]
+Who = Annotated[Subject, limited_subject(RateClass.WRITE)]
 
-auth = APIRouter(prefix="/auth", tags=["accounts"], dependencies=[limited(RateClass.AUTH)])
-users = APIRouter(prefix="/users", tags=["accounts"], dependencies=[limited(RateClass.WRITE)])
+auth = APIRouter(prefix=f"{PREFIX}/auth", tags=["accounts"])
+users = APIRouter(prefix=f"{PREFIX}/users", tags=["accounts"])
 
 
 @auth.post(
     "/register",
+    dependencies=[limited(RateClass.AUTH)],
     **operation(
         SessionAnswer,
         status=201,
@@ -74,6 +74,7 @@ async def register(request: Request) -> Response:
 
 @auth.post(
     "/login",
+    dependencies=[limited(RateClass.AUTH)],
     **operation(
         SessionAnswer,
         body=LoginBody,
@@ -91,6 +92,7 @@ async def log_in(request: Request) -> Response:
 
 @auth.post(
     "/refresh",
+    dependencies=[limited(RateClass.AUTH)],
     **operation(
         SessionAnswer,
         body=RefreshBody,
@@ -110,7 +112,7 @@ async def refresh(request: Request) -> Response:
     "/logout",
     **operation(LoggedOutAnswer, problems=("body_invalid", "not_the_subject")),
 )
-async def log_out(request: Request, who: Who) -> Response:
+async def log_out(request: Request, who: Annotated[Subject, limited_subject(RateClass.AUTH)]) -> Response:
     """End the session: its access token is refused from now on, its refresh token too."""
     await no_body(request, who)
     services: Services = request.app.state.services

@@ -48,6 +48,7 @@ class Registry:
         next_id: Callable[[], int],
         email_secret: bytes,
         refresh_ms: int,
+        on_revoked: Callable[[int], None],
     ) -> None:
         self._credentials = credentials
         self._passwords = passwords
@@ -56,6 +57,7 @@ class Registry:
         self._next_id = next_id
         self._email_secret = email_secret
         self._refresh_ms = refresh_ms
+        self._on_revoked = on_revoked
         self._thread = ThreadPoolExecutor(1, "credentials")
 
     def email_digest(self, email: str) -> str:
@@ -97,12 +99,16 @@ class Registry:
         try:
             session = await self._run(rotate)
         except RefreshRefusedError as error:
-            raise Problem("refresh_token_reused" if error.reused else "refresh_token_invalid") from error
+            if error.reused is None:
+                raise Problem("refresh_token_invalid") from error
+            self._on_revoked(error.reused.session_id)
+            raise Problem("refresh_token_reused") from error
         return self._tokens(session, new)
 
     async def end_session(self, session_id: int) -> None:
         """End a session at once."""
         await self._run(partial(self._credentials.revoke, session_id, self._clock.now_ms()))
+        self._on_revoked(session_id)
 
     async def signed_in_on(self, user_id: int) -> int:
         """Return the last day on which the account's sign-in was said, or -1."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from commands.engagement import handler, lookups
 from commands.engagement.answer import BookmarkAnswer, LikeAnswer
 from commands.engagement.command import Engage
 from commands.execution import execute
+from commands.operations import PREFIX
 from commands.operations import command as described
 from commands.requests import TweetIdText, id_of, no_body
-from infra.auth.bearer import subject
 from infra.auth.tokens import Subject
-from infra.http.rate_limits import RateClass, limited
+from infra.http.rate_limits import RateClass, limited_subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from commands.engagement.lookups import EngageFound
 
 STRUCTS = (BookmarkAnswer, LikeAnswer)
-Who = Annotated[Subject, Depends(subject)]
+Who = Annotated[Subject, limited_subject(RateClass.WRITE)]
 
-router = APIRouter(prefix="/tweets", tags=["engagement"], dependencies=[limited(RateClass.WRITE)])
+router = APIRouter(prefix=f"{PREFIX}/tweets", tags=["engagement"])
 
 
 @router.post("/{tweet_id}/like", **described(LikeAnswer, problems=("tweet_not_found", "blocked")))

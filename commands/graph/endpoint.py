@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from commands.execution import execute
 from commands.graph import handler, lookups
 from commands.graph.answer import BlockAnswer, FollowAnswer, MuteAnswer
 from commands.graph.command import Relate
+from commands.operations import PREFIX
 from commands.operations import command as described
 from commands.requests import UserIdText, id_of, no_body
-from infra.auth.bearer import subject
 from infra.auth.tokens import Subject
-from infra.http.rate_limits import RateClass, limited
+from infra.http.rate_limits import RateClass, limited_subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from commands.graph.lookups import RelationFound
 
 STRUCTS = (BlockAnswer, FollowAnswer, MuteAnswer)
-Who = Annotated[Subject, Depends(subject)]
+Who = Annotated[Subject, limited_subject(RateClass.WRITE)]
 _RELATE = ("self_relation", "user_not_found")
 
-router = APIRouter(prefix="/users", tags=["graph"], dependencies=[limited(RateClass.WRITE)])
+router = APIRouter(prefix=f"{PREFIX}/users", tags=["graph"])
 
 
 @router.post("/{user_id}/follow", **described(FollowAnswer, problems=(*_RELATE, "blocked")))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from commands.errors import CommandRefusedError
 from commands.execution import execute
+from commands.operations import PREFIX
 from commands.operations import command as described
 from commands.requests import TweetIdText, body_of, id_of, no_body
 from commands.tweets import handler, lookups, text
 from commands.tweets.answer import DeletedAnswer, PostReplyBody, PostTweetBody, RetweetAnswer, TweetAnswer
 from commands.tweets.command import PostTweet, TweetCommand
-from infra.auth.bearer import subject
 from infra.auth.tokens import Subject
-from infra.http.rate_limits import RateClass, limited
+from infra.http.rate_limits import RateClass, limited_subject
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 STRUCTS = (DeletedAnswer, PostReplyBody, PostTweetBody, RetweetAnswer, TweetAnswer)
 _TEXT = ("text_empty", "text_too_long", "text_invalid_character", "media_unknown")
-Who = Annotated[Subject, Depends(subject)]
+Who = Annotated[Subject, limited_subject(RateClass.WRITE)]
 
-router = APIRouter(prefix="/tweets", tags=["tweets"], dependencies=[limited(RateClass.WRITE)])
+router = APIRouter(prefix=f"{PREFIX}/tweets", tags=["tweets"])
 
 
 @router.post(

@@ -45,9 +45,9 @@ class Session(NamedTuple):
 
 
 class RefreshRefusedError(Exception):
-    """The refresh token is unknown or expired, its session has ended, or (`reused`) it was used before."""
+    """The refresh token is unknown or expired, its session has ended, or was ended because it was used before."""
 
-    def __init__(self, *, reused: bool) -> None:
+    def __init__(self, reused: Session | None = None) -> None:
         super().__init__("reused" if reused else "not valid")
         self.reused = reused
 
@@ -96,20 +96,20 @@ class SqliteCredentials:
         """Exchange a refresh token for a new one; raises RefreshRefusedError, having ended the session if reused."""
         query = """SELECT t.session_id, t.used_at_ms, s.user_id FROM refresh_tokens t JOIN sessions s USING (session_id)
                    WHERE t.hash = ? AND s.revoked = 0 AND s.expires_at_ms > ?"""
-        reused = False
         with self._db:
             found = self._db.execute(query, (old_hash, now_ms)).fetchone()
-            if found is not None:
-                session, reused = Session(found[0], found[2]), bool(found[1])
-                if reused:
-                    self._revoke(session.session_id, now_ms)
-                else:
-                    self._use(old_hash, session.session_id, now_ms, forget_ms=expires_at_ms - now_ms)
-                    row = (expires_at_ms, session.session_id)
-                    self._db.execute("UPDATE sessions SET expires_at_ms = ? WHERE session_id = ?", row)
-                    self._add_refresh(new_hash, session.session_id)
-        if found is None or reused:
-            raise RefreshRefusedError(reused=reused)
+            if found is None:
+                raise RefreshRefusedError
+            session, used_at_ms = Session(found[0], found[2]), found[1]
+            if used_at_ms:
+                self._revoke(session.session_id, now_ms)
+            else:
+                self._use(old_hash, session.session_id, now_ms, forget_ms=expires_at_ms - now_ms)
+                row = (expires_at_ms, session.session_id)
+                self._db.execute("UPDATE sessions SET expires_at_ms = ? WHERE session_id = ?", row)
+                self._add_refresh(new_hash, session.session_id)
+        if used_at_ms:
+            raise RefreshRefusedError(session)
         return session
 
     def revoke(self, session_id: int, now_ms: int) -> None:

@@ -1,7 +1,11 @@
-"""Which sessions have ended before their tokens did: followed in credentials.db, read-only, at one seek a request."""
+"""Which sessions have ended before their tokens did: followed in credentials.db, read-only.
+
+The process that revokes tells its own follower by `add`, and may then look into the file less often.
+"""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Protocol
 
 import apsw
@@ -23,13 +27,15 @@ class Revocations(Protocol):
 
 
 class SqliteRevocations:
-    """Follows the table of credentials.db; an answer is as fresh as the file.
+    """Follows the table of credentials.db; an answer is `stale_s` behind the file at most (0: one seek each time).
 
     The file may be missing at first (no command process has run yet): then nothing is revoked.
     """
 
-    def __init__(self, path: Path, now_ms: int) -> None:
+    def __init__(self, path: Path, now_ms: int, stale_s: float = 0.0) -> None:
         self._path = path
+        self._stale_s = stale_s
+        self._look_at = 0.0
         self._since_ms = now_ms - LONGEST_ACCESS_TOKEN_MS
         self._revoked: set[int] = set()
         self._feed: ChangeFeed | None = None
@@ -37,11 +43,22 @@ class SqliteRevocations:
         self._open()
 
     def __contains__(self, session_id: int) -> bool:
+        if session_id in self._revoked:
+            return True
+        if (now := time.monotonic()) >= self._look_at:
+            self._look_at = now + self._stale_s
+            self._look()
+        return session_id in self._revoked
+
+    def add(self, session_id: int) -> None:
+        """Know at once of a session that this process has revoked."""
+        self._revoked.add(session_id)
+
+    def _look(self) -> None:
         if self._feed is None:
             self._open()
-        if self._feed is not None:
+        else:
             self._revoked.update(self._feed.new())
-        return session_id in self._revoked
 
     def _open(self) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import re
@@ -32,6 +33,9 @@ DURATION = Histogram(
     ["method", "route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )
+
+_PROCESS = os.urandom(8).hex()  # once: each call would let go of the GIL
+_serial = itertools.count(1)
 
 log = logging.getLogger(__name__)
 access = logging.getLogger("murmuration.access")
@@ -134,4 +138,4 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and _CALLERS_ID.fullmatch(value):
             text: bytes = value
             return text.decode()
-    return os.urandom(12).hex()
+    return f"{_PROCESS}{next(_serial):08x}"

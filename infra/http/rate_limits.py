@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from fastapi import Depends
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 
-from infra.auth.bearer import identify
+from infra.auth.bearer import identify, subject
+from infra.auth.tokens import Subject  # noqa: TC001 - FastAPI reads the annotation
 from infra.http.problems import Problem
 
 if TYPE_CHECKING:
@@ -129,20 +130,43 @@ def limited(rate_class: RateClass) -> Any:
     return Depends(_LIMITERS[rate_class])
 
 
+def limited_subject(rate_class: RateClass) -> Any:
+    """Return the dependency that counts a request and gives who asks: both in one, because each costs 20 µs."""
+    return Depends(_SUBJECT_LIMITERS[rate_class])
+
+
+def rate_class_of(dependency: object) -> RateClass | None:
+    """Return the class that a route's dependency counts, or None: the route table is read by the tests."""
+    return next((kind for table in (_LIMITERS, _SUBJECT_LIMITERS) for kind in table if table[kind] is dependency), None)
+
+
 def _limiter(rate_class: RateClass) -> Callable[[Request], Coroutine[Any, Any, None]]:
     async def count(request: Request) -> None:
-        limits: RateLimits = request.app.state.rate_limits
-        if not limits.enabled:
-            return
-        try:
-            who = identify(request)
-        except Problem:
-            limits.check(rate_class, request.scope, None)  # a bad token does not escape the address's limit
-            raise
-        limits.check(rate_class, request.scope, None if who is None else who.user_id)
+        _count(request, rate_class)
 
-    count.rate_class = rate_class  # type: ignore[attr-defined]  # the route table is read by the tests
     return count
 
 
+def _subject_limiter(rate_class: RateClass) -> Callable[[Request], Coroutine[Any, Any, Subject]]:
+    async def count(request: Request) -> Subject:
+        who = _count(request, rate_class)
+        return who if who is not None else await subject(request)
+
+    return count
+
+
+def _count(request: Request, rate_class: RateClass) -> Subject | None:
+    limits: RateLimits = request.app.state.rate_limits
+    if not limits.enabled:
+        return identify(request)
+    try:
+        who = identify(request)
+    except Problem:
+        limits.check(rate_class, request.scope, None)  # a bad token does not escape the address's limit
+        raise
+    limits.check(rate_class, request.scope, None if who is None else who.user_id)
+    return who
+
+
 _LIMITERS = {rate_class: _limiter(rate_class) for rate_class in RateClass}
+_SUBJECT_LIMITERS = {rate_class: _subject_limiter(rate_class) for rate_class in RateClass}

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import orjson
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 DRAIN_S = 10
 BACKLOG = 2048
+SWITCH_S = 0.0005  # a log's commit thread may hold the GIL for no longer (default 5 ms)
 GC_THRESHOLDS = (50_000, 20, 20)  # after the freeze, collections are rare: p99 40 → 14 ms on dict-heavy paths
 
 log = logging.getLogger(__name__)
@@ -88,6 +90,7 @@ class _Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        sys.setswitchinterval(SWITCH_S)
         host, port = sockets[0].getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         line = orjson.dumps({"listening": url, "port": port, "pid": os.getpid()}).decode()

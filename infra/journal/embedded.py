@@ -40,13 +40,14 @@ if TYPE_CHECKING:
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, owner INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (
-    subject INTEGER, key TEXT, request_hash BLOB NOT NULL, status INTEGER NOT NULL, body BLOB NOT NULL,
-    positions BLOB NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (subject, key)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS answers_by_time ON answers (at_ms);
-"""
+    id INTEGER PRIMARY KEY, subject INTEGER NOT NULL, key TEXT NOT NULL, request_hash BLOB NOT NULL,
+    status INTEGER NOT NULL, body BLOB NOT NULL, positions BLOB NOT NULL, at_ms INTEGER NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS answers_by_key ON answers (subject, key);
+"""  # answers lie in order of time, so that a commit writes few pages and the old ones go together
 PRUNED_AT_ONCE = 1000  # answers deleted in one transaction: some 10 ms of the write lock
 
 _ANSWER = "SELECT request_hash, status, body, positions FROM answers WHERE subject = ? AND key = ?"
+_OLDEST = "SELECT at_ms FROM answers ORDER BY id LIMIT 1"
 _OWNER = "SELECT owner FROM claims WHERE key = ?"
 _positions = msgspec.msgpack.Decoder(list[tuple[str, int, int]])
 
@@ -95,7 +96,7 @@ class EmbeddedJournal:
     async def prune(self, now_ms: int) -> None:
         """Forget answers older than ANSWERS_KEPT_MS, some at a time so that commands get their turn."""
         before_ms = now_ms - ANSWERS_KEPT_MS
-        while scalar(self._connection, "SELECT 1 FROM answers WHERE at_ms < ? LIMIT 1", (before_ms,)):
+        while (oldest := scalar(self._connection, _OLDEST)) is not None and oldest < before_ms:
             await self._log.append([], _Prune(before_ms))
 
     def close(self) -> None:
@@ -134,7 +135,7 @@ class CommitGuard(NamedTuple):
         if self.idempotency:
             packed = msgspec.msgpack.encode(positions)
             row = (*self.idempotency, self.status, self.body, packed, time.time_ns() // 1_000_000)
-            connection.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            connection.execute("INSERT INTO answers VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
 class _Prune(NamedTuple):
@@ -146,9 +147,9 @@ class _Prune(NamedTuple):
 
     def record(self, connection: apsw.Connection, positions: Sequence[Position]) -> None:
         del positions
-        query = "SELECT subject, key FROM answers WHERE at_ms < ? LIMIT ?"
-        old = rows(connection, query, (self.before_ms, PRUNED_AT_ONCE))
-        connection.executemany("DELETE FROM answers WHERE subject = ? AND key = ?", old)
+        oldest = "SELECT id, at_ms FROM answers ORDER BY id LIMIT ?"
+        old = [(row[0],) for row in rows(connection, oldest, (PRUNED_AT_ONCE,)) if row[1] < self.before_ms]
+        connection.executemany("DELETE FROM answers WHERE id = ?", old)
 
 
 def record_of(event: Event) -> Record:
