@@ -75,6 +75,7 @@ class ProjectionApp(faust.App):  # type: ignore[misc]  # Faust is untyped here
     """A Faust app that reads `source` and leaves no folders behind."""
 
     source: LogSource
+    agent_task: asyncio.Task[None] | None = None
 
     def _create_directories(self) -> None:
         """Do nothing: these hold tables, and state is kept in stores."""
@@ -113,7 +114,8 @@ def build_app(
     app.source = LogSource(log, tail, loop.checkpoints, settings.batch_records)
 
     async def run(batches: Any) -> None:
-        await agent(batches, loop)
+        app.agent_task = asyncio.ensure_future(agent(batches, loop))
+        await app.agent_task
 
     channel = app.topic(*topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     app.agent(channel, name=name, concurrency=1)(run)
@@ -155,14 +157,17 @@ async def _live(app: ProjectionApp) -> None:
 
 
 async def _stop(app: ProjectionApp) -> None:
-    try:
-        await asyncio.wait_for(app.stop(), STOP_SECONDS)
-    except TimeoutError:
-        logger.warning("%s: left with a batch in hand, which will come again", app.conf.id)
+    """Stop the app; a batch that is not done in time is thrown out, not acknowledged, and will come again."""
+    stopping = asyncio.create_task(app.stop())
+    done, _ = await asyncio.wait((stopping,), timeout=STOP_SECONDS)
+    if not done and app.agent_task is not None:
+        logger.warning("%s: the batch in hand is not done after %.1f s; it will come again", app.conf.id, STOP_SECONDS)
+        app.agent_task.cancel()  # not the stop itself: Faust's wait for the batch swallows a cancellation
+    await stopping
 
 
 def watch_lag(metrics: StreamMetrics, loop: ProjectionLoop, topics: Sequence[str], log: LogReader) -> None:
-    """Export how far the projection is behind, asked of the log at each scrape."""
+    """Export how far the projection is behind, asked of the log at each scrape: scrape in the thread that reads it."""
 
     def ends() -> dict[TopicPartition, int]:
         return dict(log.end_offsets(topics))

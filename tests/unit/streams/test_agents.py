@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.log.port import Record, TopicPartition
+from infra.log.port import LogCorruptError, Record, TopicPartition
 from infra.projections import StoreUnavailableError
 from streams.app import StreamSettings, build_app, run_apps
 from streams.errors import AppCrashedError, CheckpointError
@@ -176,3 +176,37 @@ async def test_one_dead_app_ends_them_all() -> None:
     log.fill(range(5))
     with pytest.raises(AppCrashedError, match="murmur-bad"):
         await run_apps([an_app(log, a_loop(good, name="good")), an_app(log, a_loop(bad, name="bad"))])
+
+
+async def test_a_log_that_cannot_be_read_ends_the_app() -> None:
+    class Torn(MemoryLog):
+        def read(self, topic: str, partition: int, offset: int, max_records: int) -> Batch | None:
+            if offset >= 20:
+                raise LogCorruptError(f"{topic}/{partition} offset {offset}")
+            return super().read(topic, partition, offset, max_records)
+
+    log, store = Torn(), MemoryStore()
+    log.fill(range(50))
+    with pytest.raises(AppCrashedError) as crashed:
+        await run_apps([an_app(log, a_loop(store), StreamSettings(batch_records=10))])
+    assert isinstance(crashed.value.__cause__, LogCorruptError)
+    assert store.written == list(range(len(store.written)))
+
+
+async def test_a_store_that_stays_down_does_not_hold_up_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, store, down = MemoryLog(), MemoryStore(), asyncio.Event()
+
+    class Forever(Sleeps):
+        async def __call__(self, seconds: float) -> None:
+            await super().__call__(seconds)
+            down.set()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("streams.app.STOP_SECONDS", 0.05)
+    store.failures = [StoreUnavailableError("down")]
+    log.fill(range(30))
+    app = an_app(log, a_loop(store, sleep=Forever()))
+    async with running(app):
+        await down.wait()
+    assert store.spans == []
+    assert app.consumer._committed_offset[TopicPartition(TOPIC, 0)] in (0, None)

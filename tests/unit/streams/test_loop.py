@@ -7,12 +7,19 @@ from prometheus_client import CollectorRegistry
 
 from infra.log.port import Batch, LogUnavailableError, Position, Span, TopicPartition
 from infra.projections import StoreUnavailableError
+from schemas.catalogue import DEAD_LETTERS
+from schemas.codec import decode
+from schemas.ids import SnowflakeGenerator
+from schemas.operations.events import DeadLettered
+from streams.app import watch_lag
 from streams.backoff import LONGEST_DELAY_SECONDS
+from streams.dead_letters import DeadLetter, DeadLetters
 from streams.metrics import StreamMetrics
 from tests.unit.streams.fakes import (
     TOPIC,
     UNDECODABLE,
     MemoryDeadLetters,
+    MemoryLog,
     MemoryStore,
     ProcessEndedError,
     Sleeps,
@@ -129,3 +136,29 @@ async def test_lag_is_told_in_records_and_in_the_age_of_the_last_event() -> None
     lag = loop.lag({PARTITION: 8, TopicPartition(TOPIC, 1): 2})
     assert lag.events == 5
     assert lag.seconds == pytest.approx(time.time() - (1_000 + 4) / 1000, abs=5)
+
+
+async def test_lag_is_exported_as_it_is_at_the_scrape() -> None:
+    registry, log = CollectorRegistry(), MemoryLog()
+    metrics = StreamMetrics(registry)
+    loop = a_loop(MemoryStore(), metrics=metrics)
+    watch_lag(metrics, loop, (TOPIC,), log)
+    of = {"projection": "numbers"}
+    assert registry.get_sample_value("murmur_projection_lag_events", of) == 0
+    log.fill(range(7))
+    assert registry.get_sample_value("murmur_projection_lag_events", of) == 7
+    await loop.handle(a_batch(range(7)))
+    assert registry.get_sample_value("murmur_projection_lag_events", of) == 0
+    assert registry.get_sample_value("murmur_projection_lag_seconds", of) == 0
+
+
+async def test_the_reason_of_a_dead_letter_is_bounded() -> None:
+    log = MemoryLog()
+    letters = DeadLetters(log, SnowflakeGenerator(1, lambda: 5))
+    await letters.append("numbers", [DeadLetter(Position(TOPIC, 0, 3), "x" * 5_000, b"raw")])
+    batch = log.read(DEAD_LETTERS, 0, 0, 10)
+    assert batch is not None
+    letter = decode(batch.values[0])
+    assert isinstance(letter, DeadLettered)
+    assert (letter.reason, letter.record, letter.offset) == ("x" * 1_000, b"raw", 3)
+    assert letter.envelope.occurred_at_ms == 5
