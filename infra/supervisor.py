@@ -47,11 +47,17 @@ class GaveUpError(Exception):
 
 
 class Supervisor:
-    """Use as `async with`: leaving the block stops every child."""
+    """Use as `async with`: leaving the block stops every child. `tell` hears who runs whenever one has started."""
 
-    def __init__(self, say: Callable[[str], None], policy: Policy = Policy()) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        policy: Policy = Policy(),
+        tell: Callable[[dict[str, int]], None] = lambda _: None,
+    ) -> None:
         self._say = say
         self._policy = policy
+        self._tell = tell
         self._processes: dict[str, Process] = {}
         self._lives: dict[str, asyncio.Task[None]] = {}
         self.starts: dict[str, int] = {}
@@ -89,6 +95,7 @@ class Supervisor:
             )  # fmt: skip
         self._processes[child.name] = process
         self.starts[child.name] = self.starts.get(child.name, 0) + 1
+        self._tell(self.pids())
         return process
 
     async def _keep(self, child: Child) -> None:

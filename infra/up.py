@@ -96,16 +96,14 @@ async def _run(settings: Settings, lock: DataLock, *, demo: bool, say: Callable[
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Supervisor(say, Policy()) as supervisor:
+    async with Supervisor(say, Policy(), lambda pids: lock.tell(children=pids)) as supervisor:
         for name, command in MODULES.items():
             await supervisor.start(child(settings, name, command))
-        lock.tell(children=supervisor.pids())
         if not await _until_ready(settings, supervisor, stop):
             return 0
         token = await asyncio.to_thread(_demo_token, settings) if demo else None
         if token:
             await supervisor.start(child(settings, "demo", ("infra.demo",)))
-            lock.tell(children=supervisor.pids())
         say(banner(settings, token))
         await supervisor.wait(stop)
         say("stopping …")
