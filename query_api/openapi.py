@@ -11,8 +11,11 @@ from pydantic import BaseModel, ConfigDict
 from infra.consistency import HEADER
 from infra.http.problem_codes import PROBLEM_TYPES
 from infra.http.problems import MEDIA_TYPE
+from query_api.reading import PARAMETERS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from fastapi import FastAPI
 
 API = "/api/v1"
@@ -49,13 +52,20 @@ class Problem(Shape):
     param: str | None = None
 
 
-def describe(model: type[Shape], *codes: str, signed_in: bool = False) -> dict[str, Any]:
-    """Return the arguments of a route: its answer's shape, the problems it may answer, who may ask."""
-    always = ("parameter_invalid", "token_invalid", "rate_limited", "not_ready", "request_timeout")
+def describe(
+    model: type[Shape], *codes: str, signed_in: bool = False, parameters: Sequence[Mapping[str, Any]] = PARAMETERS
+) -> dict[str, Any]:
+    """Return the arguments of a route: its answer's shape, the problems it may answer, who may ask, with what."""
+    always = ["parameter_invalid", "token_invalid", "token_expired", "session_revoked", "rate_limited", "not_ready"]
+    always += ["request_timeout", "internal_error"]
+    if parameters:
+        always.append("consistency_token_invalid")
+    if signed_in:
+        always.append("token_missing")
     return {
         "response_model": None,
         "responses": {200: {"model": model, "headers": _HEADERS}, **_problems({*always, *codes})},
-        "openapi_extra": {"security": [_BEARER] if signed_in else [{}, _BEARER]},
+        "openapi_extra": {"parameters": list(parameters), "security": [_BEARER] if signed_in else [{}, _BEARER]},
     }
 
 

@@ -1,16 +1,19 @@
-"""Present: the frame of every page, as bytes."""
+"""Present: the frame of every page. Answers are lists of parts until they are joined, once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 
-def pages(member: str, objects: Iterable[bytes], next_member: str, next_value: str | None) -> bytes:
-    """Return `{member: [objects], next_member: …, has_more: …}`."""
-    tail = b'],"%s":null,"has_more":false}' % next_member.encode()
+def page(member: str, objects: Sequence[bytes], next_member: str, next_value: str | None) -> bytes:
+    """Return `{member: [objects], next_member: …, has_more: …}`; there is more where there is a next value.
+
+    `objects` are parts of objects, commas included.
+    """
+    tail = f'],"{next_member}":null,"has_more":false}}'
     if next_value is not None:
-        tail = b'],"%s":"%s","has_more":true}' % (next_member.encode(), next_value.encode())
-    return b'{"%s":[' % member.encode() + b",".join(objects) + tail
+        tail = f'],"{next_member}":"{next_value}","has_more":true}}'
+    return b"".join([f'{{"{member}":['.encode(), *objects, tail.encode()])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 V = TypeVar("V")
 
@@ -27,24 +27,24 @@ class Recent(Generic[V]):
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def take(self, ids: Iterable[int], found: dict[int, V]) -> list[int]:
-        """Put what is kept of the ids into `found`; return the ids that are not kept."""
-        missing = []
+    def take(self, ids: Collection[int]) -> tuple[dict[int, V], list[int]]:
+        """Return what is kept of the ids, and the ids that are not kept."""
         young = self._young
-        before = len(found)
-        for wanted in ids:
-            value = young.get(wanted)
-            if value is None:
-                value = self._old.pop(wanted, None)
-                if value is None:
-                    missing.append(wanted)
-                    continue
-                young[wanted] = value
-            found[wanted] = value
-        self.hits += len(found) - before
+        found = {wanted: young[wanted] for wanted in ids if wanted in young}
+        missing = []
+        if len(found) < len(ids):
+            missing = [wanted for wanted in ids if wanted not in found and not self._promote(wanted, found)]
+            self._turn()
+        self.hits += len(found)
         self.misses += len(missing)
-        self._turn()
-        return missing
+        return found, missing
+
+    def _promote(self, wanted: int, found: dict[int, V]) -> bool:
+        value = self._old.pop(wanted, None)
+        if value is None:
+            return False
+        self._young[wanted] = found[wanted] = value
+        return True
 
     def put(self, values: dict[int, V]) -> None:
         """Keep the values."""

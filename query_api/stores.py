@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from infra.log.port import TopicPartition
+    from query_api.tweets.rules import Shown
 
 LOOK_SECONDS = 0.1
 
@@ -105,7 +106,7 @@ class Stores:
         self._slots = slots
         self._readers: Readers | None = None
         self._looked_at = float("-inf")
-        self.kept_tweets: Recent[tweets.Tweet] = Recent(cache_entries)
+        self.kept_tweets: Recent[Shown] = Recent(cache_entries)
         self.kept_authors: Recent[bytes] = Recent(cache_entries)
 
     def readers(self) -> Readers:

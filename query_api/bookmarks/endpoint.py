@@ -12,7 +12,7 @@ from projections.engagement.read_model import Mark
 from query_api import cursors
 from query_api.bookmarks import rules
 from query_api.openapi import API, Cursor, Limit, describe
-from query_api.pages import pages
+from query_api.pages import page as frame
 from query_api.paging import Steps, fill
 from query_api.reading import Reading, Reads
 from query_api.tweets.hydrate import details
@@ -22,7 +22,7 @@ from query_api.tweets.shapes import BookmarkPage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from projections.tweets.read_model import Tweet
+    from query_api.tweets.rules import Shown
 
 router = APIRouter(prefix=API, tags=["engagement"], dependencies=[limited(RateClass.READ)])
 
@@ -31,14 +31,14 @@ OwnReading = Annotated[Reading, Depends(Reads("tweets", "accounts", "graph", "en
 
 @router.get(
     "/bookmarks",
-    **describe(BookmarkPage, "token_missing", "consistency_token_invalid", "cursor_invalid", signed_in=True),
+    **describe(BookmarkPage, "cursor_invalid", signed_in=True),
 )
 async def bookmarks(reading: OwnReading, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Return the viewer's bookmarks, the newest first."""
     scope = f"bookmarks:{reading.viewer_id}"
     before = cursors.decode(scope, cursor)
 
-    def tweets_of(marks: Sequence[Mark]) -> dict[int, Tweet]:
+    def tweets_of(marks: Sequence[Mark]) -> dict[int, Shown]:
         return reading.readers.hydrate_tweets.load([mark.id for mark in marks])
 
     page = fill(
@@ -52,4 +52,4 @@ async def bookmarks(reading: OwnReading, limit: Limit = 50, cursor: Cursor = Non
     )
     hydrated = details(page.items, reading.viewer_id, reading.readers)
     next_cursor = page.next and cursors.encode(scope, *page.next)
-    return reading.answer(pages("tweets", tweet_objects(page.items, hydrated), "next_cursor", next_cursor))
+    return reading.answer(frame("tweets", tweet_objects(page.items, hydrated), "next_cursor", next_cursor))

@@ -10,11 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from projections.engagement.read_model import Mark
-    from projections.tweets.read_model import Tweet
     from query_api.tweets.rules import Shown
 
 
-def visible(marks: Sequence[Mark], tweets: Mapping[int, Tweet], *, blocked: frozenset[int]) -> list[tuple[Mark, Shown]]:
+def visible(marks: Sequence[Mark], known: Mapping[int, Shown], *, blocked: frozenset[int]) -> list[tuple[Mark, Shown]]:
     """Return the bookmarks that show."""
-    shown = dict(rules.visible([mark.id for mark in marks], tweets, blocked))
+    shown = dict(rules.visible([mark.id for mark in marks], known, blocked))
     return [(mark, shown[mark.id]) for mark in marks if mark.id in shown]

@@ -34,7 +34,7 @@ Ranking = Annotated[str, Query(json_schema_extra={"enum": RANKINGS}, description
 Explain = Annotated[bool, Query(description="Give the parts of each score, where the page is ranked.")]
 
 
-@router.get("/timeline/home", **describe(TimelinePage, "token_missing", signed_in=True))
+@router.get("/timeline/home", **describe(TimelinePage, "cursor_invalid", signed_in=True))
 async def home(
     reading: HomeReading,
     limit: Limit = 200,

@@ -26,7 +26,7 @@ async def healthz() -> Response:
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
-@router.get("/readyz", **describe(State))
+@router.get("/readyz", **describe(State, parameters=()))
 async def readyz(request: Request) -> Response:
     """Return that all read models are there; 503 with the reason where not."""
     services: Services = request.app.state.services
@@ -34,7 +34,7 @@ async def readyz(request: Request) -> Response:
     return _answer(services, b'{"status":"ready"}')
 
 
-@router.get("/projections", **describe(Projections))
+@router.get("/projections", **describe(Projections, parameters=()))
 async def projections(request: Request) -> Response:
     """Return, per projection, its generation, its position in each partition, and its lag."""
     services: Services = request.app.state.services

@@ -23,7 +23,7 @@ router = APIRouter(prefix=API, tags=["tweets"], dependencies=[limited(RateClass.
 
 TweetReading = Annotated[Reading, Depends(Reads("tweets", "accounts", "graph", "engagement"))]
 
-REFUSALS = ("tweet_not_found", "blocked", "consistency_token_invalid", "cursor_invalid")
+REFUSALS = ("tweet_not_found", "blocked", "cursor_invalid")
 
 
 def asked_for(tweet_id: str, reading: Reading) -> Shown:
@@ -38,7 +38,7 @@ async def tweet(reading: TweetReading, tweet_id: TweetIdPath) -> Response:
     """Return a tweet."""
     shown = asked_for(tweet_id, reading)
     hydrated = details([shown], reading.viewer_id, reading.readers)
-    return reading.answer(response.tweet_objects([shown], hydrated)[0])
+    return reading.answer(response.tweet_object(shown, hydrated))
 
 
 @router.get("/tweets/{tweet_id}/replies", **describe(ReplyPage, *REFUSALS))

@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from projections.engagement.read_model import Flags
-from projections.tweets.read_model import Kind
+from query_api.tweets.rules import alone
 from query_api.users.response import author_members
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from projections.accounts.read_model import AccountsReader
     from projections.engagement.read_model import Counts
-    from projections.tweets.read_model import Tweet, TweetsReader
+    from projections.tweets.read_model import TweetsReader
     from query_api.recent import Recent
     from query_api.stores import Readers
     from query_api.tweets.rules import Shown
@@ -36,7 +36,7 @@ class Hydrated(NamedTuple):
 class TweetHydrator:
     """Reads tweets with what they refer to."""
 
-    def __init__(self, tweets: TweetsReader, kept: Recent[Tweet]) -> None:
+    def __init__(self, tweets: TweetsReader, kept: Recent[Shown]) -> None:
         self._tweets = tweets
         self._kept = kept
 
@@ -44,21 +44,21 @@ class TweetHydrator:
         """Forget what was deleted since the last call."""
         self._kept.drop(self._tweets.removed())
 
-    def load(self, tweet_ids: Collection[int]) -> dict[int, Tweet]:
-        """Return the tweets that stand among the ids, the originals of the retweets, and what these quote."""
-        found: dict[int, Tweet] = {}
-        self._read(tweet_ids, found)
-        originals = [tweet.original_id for tweet in found.values() if tweet.kind == Kind.RETWEET]
-        self._read({original for original in originals if original not in found}, found)
-        quoted = {tweet.quoted_id for tweet in found.values() if tweet.quoted_id}
-        self._read(quoted - found.keys(), found)
-        return found
+    def load(self, tweet_ids: Collection[int]) -> dict[int, Shown]:
+        """Return, each alone, the tweets that stand among the ids, the originals of retweets, and what these quote."""
+        found = self._read(tweet_ids)
+        retweeted = {item.tweet.original_id for item in found.values() if item.refers} - found.keys()
+        found |= self._read(retweeted)
+        quoted = {item.tweet.quoted_id for item in found.values() if item.refers} - found.keys()
+        return found | self._read(quoted)
 
-    def _read(self, tweet_ids: Collection[int], found: dict[int, Tweet]) -> None:
-        if missing := self._kept.take(tweet_ids, found):
-            read = self._tweets.many(missing)
+    def _read(self, tweet_ids: Collection[int]) -> dict[int, Shown]:
+        found, missing = self._kept.take(tweet_ids)
+        if missing:
+            read = {tweet_id: alone(tweet) for tweet_id, tweet in self._tweets.many(missing).items()}
             self._kept.put(read)
             found |= read
+        return found
 
 
 class AuthorHydrator:
@@ -72,10 +72,10 @@ class AuthorHydrator:
         """Forget what was edited since the last call."""
         self._kept.drop(self._accounts.changed())
 
-    def load(self, user_ids: Iterable[int]) -> dict[int, bytes]:
+    def load(self, user_ids: Collection[int]) -> dict[int, bytes]:
         """Return the fragments of the accounts that exist among the ids."""
-        found: dict[int, bytes] = {}
-        if missing := self._kept.take(user_ids, found):
+        found, missing = self._kept.take(user_ids)
+        if missing:
             read = {user_id: author_members(account) for user_id, account in self._accounts.many(missing).items()}
             self._kept.put(read)
             found |= read
@@ -84,10 +84,10 @@ class AuthorHydrator:
 
 def details(items: Sequence[Shown], viewer_id: int, readers: Readers) -> Hydrated:
     """Return counts, flags (none for viewer 0) and authors of the tweets that show."""
-    tweet_ids = {item.subject.tweet_id for item in items}
-    user_ids = {item.tweet.author_id for item in items}
-    user_ids.update([item.subject.author_id for item in items])
-    for item in items:
+    tweet_ids = {item.subject_id for item in items}
+    user_ids = {item.author_id for item in items}
+    for item in [item for item in items if item.refers]:
+        user_ids.add(item.subject.author_id)
         if item.quoted is not None:
             tweet_ids.add(item.quoted.tweet_id)
             user_ids.add(item.quoted.author_id)

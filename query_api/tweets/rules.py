@@ -9,60 +9,77 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
-from projections.tweets.read_model import Kind
+import msgspec
+
+from projections.tweets.read_model import Tweet
 from query_api.errors import BlockedError, UnknownTweetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from projections.tweets.read_model import Tweet
-
 NOBODY: frozenset[int] = frozenset()
 
 
-class Shown(NamedTuple):
-    """A tweet that shows: what it is about (the original, for a retweet; else itself) and what that quotes."""
+class Shown(msgspec.Struct, frozen=True, gc=False):
+    """A tweet that shows: what it is about (the original, for a retweet; else itself) and what that quotes.
+
+    The ids stand beside the tweets because a page asks for each of them several times.
+    """
 
     tweet: Tweet
     subject: Tweet
     quoted: Tweet | None
+    author_id: int
+    subject_id: int
+    refers: bool  # to another tweet, which shows or hides with it
+
+
+def alone(tweet: Tweet) -> Shown:
+    """Return a tweet without what it refers to: what most tweets show, made once and kept."""
+    refers = bool(tweet.original_id or tweet.quoted_id)
+    return Shown(tweet, tweet, None, tweet.author_id, tweet.tweet_id, refers)
 
 
 def visible(
-    tweet_ids: Iterable[int], tweets: Mapping[int, Tweet], hidden: frozenset[int] = NOBODY
+    tweet_ids: Iterable[int], known: Mapping[int, Shown], hidden: frozenset[int] = NOBODY
 ) -> list[tuple[int, Shown]]:
-    """Return what shows of the tweets, in the order given, with their ids; `tweets` holds what they refer to, too."""
+    """Return what shows of the tweets, in the order given, with their ids.
+
+    `known` holds each tweet that stands, alone, and what it refers to likewise.
+    """
     items = []
     for tweet_id in tweet_ids:
-        tweet = tweets.get(tweet_id)
-        if tweet is None or tweet.author_id in hidden:
-            continue
-        if tweet.kind != Kind.RETWEET and not tweet.quoted_id:
-            items.append((tweet_id, Shown(tweet, tweet, None)))
-            continue
-        subject = tweets.get(tweet.original_id) if tweet.kind == Kind.RETWEET else tweet
-        if subject is None or subject.author_id in hidden:
-            continue
-        quoted = tweets.get(subject.quoted_id) if subject.quoted_id else None
-        if quoted is not None and quoted.author_id in hidden:
-            quoted = None
-        items.append((tweet_id, Shown(tweet, subject, quoted)))
+        item = known.get(tweet_id)
+        if item is not None and item.refers:
+            item = _with_references(item.tweet, known, hidden)
+        if item is not None and item.author_id not in hidden:
+            items.append((tweet_id, item))
     return items
 
 
-def subject_id(item: Shown) -> int:
-    """Return what a retweet and its original have in common: only one of the two shows on a home page."""
-    return item.subject.tweet_id
+def _with_references(tweet: Tweet, known: Mapping[int, Shown], hidden: frozenset[int]) -> Shown | None:
+    original = known.get(tweet.original_id)
+    subject = original.tweet if original is not None else tweet
+    if tweet.original_id and (original is None or original.author_id in hidden):
+        return None
+    quoted = known.get(subject.quoted_id)
+    if quoted is not None and quoted.author_id in hidden:
+        quoted = None
+    return Shown(tweet, subject, quoted.tweet if quoted else None, tweet.author_id, subject.tweet_id, refers=True)
 
 
-def check_visible(tweet_id: int, tweets: Mapping[int, Tweet], blocked: frozenset[int]) -> Shown:
+subject_id = attrgetter("subject_id")
+"""What a retweet and its original have in common: only one of the two shows on a home page."""
+
+
+def check_visible(tweet_id: int, known: Mapping[int, Shown], blocked: frozenset[int]) -> Shown:
     """Return a tweet that was asked for by its id; raises UnknownTweetError or BlockedError."""
-    known = visible((tweet_id,), tweets)
-    if not known:
+    if not visible((tweet_id,), known):
         raise UnknownTweetError
-    allowed = visible((tweet_id,), tweets, blocked)
+    allowed = visible((tweet_id,), known, blocked)
     if not allowed:
         raise BlockedError
     return allowed[0][1]

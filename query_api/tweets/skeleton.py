@@ -29,6 +29,6 @@ def ancestors(parent_id: int, hydrator: TweetHydrator) -> list[int]:
         if parent is None:
             break
         chain.append(parent_id)
-        parent_id = parent.parent_id
+        parent_id = parent.tweet.parent_id
     chain.reverse()
     return chain

@@ -26,7 +26,7 @@ AuthorReading = Annotated[Reading, Depends(Reads("tweets", "accounts", "graph", 
 
 @router.get(
     "/timeline/user/{user_id}",
-    **describe(TweetPage, "user_not_found", "blocked", "consistency_token_invalid", "cursor_invalid"),
+    **describe(TweetPage, "user_not_found", "blocked", "cursor_invalid"),
 )
 async def user_timeline(
     reading: AuthorReading, user_id: UserIdPath, limit: Limit = 200, max_id: MaxId = None

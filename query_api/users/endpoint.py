@@ -28,11 +28,11 @@ OwnReading = Annotated[Reading, Depends(Reads("accounts", "graph", "tweets", sig
 ListReading = Annotated[Reading, Depends(Reads("accounts", "graph"))]
 UsernamePath = Annotated[str, Path(description="A username, in any case.")]
 
-REFUSALS = ("user_not_found", "consistency_token_invalid")
+REFUSALS = "user_not_found"
 LIST_REFUSALS = (*REFUSALS, "blocked", "cursor_invalid")
 
 
-@router.get("/users/me", **describe(Profile, "token_missing", *REFUSALS, signed_in=True))
+@router.get("/users/me", **describe(Profile, *REFUSALS, signed_in=True))
 async def me(reading: OwnReading) -> Response:
     """Return the viewer's own profile."""
     return _profile(reading, reading.viewer_id)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import orjson
 
 from infra.clock import rfc3339
-from query_api.pages import pages
+from query_api.pages import page
 from schemas.ids import to_uuid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from projections.accounts.read_model import Account
     from query_api.users.hydrate import Known
@@ -39,12 +39,18 @@ def unknown_author_members(user_id: int) -> bytes:
     )
 
 
-def listed_objects(listed: Iterable[Listed], authors: Mapping[int, bytes], since: str) -> list[bytes]:
-    """Return each account of a list as an object with its time as the member `since`."""
-    name = since.encode()
+def listed_objects(listed: Sequence[Listed], authors: Mapping[int, bytes], since: str) -> list[bytes]:
+    """Return each account of a list as an object, commas between them; its time is the member `since`."""
+    name, last = since.encode(), len(listed) - 1
     return [
-        b'{%s,"%s":"%s"}' % (authors.get(user_id) or unknown_author_members(user_id), name, rfc3339(at_ms).encode())
-        for at_ms, user_id in listed
+        b'{%s,"%s":"%s"}%s'
+        % (
+            authors.get(user_id) or unknown_author_members(user_id),
+            name,
+            rfc3339(at_ms).encode(),
+            b"," if place < last else b"",
+        )
+        for place, (at_ms, user_id) in enumerate(listed)
     ]
 
 
@@ -52,7 +58,7 @@ def listed_page(
     member: str, listed: Sequence[Listed], authors: Mapping[int, bytes], since: str, next_cursor: str | None
 ) -> bytes:
     """Return a page of a list of accounts."""
-    return pages(member, listed_objects(listed, authors, since), "next_cursor", next_cursor)
+    return page(member, listed_objects(listed, authors, since), "next_cursor", next_cursor)
 
 
 def profile(known: Known) -> bytes:
