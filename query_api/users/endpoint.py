@@ -28,7 +28,7 @@ OwnReading = Annotated[Reading, Depends(Reads("accounts", "graph", "tweets", sig
 ListReading = Annotated[Reading, Depends(Reads("accounts", "graph"))]
 UsernamePath = Annotated[str, Path(description="A username, in any case.")]
 
-REFUSALS = "user_not_found"
+REFUSALS = ("user_not_found",)
 LIST_REFUSALS = (*REFUSALS, "blocked", "cursor_invalid")
 
 
