@@ -9,7 +9,6 @@ writer of facts); a commit is durable (WAL, synchronous=FULL) before its append 
 from __future__ import annotations
 
 import os
-import struct
 import time
 import uuid
 from collections import defaultdict
@@ -48,8 +47,10 @@ CREATE TABLE IF NOT EXISTS batches (
     id INTEGER PRIMARY KEY, count INTEGER NOT NULL, appended_at_ms INTEGER NOT NULL,
     checksum INTEGER NOT NULL, frames BLOB NOT NULL);
 """
-_READ = """
-SELECT id, count, appended_at_ms, checksum, frames FROM batches
+ROW_COLUMNS = """id, CAST(count AS INTEGER), CAST(appended_at_ms AS INTEGER), CAST(checksum AS INTEGER),
+CAST(frames AS BLOB)"""  # as damage may have changed a column's type: whatever is there reaches the checksum
+_READ = f"""
+SELECT {ROW_COLUMNS} FROM batches
 WHERE id >= coalesce((SELECT id FROM batches WHERE id <= ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1), ?1) AND id <= ?3
 ORDER BY id
 """
@@ -130,11 +131,22 @@ def identity_checksum(connection: apsw.Connection) -> int:
     return crc32(repr((identity, topics)).encode()) - (1 << 31)
 
 
+def check_identity(connection: apsw.Connection) -> None:
+    """Raise LogCorruptError where the log's id or its topics are not what was written."""
+    try:
+        sound = scalar(connection, "PRAGMA application_id") == identity_checksum(connection)
+    except UnicodeDecodeError:
+        sound = False
+    if not sound:
+        raise LogCorruptError("the log's id or its table of topics is not what was written")
+
+
 class SqliteLogReader:
     """Reads one file; opens it read-only. Not thread-safe: one reader a thread."""
 
     def __init__(self, path: Path) -> None:
         self._connection = open_reader(path)
+        check_identity(self._connection)
         self._topics = topics_of(self._connection)
         self.log_id: str = scalar(self._connection, "SELECT log_id FROM log")
 
@@ -270,13 +282,9 @@ def _end_of(connection: apsw.Connection, number: int) -> int:
 
 
 def checked_records(row: tuple[int, int, int, int, bytes]) -> tuple[list[int], list[bytes]]:
-    """Return keys and values of a row of `batches`; raises ValueError, saying why, where it is not as written."""
+    """Return keys and values of a row (ROW_COLUMNS); raises ValueError, saying why, where it is not as written."""
     row_id, count, appended_at_ms, stored, packed = row
-    try:
-        matches = frames.checksum(row_id, count, appended_at_ms, packed) == stored
-    except (TypeError, struct.error) as error:  # damage may change a column's type, too
-        raise ValueError(f"a row that cannot have been written: {error}") from error
-    if not matches:
+    if not 0 < count <= MAX_RECORDS_PER_ROW or frames.checksum(row_id, count, appended_at_ms, packed) != stored:
         raise ValueError(f"the checksum of a batch of {count} records does not match")
     return frames.unpack(packed, count)
 

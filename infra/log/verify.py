@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import apsw
 
 from infra.log.partitioner import partition_of
-from infra.log.sqlite import OFFSET_BITS, OFFSET_MASK, Topic, checked_records, identity_checksum, topics_of
+from infra.log.port import LogCorruptError
+from infra.log.sqlite import OFFSET_BITS, OFFSET_MASK, ROW_COLUMNS, Topic, check_identity, checked_records, topics_of
 from infra.log.wal import damage
 from infra.sqlite.connections import rows, scalar
 from schemas.codec import DecodeError, decode, topic_and_key
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOWHERE = -1  # partition and offset of a fault that belongs to none
+UNREADABLE = (apsw.Error, UnicodeDecodeError, TypeError)  # damage may also change a column's type
+MOST_PARTITIONS = 100_000  # of a file; settings allow 1024 a topic
 MAX_STRUCTURE_FINDINGS = 100
-_ROWS = "SELECT id, count, appended_at_ms, checksum, frames FROM batches WHERE id >= ? AND id <= ? ORDER BY id"
-_LAST_ROW_BEFORE = "SELECT id, count FROM batches WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1"
-
-Row = tuple[int, int, int, int, bytes]
+_ROWS = f"SELECT {ROW_COLUMNS} FROM batches WHERE id >= ? AND id <= ? ORDER BY id"
+_LAST_ROW_BEFORE = "SELECT id, CAST(count AS INTEGER) FROM batches WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1"
 
 
 class Finding(NamedTuple):
@@ -52,7 +53,7 @@ def verify(path: Path, progress: Callable[[int, int], None] = lambda _done, _tot
         )
     try:
         connection = _open(path)
-    except apsw.Error as error:
+    except UNREADABLE as error:
         yield _unreadable("the file", error)
         return
     try:
@@ -74,7 +75,7 @@ def _file_fault(problem: str) -> Finding:
     return Finding("", NOWHERE, NOWHERE, problem)
 
 
-def _unreadable(what: str, error: apsw.Error) -> Finding:
+def _unreadable(what: str, error: Exception) -> Finding:
     return _file_fault(f"{what} cannot be read: {type(error).__name__}: {error}")
 
 
@@ -83,27 +84,39 @@ def _structure(connection: apsw.Connection) -> Iterator[Finding]:
         for (line,) in connection.execute(f"PRAGMA integrity_check({MAX_STRUCTURE_FINDINGS})"):
             if line != "ok":
                 yield _file_fault(f"SQLite: {line}")
-    except apsw.Error as error:
+    except UNREADABLE as error:
         yield _unreadable("the structure", error)
 
 
 def _contents(connection: apsw.Connection, progress: Callable[[int, int], None]) -> Iterator[Finding]:
     try:
         topics = topics_of(connection)
-    except apsw.Error as error:
+    except UNREADABLE as error:
         yield _unreadable("the table of topics", error)
         return
     try:
         yield from _identity(connection, topics)
-    except apsw.Error as error:
+    except UNREADABLE as error:
         yield _unreadable("what belongs to no partition", error)
-    yield from _Scan(connection, topics, progress).run()
+    scanned = {name: topic for name, topic in topics.items() if _is_plausible(topic)}
+    for name in topics.keys() - scanned.keys():
+        yield Finding(str(name), NOWHERE, NOWHERE, "not checked: its partitions are damaged")
+    yield from _Scan(connection, scanned, progress).run()
+
+
+def _is_plausible(topic: Topic) -> bool:
+    """Tell whether a topic can be gone through: damage may have made any value of any type of its row."""
+    values: tuple[object, ...] = topic
+    name, *numbers = values
+    return isinstance(name, str) and all(isinstance(n, int) and 0 <= n <= MOST_PARTITIONS for n in numbers)
 
 
 def _identity(connection: apsw.Connection, topics: dict[str, Topic]) -> Iterator[Finding]:
-    if scalar(connection, "PRAGMA application_id") != identity_checksum(connection):
-        yield _file_fault("the log's id or its table of topics is not what was written")
-    known = {number for topic in topics.values() for number in _numbers(topic)}
+    try:
+        check_identity(connection)
+    except LogCorruptError as error:
+        yield _file_fault(str(error))
+    known = {number for topic in topics.values() if _is_plausible(topic) for number in _numbers(topic)}
     for table in ("ends", "starts"):
         for (number,) in rows(connection, f"SELECT number FROM {table}"):
             if number not in known:
@@ -143,7 +156,7 @@ class _Scan:
                 "SELECT coalesce((SELECT sum(next_offset) FROM ends), 0)"
                 " - coalesce((SELECT sum(first_offset) FROM starts), 0)",
             )
-        except apsw.Error:
+        except UNREADABLE:
             total = 0  # each partition will say what is wrong
         for topic in self._topics.values():
             for partition in range(topic.partitions):
@@ -157,7 +170,7 @@ class _Scan:
             start = scalar(self._connection, "SELECT first_offset FROM starts WHERE number = ?", (number,)) or 0
             end = scalar(self._connection, "SELECT next_offset FROM ends WHERE number = ?", (number,)) or 0
             yield from self._rows(topic, partition, start, end)
-        except apsw.Error as error:
+        except UNREADABLE as error:
             yield Finding(topic.name, partition, NOWHERE, f"cannot be read: {type(error).__name__}: {error}")
         finally:
             if self._connection.in_transaction:
@@ -165,23 +178,29 @@ class _Scan:
 
     def _rows(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Finding]:
         low = topic.first_number + partition << OFFSET_BITS
-        expected = start
+        at, certain = start, True  # where the next row begins; uncertain behind a damaged row
         try:
             for row in self._connection.execute(_ROWS, (low, low | OFFSET_MASK)):
                 base = row[0] & OFFSET_MASK
-                if base != expected:
-                    yield Finding(topic.name, partition, expected, _break(expected, base))
-                yield from self._row(topic, partition, row)
-                expected = base + row[1]
-                self._done += row[1]
-        except apsw.Error as error:
-            until = self._readable_again(low, expected, end)
-            problem = f"offsets {expected} to {until - 1} cannot be read: {type(error).__name__}: {error}"
-            yield Finding(topic.name, partition, expected, problem)
+                if base < at or (certain and base != at):
+                    yield Finding(topic.name, partition, at, _break(at, base))
+                at, certain = base + 1, False
+                try:
+                    keys, values = checked_records(row)
+                except ValueError as error:
+                    yield Finding(topic.name, partition, base, str(error))
+                    continue
+                yield from _events(topic, partition, base, keys, values)
+                at, certain = base + len(values), True
+                self._done += len(values)
+        except UNREADABLE as error:
+            until = self._readable_again(low, at, end)
+            problem = f"offsets {at} to {until - 1} cannot be read: {type(error).__name__}: {error}"
+            yield Finding(topic.name, partition, at, problem)
             return
-        if expected != end:
-            problem = f"the rows end before offset {expected}, the table of ends says {end}"
-            yield Finding(topic.name, partition, min(expected, end), problem)
+        if at > end or (certain and at != end):
+            problem = f"the rows end before offset {at}, the table of ends says {end}"
+            yield Finding(topic.name, partition, min(at, end), problem)
 
     def _readable_again(self, low: int, unreadable: int, end: int) -> int:
         """Go back from the end while rows can be read and join; return the first offset of that stretch."""
@@ -192,20 +211,15 @@ class _Scan:
                 if base < unreadable or base + row[1] != reached:
                     break
                 reached = base
-        except apsw.Error:
+        except UNREADABLE:
             pass  # this is where the unreadable stretch ends
         return reached
 
-    def _row(self, topic: Topic, partition: int, row: Row) -> Iterator[Finding]:
-        base = row[0] & OFFSET_MASK
-        try:
-            keys, values = checked_records(row)
-        except ValueError as error:
-            yield Finding(topic.name, partition, base, str(error))
-            return
-        for at, (key, value) in enumerate(zip(keys, values, strict=True)):
-            if problem := _event_fault(topic, partition, key, value):
-                yield Finding(topic.name, partition, base + at, problem)
+
+def _events(topic: Topic, partition: int, base: int, keys: list[int], values: list[bytes]) -> Iterator[Finding]:
+    for at, (key, value) in enumerate(zip(keys, values, strict=True)):
+        if problem := _event_fault(topic, partition, key, value):
+            yield Finding(topic.name, partition, base + at, problem)
 
 
 def _break(expected: int, found: int) -> str:
