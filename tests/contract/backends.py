@@ -1,0 +1,70 @@
+"""Every backend of every projection: a second backend adds one entry, and all contract tests run over it too."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
+
+from infra.log.port import Span
+from projections.accounts import projector as accounts
+from projections.accounts.sqlite import SqliteAccountsReader, SqliteAccountsStore
+from projections.engagement import projector as engagement
+from projections.engagement.sqlite import SqliteEngagementReader, SqliteEngagementStore
+from projections.graph import projector as graph
+from projections.graph.sqlite import SqliteGraphReader, SqliteGraphStore
+from projections.tweets import projector as tweets
+from projections.tweets.sqlite import SqliteTweetsReader, SqliteTweetsStore
+from schemas.codec import topic_and_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from infra.projections import ProjectionStore
+    from schemas.envelope import Event
+
+LOG_ID = "a-log"
+Reader = TypeVar("Reader")
+
+
+class Backend(NamedTuple):
+    project: Callable[[Sequence[Event]], Sequence[Any]]
+    open_store: Callable[[Path, str], ProjectionStore]
+    open_reader: Callable[[Path], Any]
+
+
+BACKENDS: dict[str, dict[str, Backend]] = {
+    "accounts": {"sqlite": Backend(accounts.project, SqliteAccountsStore, SqliteAccountsReader)},
+    "tweets": {"sqlite": Backend(tweets.project, SqliteTweetsStore, SqliteTweetsReader)},
+    "graph": {"sqlite": Backend(graph.project, SqliteGraphStore, SqliteGraphReader)},
+    "engagement": {"sqlite": Backend(engagement.project, SqliteEngagementStore, SqliteEngagementReader)},
+}
+
+
+class Kept(Generic[Reader]):
+    """A store being filled from a log, and a reader beside it."""
+
+    def __init__(self, backend: Backend, path: Path) -> None:
+        self._open = ExitStack()
+        self._project = backend.project
+        self._next: dict[str, int] = {}
+        self.store = self._open.enter_context(closing(backend.open_store(path, LOG_ID)))
+        self.reader: Reader = self._open.enter_context(closing(backend.open_reader(path)))
+
+    def say(self, *events: Event) -> Self:
+        """Apply each event as a batch of its own."""
+        for event in events:
+            self.say_at_once(event)
+        return self
+
+    def say_at_once(self, *events: Event) -> Self:
+        """Apply the events, all of one topic, as one batch."""
+        topic = topic_and_key(events[0])[0]
+        start = self._next.get(topic, 0)
+        self._next[topic] = start + len(events)
+        self.store.apply(self._project(events), Span(topic, 0, start, start + len(events)))
+        return self
+
+    def close(self) -> None:
+        """Close both."""
+        self._open.close()

@@ -1,0 +1,66 @@
+"""What every backend of accounts promises."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from projections.accounts.read_model import Account, AccountsReader
+from schemas.accounts.events import ProfileEdited
+from tests.builders import EPOCH_MS, envelope, registered, signed_in
+from tests.contract.backends import BACKENDS, Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ANN = Account(1, "Ann", "Ann", "", "", "", "", verified=False, status="ACTIVE", created_at_ms=EPOCH_MS)
+
+
+@pytest.fixture(params=BACKENDS["accounts"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept[AccountsReader]]:
+    with closing(Kept[AccountsReader](BACKENDS["accounts"][request.param], tmp_path / "g1.db")) as it:
+        yield it
+
+
+def edited(user_id: int, **fields: str) -> ProfileEdited:
+    return ProfileEdited(envelope(), user_id, **fields)
+
+
+def test_a_registered_account_is_found_by_id(kept: Kept[AccountsReader]) -> None:
+    kept.say_at_once(registered(1, "Ann"), registered(2, "bob"))
+    assert kept.reader.many([1, 3]) == {1: ANN}
+    assert isinstance(kept.reader.many([1])[1].verified, bool)
+
+
+def test_names_are_found_whatever_their_case(kept: Kept[AccountsReader]) -> None:
+    kept.say_at_once(registered(1, "Ann"), registered(2, "bob"))
+    assert kept.reader.ids_by_username(["aNN", "BOB", "carol"]) == {"ann": 1, "bob": 2}
+
+
+def test_an_edit_changes_what_it_names_and_nothing_else(kept: Kept[AccountsReader]) -> None:
+    kept.say(registered(1, "Ann"), edited(1, bio="bird"), edited(1, location="Rome", bio=""), signed_in(1))
+    assert kept.reader.many([1])[1] == ANN._replace(location="Rome")
+
+
+def test_an_edit_in_the_batch_of_its_registration_holds(kept: Kept[AccountsReader]) -> None:
+    kept.say_at_once(registered(1, "Ann"), edited(1, bio="bird"), edited(1, bio="two birds"))
+    assert kept.reader.many([1])[1].bio == "two birds"
+
+
+def test_a_registration_logged_again_undoes_no_edit(kept: Kept[AccountsReader]) -> None:
+    kept.say(registered(1, "Ann"), edited(1, bio="bird"), registered(1, "Ann"))
+    assert kept.reader.many([1])[1].bio == "bird"
+
+
+def test_changed_tells_of_edits_once_and_of_registrations_never(kept: Kept[AccountsReader]) -> None:
+    kept.say(registered(1), registered(2), edited(2, bio="x"), edited(9, bio="nobody"))
+    assert kept.reader.changed() == [2]
+    assert kept.reader.changed() == []
+
+
+def test_an_empty_question_has_an_empty_answer(kept: Kept[AccountsReader]) -> None:
+    assert kept.reader.many([]) == {}
+    assert kept.reader.ids_by_username([]) == {}
