@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _REF = "#/components/schemas/{name}"
 _COMMON = ("body_too_large", "parameter_invalid", "rate_limited", "request_timeout", "internal_error")
 BEARER = "bearer"
+CODES = "x-codes"  # the codes that a problem of this status may have
 
 
 class ProblemDocument(msgspec.Struct):
@@ -89,15 +90,10 @@ def _header(text: str) -> dict[str, Any]:
 
 def _add_problem(responses: dict[int | str, dict[str, Any]], code: str) -> None:
     kind = PROBLEM_TYPES[code]
-    entry = responses.setdefault(
-        kind.status,
-        {
-            "description": HTTPStatus(kind.status).phrase,
-            "content": {MEDIA_TYPE: {"schema": ref(ProblemDocument), "examples": {}}},
-        },
-    )
-    example = {"code": code, "title": kind.title, "hint": kind.hint}
-    entry["content"][MEDIA_TYPE]["examples"][code] = {"summary": kind.title, "value": example}
+    phrase = HTTPStatus(kind.status).phrase
+    content = {MEDIA_TYPE: {"schema": ref(ProblemDocument)}}
+    entry = responses.setdefault(kind.status, {"description": phrase, "content": content, CODES: []})
+    entry[CODES].append(code)
 
 
 def install(app: FastAPI, structs: Sequence[type[msgspec.Struct]]) -> None:
