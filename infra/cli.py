@@ -96,7 +96,10 @@ def demo(
 ) -> None:
     """Let generated people post, follow and like in a system that runs."""
     arguments = ["--rate", str(rate), "--people", str(people), *([] if seconds is None else ["--for", str(seconds)])]
-    become(settings_of(data_dir=data), "infra.demo", arguments)
+    from infra import data_lock  # noqa: PLC0415
+
+    running = data_lock.owner(settings_of(data_dir=data).data_dir) or {}
+    become(settings_of(data_dir=data, commands_port=running.get("commands_port")), "infra.demo", arguments)
 
 
 @app.command()
@@ -121,9 +124,14 @@ def load(
 
 
 @app.command()
-def token(username: str, data: Data = None) -> None:
+def token(
+    username: str,
+    data: Data = None,
+    minutes: Annotated[int | None, typer.Option(min=1, max=1440, help="Its life.  [default: as the API's]")] = None,
+) -> None:
     """Print an access token of an account; needs the data folder, not its password."""
-    become(settings_of(data_dir=data), "commands", ["token", username])
+    life = [] if minutes is None else ["--minutes", str(minutes)]
+    become(settings_of(data_dir=data), "commands", ["token", username, *life])
 
 
 @app.command()

@@ -34,7 +34,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 async def _run(settings: Settings, given: argparse.Namespace) -> None:
     passwords = Passwords(settings.data_dir)
     dice = Random(SEED)  # noqa: S311 - the same people every time
-    api = Api(f"http://{settings.host}:{settings.commands_port}", dice)
+    api = Api(f"http://{settings.host}:{settings.commands_port}", dice, _say)
     visitor = Person(DEMO_USER, "Demo", "Just looking.", "")
     everybody = [visitor, *people(dice, given.people)]
     for person in everybody:

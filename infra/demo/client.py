@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
     from infra.demo.account import Passwords
@@ -23,9 +24,17 @@ _LATER = {http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.SERVICE_UNAVAILABLE
 class Api:
     """The command API; requests that are turned down for now, or not answered, are sent again until they are."""
 
-    def __init__(self, base_url: str, dice: Random) -> None:
-        self._http = httpx.AsyncClient(base_url=f"{base_url}/api/v1", timeout=REQUEST_SECONDS)
+    def __init__(
+        self,
+        base_url: str,
+        dice: Random,
+        say: Callable[[str], None] = lambda _: None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(base_url=f"{base_url}/api/v1", timeout=REQUEST_SECONDS, transport=transport)
         self._dice = dice
+        self._say = say
+        self._silent = False
 
     async def send(
         self, method: str, path: str, body: dict[str, Any] | None = None, token: str = "", key: str = ""
@@ -41,15 +50,22 @@ class Api:
         while True:
             try:
                 answer = await self._http.request(method, path, json=body, headers=headers)
-            except httpx.TransportError:
+            except httpx.TransportError as error:
+                self._hear_nothing(error)
                 told = None
             else:
+                self._silent = False
                 if answer.status_code not in _LATER:
                     return answer.status_code, answer.json() if answer.content else {}
                 told = answer.headers.get("Retry-After")
             seconds = float(told) if told and told.isdecimal() else wait
             await asyncio.sleep(seconds * self._dice.uniform(1.0, 1.5))
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+
+    def _hear_nothing(self, error: httpx.TransportError) -> None:
+        if not self._silent:
+            self._silent = True
+            self._say(f"{self._http.base_url} does not answer ({type(error).__name__}); waiting for `murmur up`")
 
     async def close(self) -> None:
         """Close the connections."""
