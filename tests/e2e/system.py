@@ -174,7 +174,8 @@ class Person:
         """Send a command until it is answered, under one Idempotency-Key, as a client does whose server may die."""
         url = f"{self._system.commands}/api/v1{path}"
         headers = {**self.headers, "Idempotency-Key": key}
-        while True:
+        end = time.monotonic() + READY_SECONDS
+        while time.monotonic() < end:
             try:
                 answer = await client.request(method, url, json=body or None, headers=headers)
             except httpx.TransportError:
@@ -182,6 +183,7 @@ class Person:
                 continue
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 return answer
+        raise TimeoutError(f"{method} {path} was not answered within {READY_SECONDS} s")
 
     async def read(self, client: httpx.AsyncClient, path: str, token: str = "", **params: Any) -> dict[str, Any]:
         """GET from the query API."""

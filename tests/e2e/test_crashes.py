@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PEOPLE = 12
 LOAD_SECONDS = 25.0
-PAUSE_BETWEEN_KILLS = (0.4, 2.0)  # seconds; a process starts in about one, so some are killed while they start
+PAUSE_BETWEEN_KILLS = (0.5, 3.0)  # seconds; a process starts in one, so some are killed while they start
 VICTIMS = ("commands", "streams", "query")
 
 
@@ -75,10 +75,10 @@ class Load:
     async def kill(self) -> Counter[str]:
         killed: Counter[str] = Counter()
         while time.monotonic() < self.until:
-            await asyncio.sleep(self.random.uniform(*PAUSE_BETWEEN_KILLS))
-            victim = self.random.choice(VICTIMS)
-            if self.system.kill(victim) is not None:
-                killed[victim] += 1
+            for victim in self.random.sample(VICTIMS, len(VICTIMS)):
+                await asyncio.sleep(self.random.uniform(*PAUSE_BETWEEN_KILLS))
+                if self.system.kill(victim) is not None:
+                    killed[victim] += 1
         return killed
 
 

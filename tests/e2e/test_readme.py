@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.e2e.system import ROOT, System
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def tour(system: System) -> str:
