@@ -1,0 +1,110 @@
+"""GETs over keep-alive connections: as fast as answers come (closed loop), or at fixed times whatever they take (open).
+
+The latency of an open loop counts from the time at which a request was due, so that a stall is charged to every
+request that it delayed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OK = b"HTTP/1.1 200"
+BUFFER = 1 << 20
+
+
+class Load(NamedTuple):
+    """What came of a run: seconds it took, bytes of bodies, milliseconds of each request in ascending order."""
+
+    seconds: float
+    body_bytes: int
+    latencies_ms: list[float]
+
+    def percentile(self, share: float) -> float:
+        """Return a percentile in milliseconds."""
+        return self.latencies_ms[min(len(self.latencies_ms) - 1, int(len(self.latencies_ms) * share / 100))]
+
+
+class Connection:
+    """One keep-alive connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def open(cls, port: int) -> Connection:
+        """Connect to a local server."""
+        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=BUFFER))
+
+    async def get(self, request: bytes) -> int:
+        """Send a request and read its answer; return the body's length."""
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(OK):
+            raise RuntimeError(head.decode())
+        length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
+        await self._reader.readexactly(length)
+        return length
+
+    def close(self) -> None:
+        """Hang up."""
+        self._writer.close()
+
+
+def request(path: str, token: str) -> bytes:
+    """Return the bytes of a GET."""
+    return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+
+
+async def closed_loop(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Load:
+    """Keep every connection busy for some time."""
+    began = time.perf_counter()
+    latencies: list[float] = []
+    total = 0
+
+    async def keep_busy(number: int) -> None:
+        nonlocal total
+        connection = await Connection.open(port)
+        at = number
+        while (sent := time.perf_counter()) - began < seconds:
+            length = await connection.get(requests[at % len(requests)])
+            total += length
+            latencies.append((time.perf_counter() - sent) * 1e3)
+            at += connections
+        connection.close()
+
+    await asyncio.gather(*(keep_busy(number) for number in range(connections)))
+    return Load(time.perf_counter() - began, total, sorted(latencies))
+
+
+async def open_loop(port: int, requests: Sequence[bytes], connections: int, rate: float, seconds: float) -> Load:
+    """Send at a fixed rate; a request that finds every connection busy waits, and its clock runs."""
+    free: asyncio.Queue[Connection] = asyncio.Queue()
+    for _ in range(connections):
+        free.put_nowait(await Connection.open(port))
+    latencies: list[float] = []
+    total = 0
+
+    async def one(number: int, due: float) -> None:
+        nonlocal total
+        connection = await free.get()
+        length = await connection.get(requests[number % len(requests)])
+        total += length
+        latencies.append((time.perf_counter() - due) * 1e3)
+        free.put_nowait(connection)
+
+    began = time.perf_counter()
+    running = []
+    for number in range(int(rate * seconds)):
+        due = began + number / rate
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        running.append(asyncio.create_task(one(number, due)))
+    await asyncio.gather(*running)
+    took = time.perf_counter() - began
+    while not free.empty():
+        free.get_nowait().close()
+    return Load(took, total, sorted(latencies))
