@@ -11,7 +11,7 @@ from functools import lru_cache
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF
-_WORDS = struct.Struct("<2I")
+_WORD = struct.Struct("<I")
 _KEY = struct.Struct(">Q")
 _CACHED_KEYS = 65_536  # about 8 MB; active authors repeat
 
@@ -22,12 +22,15 @@ def key_bytes(key: int) -> bytes:
 
 
 def murmur2(key: bytes) -> int:
-    """Return the unsigned 32-bit murmur2 hash of an 8-byte key."""
+    """Return the unsigned 32-bit murmur2 hash."""
+    whole = len(key) & ~3
     h = _SEED ^ len(key)
-    for word in _WORDS.unpack(key):
+    for (word,) in _WORD.iter_unpack(key[:whole]):
         k = word * _M & _MASK
         k = (k ^ k >> 24) * _M & _MASK
         h = (h * _M & _MASK) ^ k
+    if tail := key[whole:]:
+        h = (h ^ int.from_bytes(tail, "little")) * _M & _MASK
     h = (h ^ h >> 13) * _M & _MASK
     return h ^ h >> 15
 
