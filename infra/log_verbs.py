@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
 
 RECORDS_PER_READ = 500
+_REMEDY = "name the data folder with --data, or start with `murmur up`"
 
 
 def _open(settings: Settings) -> EmbeddedLogReader:
@@ -34,7 +35,7 @@ def _open(settings: Settings) -> EmbeddedLogReader:
         return EmbeddedLogReader(settings.log_dir)
     except apsw.Error as error:
         what = f"there is no log in {settings.log_dir} ({error})"
-        raise TroubleError(what, "name the data folder with --data, or start with `murmur up`") from error
+        raise TroubleError(what, _REMEDY) from error
 
 
 def dump(
@@ -58,7 +59,8 @@ def verify(settings: Settings, *, quiet: bool) -> list[dict[str, Any]]:
     from rich.console import Console  # noqa: PLC0415 - rich takes a tenth of a second
     from rich.progress import Progress  # noqa: PLC0415
 
-    _open(settings).close()
+    if missing := [path for part in embedded.PARTS if not (path := embedded.path_of(settings.log_dir, part)).exists()]:
+        raise TroubleError(f"there is no {missing[0]}", _REMEDY)
     found: list[dict[str, Any]] = []
     with Progress(console=Console(stderr=True), disable=quiet) as bar:
         for part in embedded.PARTS:

@@ -19,16 +19,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+MAX_LOG_BYTES = 20_000_000  # some 100,000 requests; looked at when a process starts, and one older file is kept
+
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One process to keep: `module` and its arguments, its whole environment, and the file that its output goes to."""
+    """One process to keep: `module` and its arguments, its whole environment, and the file that its output goes to.
+
+    Where one that is not `essential` cannot be kept running, the others go on.
+    """
 
     name: str
     module: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     log: Path
+    essential: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +81,12 @@ class Supervisor:
         """Return when `stop` is set; raises GaveUpError when a child cannot be kept running."""
         stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait([stopping, *self._lives.values()], return_when=asyncio.FIRST_COMPLETED)
+            while not stopping.done():
+                self.check()
+                going_on = [life for life in self._lives.values() if not life.done()]
+                await asyncio.wait([stopping, *going_on], return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
-        self.check()
 
     def check(self) -> None:
         """Raise GaveUpError where a child has been given up."""
@@ -87,6 +95,8 @@ class Supervisor:
                 life.result()
 
     async def _spawn(self, child: Child) -> Process:
+        if child.log.exists() and child.log.stat().st_size > MAX_LOG_BYTES:
+            child.log.replace(child.log.with_suffix(".log.1"))
         with child.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "infra.leash", child.module, *child.arguments,
@@ -106,9 +116,11 @@ class Supervisor:
             young_deaths = young_deaths + 1 if clock() - born < self._policy.young_s else 1
             reason = f"{child.name} ended {_how(code)}"
             if young_deaths >= self._policy.young_deaths:
-                raise GaveUpError(
-                    f"{reason}, {young_deaths} times in a row; read the end of {child.log}, then start again"
-                )
+                gave_up = f"{reason}, {young_deaths} times in a row; read the end of {child.log}, then start again"
+                if child.essential:
+                    raise GaveUpError(gave_up)
+                self._say(gave_up)
+                return
             delay = min(self._policy.first_delay_s * 2 ** (young_deaths - 1), self._policy.longest_delay_s)
             self._say(f"{reason}; starting it again in {delay:.1f} s (its log: {child.log})")
             await asyncio.sleep(delay)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infra import probe
@@ -103,7 +104,7 @@ async def _run(settings: Settings, lock: DataLock, *, demo: bool, say: Callable[
             return 0
         token = await asyncio.to_thread(_demo_token, settings) if demo else None
         if token:
-            await supervisor.start(child(settings, "demo", ("infra.demo",)))
+            await supervisor.start(replace(child(settings, "demo", ("infra.demo",)), essential=False))
         say(banner(settings, token))
         await supervisor.wait(stop)
         say("stopping …")

@@ -39,6 +39,10 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(f"murmur load: {given.file}: {error}; {remedy}\n")
     except (TroubleError, GaveUpError, LogError) as error:
         sys.stderr.write(f"murmur load: {error}\n")
+    except KeyboardInterrupt:
+        return INTERRUPTED  # while the file was being read
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person reads a line
+        sys.stderr.write(f"murmur load: unexpected {type(error).__name__}: {error}; what was loaded is safe\n")
     else:
         if not finished:
             sys.stderr.write("murmur load: stopped; the same command goes on from here\n")

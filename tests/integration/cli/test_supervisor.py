@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,3 +106,26 @@ def test_a_supervisor_that_is_killed_leaves_no_orphans(tmp_path: Path) -> None:
         until(lambda: pid_in(tmp_path))
         supervisor.kill()
     until(lambda: not alive(pid_in(tmp_path)))
+
+
+async def test_a_child_that_is_not_essential_may_be_given_up_while_the_others_go_on(tmp_path: Path) -> None:
+    said: list[str] = []
+    async with Supervisor(said.append, QUICK) as supervisor:
+        await supervisor.start(replace(child_of(tmp_path, DYING), essential=False))
+        stop = asyncio.Event()
+        waiting = asyncio.create_task(supervisor.wait(stop))
+        await asyncio.to_thread(until, lambda: any("3 times in a row" in line for line in said))
+        assert not waiting.done()
+        stop.set()
+        await waiting
+
+
+async def test_a_log_that_has_grown_large_is_put_aside_when_its_process_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.supervisor.MAX_LOG_BYTES", 5)
+    (tmp_path / "patient.log").write_text("much, much, much\n")
+    async with Supervisor(lambda _: None, QUICK) as supervisor:
+        await supervisor.start(child_of(tmp_path, PATIENT))
+    assert (tmp_path / "patient.log.1").read_text() == "much, much, much\n"
+    assert (tmp_path / "patient.log").read_text() == ""

@@ -120,7 +120,7 @@ def test_trouble_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "infra.cli", "log", "verify", "--data", str(tmp_path)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
     assert ended.returncode == 2
-    assert ended.stderr.startswith("murmur: there is no log in ")
+    assert ended.stderr.startswith("murmur: there is no ")
     assert ended.stderr.count("\n") == 1
 
 
