@@ -97,7 +97,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 def _of_validation(first: Mapping[str, Any]) -> Problem:
     where, *path = first["loc"]
     code = "body_invalid" if where == "body" else "parameter_invalid"
-    param = ".".join(str(part) for part in path) or None
+    param = None if first["type"] == "json_invalid" else ".".join(str(part) for part in path) or None
     return Problem(code, str(first["msg"]), param=param)
 
 
