@@ -12,14 +12,19 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from commands.imports.bootstrap import plan_of
+from infra.auth.credentials import SqliteCredentials
+from infra.data_lock import DataLock
 from infra.log.embedded import EmbeddedLogReader
 from infra.log.partitioner import partition_of
 from infra.settings import Settings
 from infra.status import lags
+from infra.up import prepare
+from schemas.accounts.events import AccountRegistered
 from schemas.catalogue import ACCOUNTS, FOLLOWS, IMPORTS, TWEETS
-from schemas.codec import encode, topic_and_key
+from schemas.codec import decode, encode, topic_and_key
 
 ROOT = Path(__file__).parents[3]
 BOUND_SECONDS = 60.0
@@ -116,4 +121,47 @@ def test_a_malformed_line_is_named_and_nothing_is_written(tmp_path: Path, higgs_
     code, _, err = loaded(tmp_path / "data", "higgs", higgs_file)
     assert code == 2
     assert err == f"murmur load: {higgs_file}: line {ROWS + 1}: 3 columns, 4 expected: '1 2 3'; mend the file\n"
+    assert not (tmp_path / "data").exists()
+
+
+def test_beside_a_running_system_it_leaves_the_projections_to_that_system(tmp_path: Path, higgs_file: Path) -> None:
+    data = tmp_path / "data"
+    prepare(Settings(data_dir=data, partitions=3))
+    environment = {**os.environ, "MURMURATION_DATA_DIR": str(data), "MURMURATION_PARTITIONS": "3"}
+    with DataLock(data, "murmur up"):
+        streams = subprocess.Popen([sys.executable, "-m", "streams", "all"], cwd=ROOT, env=environment)
+        try:
+            code, out, _ = loaded(data, "higgs", higgs_file, "--limit", "2000", "--json")
+        finally:
+            streams.terminate()
+            streams.wait(BOUND_SECONDS)
+    assert (code, json.loads(out.splitlines()[-1])["phase"]) == (0, "done")
+    assert not (data / "logs" / "streams.log").exists()
+    assert {lag.events for lag in lags(Settings(data_dir=data))} == {0}
+
+
+def test_all_accounts_may_be_given_one_password(tmp_path: Path, higgs_file: Path) -> None:
+    data = tmp_path / "data"
+    secret = "a lovely long password"
+    for _ in range(2):
+        assert loaded(data, "higgs", higgs_file, "--limit", "30", "--password", secret, "--json")[0] == 0
+    registered = {
+        event.user_id
+        for (topic, _), values in records(data).items()
+        if topic == ACCOUNTS
+        for event in map(decode, values)
+        if isinstance(event, AccountRegistered)
+    }
+    with closing(SqliteCredentials(data / "credentials.db")) as credentials:
+        hashes = {credentials.password_hash(user_id) for user_id in registered}
+    (encoded,) = hashes
+    assert encoded is not None
+    assert PasswordHasher().verify(encoded, secret)
+
+
+def test_a_password_that_nobody_may_have_is_refused_before_anything_is_written(
+    tmp_path: Path, higgs_file: Path
+) -> None:
+    code, _, err = loaded(tmp_path / "data", "higgs", higgs_file, "--password", "short")
+    assert (code, "the password is too short" in err) == (2, True)
     assert not (tmp_path / "data").exists()
