@@ -47,8 +47,8 @@ CREATE TABLE IF NOT EXISTS batches (
     id INTEGER PRIMARY KEY, count INTEGER NOT NULL, appended_at_ms INTEGER NOT NULL,
     checksum INTEGER NOT NULL, frames BLOB NOT NULL);
 """
-ROW_COLUMNS = """id, CAST(count AS INTEGER), CAST(appended_at_ms AS INTEGER), CAST(checksum AS INTEGER),
-CAST(frames AS BLOB)"""  # as damage may have changed a column's type: whatever is there reaches the checksum
+ROW_COLUMNS = """id, coalesce(CAST(count AS INTEGER), -1), coalesce(CAST(appended_at_ms AS INTEGER), -1),
+coalesce(CAST(checksum AS INTEGER), -1), coalesce(CAST(frames AS BLOB), x'')"""  # damage may change a column's type
 _READ = f"""
 SELECT {ROW_COLUMNS} FROM batches
 WHERE id >= coalesce((SELECT id FROM batches WHERE id <= ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1), ?1) AND id <= ?3

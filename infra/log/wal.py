@@ -14,7 +14,6 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 _MAGIC_LITTLE_ENDIAN, _MAGIC_BIG_ENDIAN = 0x377F0682, 0x377F0683
@@ -58,39 +57,39 @@ def _damage(path: Path) -> Break | None:
     if not sound or _sums(content[:_CHECKED_OF_HEADER], (0, 0), order) != (sum_1, sum_2):
         commits = _commits_under_a_damaged_header(content, page_size)
         return Break(0, commits) if commits > _COMMITS_OF_A_CRASH else None
-    return _first_break(list(_frames(content, page_size, tuple(salts))), (sum_1, sum_2), order)
+    return _first_break(_frames(content, page_size, tuple(salts)), (sum_1, sum_2), order)
 
 
 class _Frame(NamedTuple):
+    current: bool  # of this round of the log; else left of an earlier one, or its salts are damaged
     commits: bool
     sums: Sums
     checked: bytes
 
 
-def _frames(content: bytes, page_size: int, salts: tuple[int, ...]) -> Iterator[_Frame | None]:
-    """Yield the frames as they stand; None for one of an earlier round, or whose salts are damaged."""
-    step = _FRAME.size + page_size
+def _frames(content: bytes, page_size: int, salts: tuple[int, ...]) -> list[_Frame]:
+    """Return the frames up to the last of this round."""
+    step, found = _FRAME.size + page_size, []
     for at in range(_HEADER.size, len(content) - step + 1, step):
         _, pages, salt_1, salt_2, *sums = _FRAME.unpack_from(content, at)
         checked = content[at : at + _CHECKED_OF_FRAME] + content[at + _FRAME.size : at + step]
-        yield _Frame(pages != 0, (sums[0], sums[1]), checked) if (salt_1, salt_2) == salts else None
+        found.append(_Frame((salt_1, salt_2) == salts, pages != 0, (sums[0], sums[1]), checked))
+    while found and not found[-1].current:
+        found.pop()
+    return found
 
 
-def _first_break(frames: list[_Frame | None], sums: Sums, order: str) -> Break | None:
-    while frames and frames[-1] is None:
-        frames.pop()  # left of an earlier, longer round
-    broken_at, commits = 0, 0
+def _first_break(frames: list[_Frame], sums: Sums, order: str) -> Break | None:
+    """Follow the chain of checksums; behind a break, a frame joins what the one before it says or should say."""
+    broken_at, commits, before = 0, 0, [sums]
     for number, frame in enumerate(frames, start=1):
-        joins = frame is not None and _sums(frame.checked, sums, order) == frame.sums
-        if not joins:
-            broken_at, commits = broken_at or number, 0
-        if frame is None:
-            continue
+        computed = [_sums(frame.checked, sums, order) for sums in before]
+        before = [frame.sums]
+        if not frame.current or frame.sums not in computed:
+            broken_at, commits, before = broken_at or number, 0, [frame.sums, computed[0]]
         commits += frame.commits
         if broken_at and commits > _COMMITS_OF_A_CRASH:
-            rest = sum(frame is not None and frame.commits for frame in frames[broken_at - 1 :])
-            return Break(broken_at, rest)
-        sums = frame.sums
+            return Break(broken_at, sum(frame.commits for frame in frames[broken_at - 1 :]))
     return None
 
 
@@ -98,7 +97,7 @@ def _commits_under_a_damaged_header(content: bytes, page_size: int) -> int:
     """Count the commits of the first frame's round; where the page size is damaged too, SQLite's default is taken."""
     size = page_size if page_size in _PAGE_SIZES else 4096
     _, _, *salts, _, _ = _FRAME.unpack_from(content, _HEADER.size)
-    return sum(frame is not None and frame.commits for frame in _frames(content, size, tuple(salts)))
+    return sum(frame.commits for frame in _frames(content, size, tuple(salts)) if frame.current)
 
 
 def _sums(checked: bytes, sums: Sums, order: str) -> Sums:
