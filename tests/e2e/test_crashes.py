@@ -13,10 +13,10 @@ import httpx
 
 from infra.log.embedded import EmbeddedLogReader
 from schemas.catalogue import FACT_TOPICS
-from schemas.codec import decode
 from schemas.ids import from_uuid
 from schemas.tweets.events import Retweeted, TweetPosted
 from tests.e2e.system import Person, System
+from tests.recount import events_of, recount
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,20 +82,6 @@ class Load:
         return killed
 
 
-def events_of(data: Path) -> list[Event]:
-    """Everything on the log, partition by partition."""
-    events = []
-    with closing(EmbeddedLogReader(data / "log")) as log:
-        for (topic, partition), end in log.end_offsets(FACT_TOPICS).items():
-            offset = 0
-            while offset < end:
-                batch = log.read(topic, partition, offset, 1000)
-                assert batch is not None
-                events += [decode(value) for value in batch.values]
-                offset = batch.next_offset
-    return events
-
-
 def shown_ids(page: list[dict[str, Any]]) -> Counter[str]:
     """What a page shows, each line as the tweet it stands for: a retweet hides its original on the same page."""
     return Counter(tweet["retweeted_tweet_id"] or tweet["tweet_id"] for tweet in page)
@@ -145,6 +131,23 @@ async def check_timelines(load: Load) -> None:
                 assert tweets <= shown
 
 
+async def check_counts(events: list[Event], load: Load) -> None:
+    counted = recount(events)
+    async with httpx.AsyncClient(timeout=15) as client:
+        for tweet, (author, _) in load.tweets.items():
+            shown = await author.read(client, f"/tweets/{tweet}")
+            number = from_uuid(tweet)
+            assert number is not None
+            wanted = [counts[number] for counts in (counted.likes, counted.retweets, counted.replies, counted.quotes)]
+            assert [shown[f"{name}_count"] for name in ("likes", "retweets", "replies", "quotes")] == wanted
+        for person in load.people:
+            profile = await person.read(client, f"/users/{person.user_id}")
+            number = from_uuid(person.user_id)
+            assert number is not None
+            wanted = [counts[number] for counts in (counted.followers, counted.following, counted.tweets)]
+            assert [profile[f"{name}_count"] for name in ("followers", "following", "tweets")] == wanted
+
+
 def is_reply_to_stranger(load: Load, tweet: str, reader: Person) -> bool:
     """Whether the reader does not see the reply because its parent's author is no one the reader follows."""
     heard = {person.user_id for person in load.people[: PEOPLE // 2]} | {reader.user_id}
@@ -158,5 +161,8 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed(tmp_p
         assert load.errors == []
         system.wait_until_ready()
         system.wait_until_caught_up()
-        check_log(events_of(system.data), load)
+        with closing(EmbeddedLogReader(system.data / "log")) as log:
+            events = list(events_of(log, FACT_TOPICS))
+        check_log(events, load)
         asyncio.run(check_timelines(load))
+        asyncio.run(check_counts(events, load))
