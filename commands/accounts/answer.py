@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from infra.http.openapi import Id, SentId
+from commands.fields import Id, SentId, Time
 
 MAX_SENT_CHARS = 8192  # lengths that matter are checked by the handler, which names the limit
 
@@ -14,7 +14,6 @@ Sent = Annotated[str, msgspec.Meta(max_length=MAX_SENT_CHARS)]
 Username = Annotated[Sent, msgspec.Meta(description="1 to 50 of A-Z, a-z, 0-9 and _; unique without case.")]
 Password = Annotated[Sent, msgspec.Meta(description="8 to 256 characters.")]
 Token = Annotated[str, msgspec.Meta(max_length=MAX_SENT_CHARS)]
-Time = Annotated[str, msgspec.Meta(description="RFC 3339, UTC.", extra_json_schema={"format": "date-time"})]
 
 
 class RegisterBody(msgspec.Struct, forbid_unknown_fields=True):

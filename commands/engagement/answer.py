@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from infra.http.openapi import Id
+from commands.fields import Id
 
 
 class LikeAnswer(msgspec.Struct):

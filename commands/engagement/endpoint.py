@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from commands.decision import Decision, Stamp
-    from commands.engagement.lookups import EngageFound
+    from commands.engagement.found import EngageFound
 
 STRUCTS = (BookmarkAnswer, LikeAnswer)
 Who = Annotated[Subject, limited_subject(RateClass.WRITE)]

@@ -17,7 +17,7 @@ from schemas.ids import to_uuid
 if TYPE_CHECKING:
     from commands.decision import Stamp
     from commands.engagement.command import Engage
-    from commands.engagement.lookups import EngageFound
+    from commands.engagement.found import EngageFound
 
 
 def like(command: Engage, found: EngageFound, stamp: Stamp) -> Decision:

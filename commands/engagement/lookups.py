@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from commands.tweets.lookups import Reference, reference
+from commands.engagement.found import EngageFound
+from commands.tweets.lookups import reference
 
 if TYPE_CHECKING:
     from commands.engagement.command import Engage
     from commands.services import Services
-
-
-class EngageFound(NamedTuple):
-    """The tweet, and how the account stands to it; `certain` unless the read model has fallen behind."""
-
-    reference: Reference
-    liked: bool
-    bookmarked: bool
-    likes_count: int
-    certain: bool = True
 
 
 async def for_engage(services: Services, command: Engage) -> EngageFound:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from infra.http.openapi import Id
+from commands.fields import Id
 
 
 class FollowAnswer(msgspec.Struct):

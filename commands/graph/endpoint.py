@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from commands.decision import Decision, Stamp
-    from commands.graph.lookups import RelationFound
+    from commands.graph.found import RelationFound
 
 STRUCTS = (BlockAnswer, FollowAnswer, MuteAnswer)
 Who = Annotated[Subject, limited_subject(RateClass.WRITE)]

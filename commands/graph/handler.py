@@ -17,7 +17,7 @@ from schemas.ids import to_uuid
 if TYPE_CHECKING:
     from commands.decision import Stamp
     from commands.graph.command import Relate
-    from commands.graph.lookups import RelationFound
+    from commands.graph.found import RelationFound
     from schemas.envelope import Event
 
 

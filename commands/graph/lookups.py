@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from commands.errors import CommandRefusedError
+from commands.graph.found import RelationFound
 
 if TYPE_CHECKING:
     from commands.graph.command import Relate
     from commands.services import Services
-    from projections.graph.read_model import Relation
-
-
-class RelationFound(NamedTuple):
-    """Whether the other account exists, and how the two stand; `certain` unless the read model has fallen behind."""
-
-    exists: bool
-    relation: Relation
-    certain: bool = True
 
 
 async def for_relate(services: Services, command: Relate) -> RelationFound:

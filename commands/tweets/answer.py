@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from infra.http.openapi import Id, SentId
+from commands.fields import Id, SentId, Time
 
 MAX_CONTENT_CHARS = 65_536  # a longer one is no text at all; 281 … are told text_too_long
 MAX_MEDIA = 4
@@ -14,7 +14,6 @@ MAX_MEDIA = 4
 Content = Annotated[str, msgspec.Meta(max_length=MAX_CONTENT_CHARS, description="1 to 280 code points after NFC.")]
 MediaIds = Annotated[list[SentId], msgspec.Meta(max_length=MAX_MEDIA)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
-Time = Annotated[str, msgspec.Meta(description="RFC 3339, UTC.", extra_json_schema={"format": "date-time"})]
 
 
 class PostTweetBody(msgspec.Struct, forbid_unknown_fields=True):

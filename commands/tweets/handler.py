@@ -18,7 +18,7 @@ from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetP
 if TYPE_CHECKING:
     from commands.decision import Stamp
     from commands.tweets.command import PostTweet, TweetCommand
-    from commands.tweets.lookups import DeleteFound, PostFound, Reference, RetweetFound
+    from commands.tweets.found import DeleteFound, PostFound, Reference, RetweetFound
     from projections.tweets.read_model import Tweet
 
 

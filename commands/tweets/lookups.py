@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from commands import claims
 from commands.errors import CommandRefusedError
+from commands.tweets.found import DeleteFound, PostFound, Reference, RetweetFound
 from projections.tweets.read_model import Kind
 from schemas.tweets.events import Mention
 
@@ -15,38 +16,6 @@ if TYPE_CHECKING:
     from commands.services import Services
     from commands.tweets.command import PostTweet, TweetCommand
     from projections.tweets.read_model import Tweet
-
-
-class Reference(NamedTuple):
-    """A tweet that stands, and whether its author blocks who refers to it."""
-
-    tweet: Tweet
-    blocked: bool
-
-
-class PostFound(NamedTuple):
-    """What a post refers to."""
-
-    mentions: Sequence[Mention] = ()
-    parent: Reference | None = None
-    quoted: Reference | None = None
-
-
-class RetweetFound(NamedTuple):
-    """The original, the account's own retweet of it (0: none), whether that is claimed, and its count."""
-
-    original: Reference
-    retweet_id: int
-    claimed: bool
-    retweets_count: int
-
-
-class DeleteFound(NamedTuple):
-    """The tweet, if it stands; who deleted it, if somebody did; whether its one-retweet claim is held."""
-
-    tweet: Tweet | None
-    deleted_by: int | None
-    claimed: bool = False
 
 
 async def for_post(services: Services, command: PostTweet, names: Sequence[str]) -> PostFound:

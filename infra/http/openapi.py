@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.responses import Response
@@ -110,7 +110,3 @@ def install(app: FastAPI, structs: Sequence[type[msgspec.Struct]]) -> None:
         return plain()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
-
-
-Id = Annotated[str, msgspec.Meta(description="A UUIDv7.", max_length=36)]
-SentId = Annotated[str, msgspec.Meta(description="A UUIDv7.", max_length=64)]  # another form is a 404, not a 400

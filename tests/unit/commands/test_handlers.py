@@ -13,15 +13,15 @@ from commands.accounts.command import EditProfile, Register
 from commands.decision import Decision, Stamp
 from commands.engagement import handler as engagement
 from commands.engagement.command import Engage
-from commands.engagement.lookups import EngageFound
+from commands.engagement.found import EngageFound
 from commands.errors import CommandRefusedError
 from commands.graph import handler as graph
 from commands.graph.command import Relate
-from commands.graph.lookups import RelationFound
+from commands.graph.found import RelationFound
 from commands.tweets import handler as tweets
 from commands.tweets import text
 from commands.tweets.command import PostTweet, TweetCommand
-from commands.tweets.lookups import DeleteFound, PostFound, Reference, RetweetFound
+from commands.tweets.found import DeleteFound, PostFound, Reference, RetweetFound
 from projections.accounts.read_model import Account
 from projections.graph.read_model import Relation
 from projections.tweets.read_model import Kind, Tweet
@@ -158,10 +158,13 @@ def test_a_post_says_what_it_refers_to() -> None:
     assert (quote.reply_to_tweet_id, quote.conversation_id) == (None, quote.tweet_id)
 
 
-@pytest.mark.parametrize("where", ["parent", "quoted"])
-def test_a_post_does_not_refer_across_a_block(where: str) -> None:
+BARRED = Reference(tweet(7), blocked=True)
+
+
+@pytest.mark.parametrize("found", [PostFound(parent=BARRED), PostFound(quoted=BARRED)])
+def test_a_post_does_not_refer_across_a_block(found: PostFound) -> None:
     with pytest.raises(CommandRefusedError, match="blocked"):
-        post(PostFound()._replace(**{where: Reference(tweet(7), blocked=True)}))
+        post(found)
 
 
 DELETIONS: list[tuple[DeleteFound, list[str] | str]] = [
