@@ -1,8 +1,8 @@
 """Keeps a set of processes running: starts them again when they die, and stops them with itself.
 
-Guarantee: a child that dies is started again after a delay that doubles; one that keeps dying young ends everything,
-with GaveUpError. Stopping asks first (SIGTERM) and kills after a bound. A supervisor that is killed itself takes its
-children along: each hangs on a leash (see infra.leash).
+Guarantee: a child that dies is started again after a delay that doubles; one that keeps dying young of itself ends
+everything, with GaveUpError. Stopping asks first (SIGTERM) and kills after a bound. A supervisor that is killed itself
+takes its children along: each hangs on a leash (see infra.leash).
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ class Supervisor:
             code = await process.wait()
             young_deaths = young_deaths + 1 if clock() - born < self._policy.young_s else 1
             reason = f"{child.name} ended {_how(code)}"
-            if young_deaths >= self._policy.young_deaths:
+            # SIGKILL comes from outside (an operator, a machine short of memory): no reason to think it will not live
+            if young_deaths >= self._policy.young_deaths and code != -signal.SIGKILL:
                 gave_up = f"{reason}, {young_deaths} times in a row; read the end of {child.log}, then start again"
                 if child.essential:
                     raise GaveUpError(gave_up)
