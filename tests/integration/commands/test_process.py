@@ -114,5 +114,6 @@ def test_a_taken_port_is_an_error_and_not_a_silence(tmp_path: Path) -> None:
         second = subprocess.run(
             arguments, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=WAIT_S, check=False
         )
-        assert second.returncode != 0
+        assert second.returncode == 2
         assert "in use" in second.stderr
+        assert "Traceback" not in second.stderr
