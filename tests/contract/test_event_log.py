@@ -1,0 +1,223 @@
+"""What every event log promises, whatever it is made of: another backend is another entry in BACKENDS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from infra.log.embedded import EmbeddedLogReader, EmbeddedLogTail, ensure, open_appender
+from infra.log.partitioner import partition_of
+from infra.log.port import EventLog, LogReader, OffsetOutOfRangeError, Position, Record, TopicPartition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+
+PARTITIONS = {"tweets": 4, "follows": 3}
+WAKE_BOUND_S = 5  # far above the bell's milliseconds: a tail that waits this long has not heard it
+
+
+class Log(Protocol):
+    """One log, as the suite uses it."""
+
+    @property
+    def log(self) -> EventLog:
+        """Return the appending side."""
+
+    def reader(self) -> LogReader:
+        """Return a reader of its own."""
+
+
+class EmbeddedLog:
+    """The embedded backend."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        ensure(folder, PARTITIONS)
+        self.log = open_appender(folder, "facts", PARTITIONS)
+        self._readers: list[EmbeddedLogReader] = []
+
+    def reader(self) -> EmbeddedLogReader:
+        self._readers.append(EmbeddedLogReader(self._folder))
+        return self._readers[-1]
+
+    def close(self) -> None:
+        for reader in self._readers:
+            reader.close()
+        self.log.close()
+
+
+@contextlib.contextmanager
+def _embedded(folder: Path) -> Iterator[Log]:
+    with contextlib.closing(EmbeddedLog(folder)) as backend:
+        yield backend
+
+
+BACKENDS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Log]]] = {"embedded": _embedded}
+
+
+@pytest.fixture(params=BACKENDS)
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
+    with BACKENDS[request.param](tmp_path / "log") as backend:
+        yield backend
+
+
+def _records(keys: range, topic: str = "tweets") -> list[Record]:
+    return [Record(topic, key, b"value %d" % key) for key in keys]
+
+
+def _all(reader: LogReader, topic: str = "tweets", batch: int = 1000) -> dict[Position, bytes]:
+    found: dict[Position, bytes] = {}
+    for partition in range(reader.partitions(topic)):
+        offset = 0
+        while records := reader.read(topic, partition, offset, batch):
+            assert records.base_offset == offset
+            assert len(records.keys) == len(records.values) <= batch
+            for at, value in enumerate(records.values):
+                found[Position(topic, partition, offset + at)] = value
+            offset = records.next_offset
+    return found
+
+
+async def test_what_is_appended_is_read_at_the_position_that_was_answered(log: Log) -> None:
+    records = _records(range(100))
+    positions = await log.log.append(records)
+    assert _all(log.reader()) == dict(zip(positions, [record.value for record in records], strict=True))
+
+
+async def test_a_record_goes_to_the_partition_of_its_key(log: Log) -> None:
+    positions = await log.log.append(_records(range(100)))
+    assert [at.partition for at in positions] == [partition_of(key, PARTITIONS["tweets"]) for key in range(100)]
+
+
+async def test_offsets_have_no_gaps_and_keep_the_order_of_a_key_also_among_concurrent_appends(log: Log) -> None:
+    async def writer(key: int) -> list[Position]:
+        return [(await log.log.append([Record("tweets", key, b"%d" % n)]))[0] for n in range(20)]
+
+    positions = await asyncio.gather(*[writer(key) for key in range(10)])
+    found = _all(log.reader())
+    for of_one_key in positions:
+        assert of_one_key == sorted(of_one_key)
+        assert [found[at] for at in of_one_key] == [b"%d" % n for n in range(20)]
+    ends = log.reader().end_offsets(["tweets"])
+    assert {(at.partition, at.offset) for at in found} == {
+        (partition, offset) for (_, partition), end in ends.items() for offset in range(end)
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong", [Record("no such topic", 1, b""), Record("tweets", -1, b""), Record("tweets", 1 << 63, b"")]
+)
+async def test_an_append_is_done_entirely_or_not_at_all(log: Log, wrong: Record) -> None:
+    right = log.log.append([Record("tweets", 2, b"another's, at the same time")])
+    outcomes = await asyncio.gather(log.log.append([*_records(range(50)), wrong]), right, return_exceptions=True)
+    assert isinstance(outcomes[0], KeyError | ValueError)
+    assert list(_all(log.reader()).values()) == [b"another's, at the same time"]
+
+
+async def test_an_append_of_nothing_is_answered_with_nothing(log: Log) -> None:
+    assert await log.log.append([]) == []
+    assert _all(log.reader()) == {}
+
+
+async def test_topics_do_not_mix(log: Log) -> None:
+    await log.log.append([*_records(range(30)), *_records(range(30), "follows")])
+    assert len(_all(log.reader())) == len(_all(log.reader(), "follows")) == 30
+
+
+@pytest.mark.parametrize("batch", [1, 3, 7, 1000])
+async def test_reading_may_start_at_any_offset_in_any_portions(log: Log, batch: int) -> None:
+    for start in range(0, 40, 10):
+        await log.log.append([Record("tweets", 5, b"%d" % n) for n in range(start, start + 10)])
+    reader, partition = log.reader(), partition_of(5, PARTITIONS["tweets"])
+    assert list(_all(reader, batch=batch).values()) == [b"%d" % n for n in range(40)]
+    for offset in range(40):
+        found = reader.read("tweets", partition, offset, batch)
+        assert found is not None
+        assert found.values == [b"%d" % n for n in range(offset, min(40, offset + batch))]
+
+
+async def test_a_reader_at_the_end_is_told_so_and_one_beyond_it_is_refused(log: Log) -> None:
+    await log.log.append([Record("tweets", 5, b"only")])
+    reader, partition = log.reader(), partition_of(5, PARTITIONS["tweets"])
+    assert reader.read("tweets", partition, 1, 10) is None
+    for offset in (2, 1 << 41, -1):
+        with pytest.raises(OffsetOutOfRangeError):
+            reader.read("tweets", partition, offset, 10)
+
+
+async def test_topics_and_partitions_that_do_not_exist_are_refused(log: Log) -> None:
+    await log.log.append(_records(range(30), "follows"))
+    with pytest.raises(LookupError):
+        log.reader().read("no such topic", 0, 0, 1)
+    for partition in (-1, PARTITIONS["tweets"]):
+        with pytest.raises(LookupError):
+            log.reader().read("tweets", partition, 0, 1)
+
+
+async def test_ends_are_told_for_every_partition_also_of_an_empty_topic(log: Log) -> None:
+    positions = await log.log.append(_records(range(100)))
+    ends = log.reader().end_offsets(["tweets", "follows"])
+    for partition in range(PARTITIONS["tweets"]):
+        last = max(at.offset for at in positions if at.partition == partition)
+        assert ends[TopicPartition("tweets", partition)] == last + 1
+    assert [ends[TopicPartition("follows", partition)] for partition in range(3)] == [0, 0, 0]
+
+
+async def test_a_large_value_comes_back_whole(log: Log) -> None:
+    values = [bytes([n]) * 700_000 for n in range(4)]
+    await log.log.append([Record("tweets", 5, value) for value in values])
+    assert list(_all(log.reader()).values()) == values
+
+
+async def test_all_readers_see_an_append_once_it_is_answered(log: Log) -> None:
+    readers = [log.reader() for _ in range(3)]
+    for n in range(20):
+        (at,) = await log.log.append([Record("tweets", 5, b"%d" % n)])
+        for reader in readers:
+            found = reader.read("tweets", at.partition, at.offset, 1)
+            assert found is not None
+            assert found.values == [b"%d" % n]
+    assert len({reader.log_id for reader in readers}) == 1
+
+
+def _tail_until(folder: str, wanted: int, answers: Connection) -> None:
+    asyncio.run(_tail(Path(folder), wanted, answers))
+
+
+async def _tail(folder: Path, wanted: int, answers: Connection) -> None:
+    reader, tail = EmbeddedLogReader(folder), EmbeddedLogTail(folder)
+    answers.send("listening")
+    slept_through = False
+    while len(_all(reader)) < wanted:
+        begun = asyncio.get_running_loop().time()
+        await tail.wait(WAKE_BOUND_S)
+        slept_through |= asyncio.get_running_loop().time() - begun >= WAKE_BOUND_S
+    answers.send((sorted(_all(reader).values()), slept_through))
+    tail.close()
+    reader.close()
+
+
+async def test_tails_in_other_processes_are_woken_by_an_append(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("forkserver")
+    ensure(tmp_path, PARTITIONS)
+    log, pipes = open_appender(tmp_path, "facts", PARTITIONS), [context.Pipe() for _ in range(2)]
+    children = [
+        context.Process(target=_tail_until, args=(str(tmp_path), 3, theirs), daemon=True) for _, theirs in pipes
+    ]
+    for child in children:
+        child.start()
+    for ours, _ in pipes:
+        assert await asyncio.to_thread(ours.recv) == "listening"
+    for key in range(3):
+        await log.append([Record("tweets", key, b"%d" % key)])
+    for ours, _ in pipes:
+        assert await asyncio.to_thread(ours.recv) == ([b"0", b"1", b"2"], False)
+    for child in children:
+        child.join()
+    log.close()
