@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DESCRIPTION = "Feeds, users and lists, read from the projections. Reads only: see X-Projection-Lag for how fresh."
+
 NOUNS = (home_timeline, user_timeline, tweets, engagement, bookmarks, users, operations)
 
 
@@ -46,7 +48,7 @@ def create_app(services: Services) -> FastAPI:
         yield
         services.close()
 
-    app = _QueryApp(title="Murmuration queries", version="1", description=__doc__, lifespan=lifespan)
+    app = _QueryApp(title="Murmuration queries", version="1", description=DESCRIPTION, lifespan=lifespan)
     app.state.services = services
     app.state.verifier = services.verifier
     app.state.rate_limits = services.rate_limits

@@ -36,7 +36,7 @@ Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` o
 class Shape(BaseModel):
     """Base of the shapes of answers: they document and are tested against, but no answer passes through them."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class Problem(Shape):
