@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import apsw
@@ -170,6 +171,27 @@ def test_no_single_io_error_loses_what_was_acknowledged(
         path.unlink()
     record_property("points", len(_points(in_all)))
     print(f"{fault}, lasting={lasting}: {len(_points(in_all))} of {in_all} points, {refused} records refused")  # noqa: T201
+
+
+def test_a_commit_whose_sync_failed_once_is_not_found_by_recovery_after_a_crash(tmp_path: Path) -> None:
+    original, crashed, failures = tmp_path / "whole.db", tmp_path / "crashed.db", 0
+    for at in range(1, _calls_of_a_whole_workload(original, "sync fails") + 1):
+        path = tmp_path / f"{at}.db"
+        with _vfs("sync fails", at=at) as (name, _), contextlib.suppress(apsw.Error):
+            log = workload.open_log(path, name)
+            acknowledged: dict[Position, int] = {}
+            failed: set[int] = set()
+            for index in range(APPENDS):
+                _append(log, index, acknowledged, failed)
+                if failed:
+                    break
+            for suffix in ("", "-wal"):
+                shutil.copyfile(f"{path}{suffix}", f"{crashed}{suffix}")
+            log.close()
+            assert not failed & set(workload.assert_whole(crashed, acknowledged).values())
+            failures += bool(failed)
+            crashed.with_name("crashed.db-shm").unlink()
+    assert failures >= APPENDS
 
 
 def test_a_log_is_never_written_outside_of_wal_mode(tmp_path: Path) -> None:
