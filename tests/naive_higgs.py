@@ -78,11 +78,15 @@ class NaiveHiggs:
         """Return how often each tweet was retweeted, by its place."""
         return Counter(entry.of for entry in self.entries if entry.kind == "RETWEET" and entry.of is not None)
 
-    def home(self, user: int, limit: int) -> list[Entry]:
-        """Return the newest entries of a home timeline, newest first, a tweet and its retweets shown once."""
+    def home(self, user: int, limit: int, before: int | None = None) -> list[Entry]:
+        """Return the newest entries of a home timeline (below a place), a tweet and its retweets shown once."""
         followed = self.followees[user] | {user}
         found = [entry for author in followed for entry in self.by_author[author]]
-        seen = [entry for entry in found if entry.kind != "REPLY" or entry.of_author in followed]
+        seen = [
+            entry
+            for entry in found
+            if (before is None or entry.place < before) and (entry.kind != "REPLY" or entry.of_author in followed)
+        ]
         page: list[Entry] = []
         shown: set[int] = set()
         for entry in sorted(seen, reverse=True):

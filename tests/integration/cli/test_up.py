@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from infra.doctor import Limits, examine
 from infra.settings import Settings
 from infra.status import status
 
@@ -93,6 +94,7 @@ def test_the_first_page_is_full_and_a_dead_part_comes_back(up: Up) -> None:
     token = re.search(r"TOKEN='(.+)'", said)
     assert token
     until(lambda: len(home(up, token[1])) == 20)
+    assert [check for check in examine(up.settings, quick=False, limits=Limits(free_bytes=0)) if not check.ok] == []
     before = up.pids()
     assert set(before) == {"commands", "streams", "query", "demo"}
     for name in ("streams", "commands"):
