@@ -8,8 +8,10 @@ told so (OffsetOutOfRangeError): a projection that far behind must be rebuilt fr
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
+from infra.log.port import LogUnavailableError
 from infra.log.sqlite import OFFSET_BITS, OFFSET_MASK, topics_of
 from infra.sqlite.connections import rows
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from infra.clock import Clock
     from infra.log.group_commit import GroupCommitLog
     from infra.log.port import Position
+
+_logger = logging.getLogger(__name__)
 
 DAY_MS = 86_400_000
 DAY_S = 86_400
@@ -86,7 +90,13 @@ async def enforce(log: GroupCommitLog, retention_days: int, now_ms: int) -> int:
 
 
 async def enforce_daily(log: GroupCommitLog, retention_days: int, clock: Clock) -> None:
-    """Enforce the retention now and once a day, until cancelled: a task of the process that owns the appender."""
+    """Enforce the retention now and once a day, until cancelled: a task of the process that owns the appender.
+
+    What fails for the disk's sake is left for the next day.
+    """
     while retention_days != FOR_EVER:
-        await enforce(log, retention_days, clock.now_ms())
+        try:
+            await enforce(log, retention_days, clock.now_ms())
+        except LogUnavailableError as error:
+            _logger.warning("the log's retention waits for tomorrow: %s", error)
         await asyncio.sleep(DAY_S)
