@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 import orjson
@@ -20,6 +21,7 @@ from infra.http.middleware import Edge
 from infra.http.problems import Problem
 from infra.journal.port import IdempotencyKeyReusedError, JournalError
 from infra.log.port import LogUnavailableError
+from schemas.ids import ClockWentBackError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 CHORES_EVERY_S = 600  # forgets old answers and sessions
 _RETRY = {"Retry-After": "1"}
+
+log = logging.getLogger(__name__)
 
 _NOUNS = (accounts, tweets, graph, engagement)
 
@@ -52,6 +56,7 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # asked about at each request otherwise
         lifespan=lifespan,
     )
     app.state.services = services
@@ -62,6 +67,7 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
     app.add_exception_handler(CommandRefusedError, _on_refused)
     app.add_exception_handler(JournalError, _on_journal_error)
     app.add_exception_handler(LogUnavailableError, _on_log_unavailable)
+    app.add_exception_handler(ClockWentBackError, _on_clock_went_back)
     openapi.install(app, [struct for noun in _NOUNS for struct in noun.STRUCTS])
     settings = services.settings
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, timeout_s=settings.request_timeout_s)
@@ -79,8 +85,11 @@ def _add_routes(app: FastAPI, services: Services) -> None:
 
 async def _chores(services: Services) -> None:
     while True:
-        await services.journal.prune(services.clock.now_ms())
-        await services.registry.sweep(services.journal)
+        try:
+            await services.journal.prune(services.clock.now_ms())
+            await services.registry.sweep(services.journal)
+        except Exception:
+            log.exception("a chore failed; the next round tries again")
         await asyncio.sleep(CHORES_EVERY_S)
 
 
@@ -100,3 +109,8 @@ async def _on_journal_error(request: Request, error: Exception) -> Response:
 async def _on_log_unavailable(request: Request, error: Exception) -> Response:
     del error
     return problems.answer(request, Problem("log_unavailable", headers=_RETRY))
+
+
+async def _on_clock_went_back(request: Request, error: Exception) -> Response:
+    log.critical("no ids are given", exc_info=error)
+    return problems.answer(request, Problem("clock_went_back", headers=_RETRY))

@@ -25,6 +25,7 @@ _PROBLEMS = (
     "not_the_subject",
     "log_unavailable",
     "projection_behind",
+    "clock_went_back",
 )
 
 

@@ -6,6 +6,7 @@ what it read first waits (bounded, woken by the store) until the model has passe
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import apsw
@@ -36,6 +37,7 @@ class View(Generic[R]):
         self._path = path
         self._topics = topics
         self._reader: R | None = None
+        self._inode = 0
         self._catch_up: CatchUp | None = None
 
     @property
@@ -43,6 +45,7 @@ class View(Generic[R]):
         """Return the reader; refuses the command where the projection has not been built yet."""
         if self._reader is None:
             try:
+                self._inode = self._path.stat().st_ino if self._path.exists() else 0
                 self._reader = self._open(self._path)
             except (apsw.CantOpenError, apsw.SQLError) as error:
                 raise CommandRefusedError("projection_behind", f"{self._path.parent.name} is not there yet") from error
@@ -54,7 +57,15 @@ class View(Generic[R]):
         if not mine or has_passed(self.reader, mine):
             return True
         self._catch_up = self._catch_up or CatchUp(self._path)
-        return await self._catch_up.until_passed(self.reader, mine, wait_s)
+        if await self._catch_up.until_passed(self.reader, mine, wait_s):
+            return True
+        self._let_go_of_a_replaced_file()
+        return False
+
+    def _let_go_of_a_replaced_file(self) -> None:
+        """Open the file anew, when next asked, where it was deleted to be rebuilt from the log."""
+        if self._reader is not None and not (self._path.exists() and self._path.stat().st_ino == self._inode):
+            self._reader = None  # requests under way may still read by it; it closes with the last of them
 
     def close(self) -> None:
         """Stop listening."""
@@ -101,8 +112,7 @@ class Views:
 
     async def passed(self, positions: Sequence[Position]) -> None:
         """Wait for all models to pass the positions of a consistency token; a model that does not is left behind."""
-        for view in self.all:
-            await view.passed(positions, self._wait_s)
+        await asyncio.gather(*(view.passed(positions, self._wait_s) for view in self.all))
 
     async def accounts_fresh(self, user_id: int | None) -> bool:
         """Wait until accounts know all that was written about one account (None: about any)."""

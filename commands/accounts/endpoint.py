@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from commands.services import Services
 
 STRUCTS = (LoggedOutAnswer, LoginBody, ProfileBody, RefreshBody, RegisterBody, SessionAnswer, UserAnswer)
-_SESSION = ("body_invalid", "overloaded", "log_unavailable", "projection_behind")
+_SESSION = ("body_invalid", "overloaded", "log_unavailable", "projection_behind", "clock_went_back")
 _REGISTER = (
     *_SESSION,
     "username_invalid",

@@ -78,6 +78,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "log_unavailable": ProblemType(
         503, "The log cannot be written", "Nothing was done: try again later with the same Idempotency-Key."
     ),
+    "clock_went_back": ProblemType(
+        503, "The server's clock has gone back", "Nothing was done: try again once the clock is set right."
+    ),
     "overloaded": ProblemType(503, "Too much is waiting already", "Try again in a few seconds."),
     "request_timeout": ProblemType(
         503, "The request took too long", "Try again with the same Idempotency-Key: it may have been done."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +14,11 @@ from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
 from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
 from schemas.ids import from_uuid
 from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+from tests.command_world import Projections, command_world
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from schemas.envelope import Event
     from tests.command_world import World
 
@@ -198,3 +202,25 @@ async def test_commands_are_taken_while_the_projections_stand_still(world: World
     later = await ada.call("POST", "/tweets/01a2070a-a8f3-7000-8000-000000000000/like")
     assert (later.status_code, later.json()["code"]) == (503, "projection_behind")
     assert later.headers["Retry-After"] == "1"
+
+
+async def test_a_projection_that_is_wiped_and_rebuilt_is_read_again(tmp_path: Path) -> None:
+    async with command_world(tmp_path) as world:
+        ada = await world.register("ada")
+        tweet = await ada.post("hello")
+        assert (await ada.call("POST", f"/tweets/{tweet}/like")).status_code == 200
+    async with command_world(tmp_path, wait_ms=20) as world:
+        ada = ada._replace(client=world.client)
+        assert (await ada.call("POST", f"/tweets/{tweet}/like")).status_code == 200
+        world.projections.running.clear()
+        shutil.rmtree(tmp_path / "projections")
+        other = Projections(world.services.settings)
+        try:
+            await ada.call("POST", f"/tweets/{tweet}/bookmark")  # reads the file that is gone, and falls behind
+            other.catch_up()
+            later = await ada.post("later")
+            other.catch_up()
+            told = [(await ada.call("POST", f"/tweets/{later}/bookmark")).status_code for _ in range(4)]
+        finally:
+            other.close()
+        assert told[-1] == 200
