@@ -147,8 +147,8 @@ def _path(settings: Settings, projection: Projection) -> Path:
 async def _tell_lag(projections: Sequence[Projection], loops: Sequence[ProjectionLoop], log: LogReader) -> None:
     while True:
         await asyncio.sleep(LAG_LINE_SECONDS)
-        lags = {
-            projection.name: loop.lag(log.end_offsets(projection.topics))._asdict()
+        waiting = {
+            projection.name: loop.lag(log.end_offsets(projection.topics)).events
             for projection, loop in zip(projections, loops, strict=True)
         }
-        logger.info("lag", extra={"fields": {"lag": lags}})
+        logger.info("records waiting", extra={"fields": {"records": waiting}})
