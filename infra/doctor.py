@@ -126,10 +126,10 @@ def ports(settings: Settings) -> Iterator[Check]:
     """Check that both ports are free, or ours."""
     owner = data_lock.owner(settings.data_dir) or {}
     for name in ("commands", "query"):
-        port = getattr(settings, f"{name}_port")
-        if owner.get(f"{name}_port") == port:
-            ready = probe.is_ready(settings.host, port)
-            yield Check(f"{name} port", f"{port}: ours", "" if ready else f"not ready: read logs/{name}.log")
+        ours, port = owner.get(f"{name}_port"), getattr(settings, f"{name}_port")
+        if ours is not None:
+            ready = probe.is_ready(settings.host, ours)
+            yield Check(f"{name} port", f"{ours}: ours", "" if ready else f"not ready: read logs/{name}.log")
         elif probe.port_is_free(settings.host, port):
             yield Check(f"{name} port", f"{port}: free")
         else:

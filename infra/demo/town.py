@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from infra.demo import words
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from random import Random
     from typing import Any
 
@@ -51,15 +52,15 @@ class Town:
 
     async def settle(self) -> None:
         """Register everybody, draw the graph, and say and like enough for a first page."""
-        await self._all(member.sign_in() for member in (self._visitor, *self._members))
+        await self._all(member.sign_in for member in (self._visitor, *self._members))
         follows = [(self._visitor, member) for member in self._members]
         for member in self._members:
             others = [other for other in self._members if other is not member]
             follows += [(member, other) for other in self._dice.sample(others, min(FOLLOWS_EACH, len(others)))]
-        await self._all(one.do("POST", f"/users/{other.user_id}/follow") for one, other in follows)
-        await self._all(self.post(self._dice.choice(self._members)) for _ in range(TWEETS_AT_START))
+        await self._all(partial(one.do, "POST", f"/users/{other.user_id}/follow") for one, other in follows)
+        await self._all(partial(self.post, self._dice.choice(self._members)) for _ in range(TWEETS_AT_START))
         deeds = [self._deed(DEEDS[1:]) for _ in range(DEEDS_AT_START)]
-        await self._all(deed.do(self, self._dice.choice(self._members)) for deed in deeds)
+        await self._all(partial(deed.do, self, self._dice.choice(self._members)) for deed in deeds)
 
     async def live(self, rate: float, seconds: float | None) -> None:
         """Let something happen `rate` times a second, for so many seconds or until cancelled."""
@@ -70,28 +71,28 @@ class Town:
                 await asyncio.sleep(max(0.0, due - clock()))
                 await self._slots.acquire()
                 deed = self._deed(DEEDS) if self._spoken else DEEDS[0]
-                running.create_task(self._one(deed.do(self, self._dice.choice(self._members))))
+                running.create_task(self._one(partial(deed.do, self, self._dice.choice(self._members))))
                 due = max(due + 1 / rate, clock() - 1.0)  # what was missed for longer than a second is not made up for
 
     def _deed(self, deeds: Sequence[Deed]) -> Deed:
         return self._dice.choices(deeds, [deed.weight for deed in deeds])[0]
 
-    async def _one(self, deed: Awaitable[None]) -> None:
+    async def _one(self, do: Callable[[], Awaitable[None]]) -> None:
         try:
-            await deed
+            await do()
         finally:
             self._slots.release()
             self.done += 1
 
-    async def _all(self, deeds: Any) -> None:
-        async def bounded(deed: Coroutine[Any, Any, Any]) -> None:
+    async def _all(self, deeds: Iterable[Callable[[], Awaitable[object]]]) -> None:
+        async def bounded(do: Callable[[], Awaitable[object]]) -> None:
             async with self._slots:
-                await deed
+                await do()
                 self.done += 1
 
         async with asyncio.TaskGroup() as running:
-            for deed in deeds:
-                running.create_task(bounded(deed))
+            for do in deeds:
+                running.create_task(bounded(do))
 
     async def post(self, member: Member) -> None:
         """Say something new, now and then to somebody."""

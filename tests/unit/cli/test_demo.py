@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ class FakeCommands:
 
     def __init__(self, *first: httpx.Response) -> None:
         self.asked: list[tuple[str, str, str]] = []
+        self.busy = asyncio.Event()
         self._first = list(first)
         self._known: set[str] = set()
 
@@ -35,6 +37,8 @@ class FakeCommands:
         path = request.url.path.removeprefix("/api/v1")
         key = request.headers.get("Idempotency-Key", "")
         self.asked.append((request.method, path, key))
+        if len(self.asked) == 20:
+            self.busy.set()
         if self._first and not path.startswith("/auth"):
             return self._first.pop(0)
         body = json.loads(request.content or b"{}")
@@ -118,3 +122,13 @@ def test_a_damaged_file_of_passwords_is_named(tmp_path: Path) -> None:
     (tmp_path / "demo.json").write_text("{")
     with pytest.raises(TroubleError, match="is damaged"):
         Passwords(tmp_path)
+
+
+async def test_settling_may_be_cut_short(tmp_path: Path) -> None:
+    server, dice = FakeCommands(), random.Random(1)
+    members = [Member(server.api(), Passwords(tmp_path), person, dice) for person in people(random.Random(7), 5)]
+    settling = asyncio.create_task(Town(members[0], members[1:], dice).settle())
+    await server.busy.wait()
+    settling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await settling
