@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -82,13 +83,13 @@ def until(condition: Callable[[], object], seconds: float) -> None:
 
 
 def watch_peaks(pid: int, peaks: dict[str, int]) -> None:
-    children = Path(f"/proc/{pid}/task/{pid}/children")
+    """Note the most memory that the process and its children have held so far, by the module that each runs."""
     with suppress(OSError):
-        for it in [str(pid), *children.read_text().split()]:
-            command = Path(f"/proc/{it}/cmdline").read_bytes().split(b"\0")
-            name = command[command.index(b"-m") + 1 :][:2][-1 if str(pid) != it else 0].decode()
-            peak = next(line for line in Path(f"/proc/{it}/status").read_text().splitlines() if "VmHWM" in line)
-            peaks[name] = max(peaks.get(name, 0), int(peak.split()[1]) * 1024)
+        for it in [str(pid), *Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]:
+            found = re.search(r"-m\0(?:infra\.leash\0)?([a-z_.]+)", Path(f"/proc/{it}/cmdline").read_text())
+            peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{it}/status").read_text())
+            if found and peak:
+                peaks[found[1]] = max(peaks.get(found[1], 0), int(peak[1]) * 1024)
 
 
 def events_of(settings: Settings, topic: str) -> Iterator[Event]:
