@@ -58,6 +58,7 @@ def run(app: ASGIApp, host: str, port: int, announce: Path | None = None) -> Non
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # uvicorn would believe X-Forwarded-For of any local caller; rate_limits.py reads it
         backlog=BACKLOG,
         timeout_graceful_shutdown=DRAIN_S,
     )

@@ -29,8 +29,8 @@ class Running(NamedTuple):
 
 
 @contextmanager
-def commands(folder: Path) -> Iterator[Running]:
-    settings = {"DATA_DIR": str(folder), "COMMANDS_PORT": "0", "ARGON2_MEMORY_KIB": "8", "LOG_LEVEL": "INFO"}
+def commands(folder: Path, **more: str) -> Iterator[Running]:
+    settings = {"DATA_DIR": str(folder), "COMMANDS_PORT": "0", "ARGON2_MEMORY_KIB": "8", "LOG_LEVEL": "INFO", **more}
     environment = {**os.environ, **{f"MURMURATION_{name}": value for name, value in settings.items()}}
     arguments = [sys.executable, "-m", "commands"]
     with (
@@ -117,3 +117,13 @@ def test_a_taken_port_is_an_error_and_not_a_silence(tmp_path: Path) -> None:
         assert second.returncode == 2
         assert "in use" in second.stderr
         assert "Traceback" not in second.stderr
+
+
+async def test_a_local_caller_who_forges_its_address_is_limited_all_the_same(tmp_path: Path) -> None:
+    with commands(tmp_path, RATE_LIMIT_AUTH_PER_MINUTE="2") as running:
+        async with httpx.AsyncClient(base_url=running.url, timeout=WAIT_S) as client:
+            told = [
+                await client.post("/api/v1/auth/login", json={}, headers={"X-Forwarded-For": f"198.51.100.{it}"})
+                for it in range(4)
+            ]
+        assert [answer.status_code for answer in told] == [400, 400, 429, 429]
