@@ -5,23 +5,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-import apsw
-
-from infra.log.port import LogError, TopicPartition
 from query_api.stores import TOPICS
-from schemas.codec import DecodeError, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from infra.clock import Clock
-    from infra.log.embedded import EmbeddedLogReader
+    from infra.log.port import TopicPartition
+    from query_api.log_ends import LogEnds
     from query_api.stores import Slot, Stores
 
 SAMPLE_SECONDS = 0.1  # both ends of the difference are read together, at most this often
-FIRST_READABLE_OF = 10  # records looked at for a time, where the first cannot be decoded
-
-Offsets = dict[TopicPartition, int]
 
 
 class Progress(NamedTuple):
@@ -40,7 +34,7 @@ class Progress(NamedTuple):
 class LagMeter:
     """Compares checkpoints with the ends of the log."""
 
-    def __init__(self, stores: Stores, log: Slot[EmbeddedLogReader], clock: Clock) -> None:
+    def __init__(self, stores: Stores, log: Slot[LogEnds], clock: Clock) -> None:
         self._stores = stores
         self._log = log
         self._clock = clock
@@ -68,7 +62,7 @@ class LagMeter:
         """Return for how long the oldest record that is not applied has been waiting; 0 where there is none."""
         applied = progress.applied or {}
         behind = [key for key, count in progress.behind().items() if count]
-        times = [self._occurred_at_ms(key, applied.get(key, 0)) for key in behind]
+        times = [self._appended_at_ms(key, applied.get(key, 0)) for key in behind]
         oldest = min((at_ms for at_ms in times if at_ms is not None), default=None)
         return 0.0 if oldest is None else max(0.0, (self._clock.now_ms() - oldest) / 1000)
 
@@ -80,16 +74,5 @@ class LagMeter:
         self._log.look()
         return {} if self._log.reader is None else self._log.reader.end_offsets(topics)
 
-    def _occurred_at_ms(self, key: TopicPartition, offset: int) -> int | None:
-        if self._log.reader is None:
-            return None
-        try:
-            batch = self._log.reader.read(key.topic, key.partition, offset, FIRST_READABLE_OF)
-        except (LogError, apsw.Error):
-            return None  # kept no longer, or damaged: `murmur log verify` says so
-        for value in batch.values if batch is not None else ():
-            try:
-                return decode(value).envelope.occurred_at_ms
-            except DecodeError:
-                continue
-        return None
+    def _appended_at_ms(self, key: TopicPartition, offset: int) -> int | None:
+        return None if self._log.reader is None else self._log.reader.appended_at_ms(key, offset)

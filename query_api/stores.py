@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 import apsw
 
+from infra.log.port import LogError
 from projections.accounts import read_model as accounts
 from projections.engagement import read_model as engagement
 from projections.graph import read_model as graph
@@ -84,7 +85,7 @@ class Slot(Generic[R]):
         self.close("its file was replaced")
         try:
             self.reader, self._identity = self._opener(self.path), identity
-        except apsw.Error as error:  # the writer is only just making it
+        except (apsw.Error, LogError) as error:  # damaged, or its writer is only just making it
             self.reason = f"its file cannot be read ({type(error).__name__})"
             return False
         return True
