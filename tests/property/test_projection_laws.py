@@ -80,7 +80,7 @@ PROJECTIONS = (
 )
 
 every_projection = pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda it: it.name)
-a_law = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+a_law = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Turn(NamedTuple):
@@ -109,7 +109,8 @@ def batches(log: Log, order: Sequence[Turn]) -> Iterator[tuple[Span, list[Event]
             yield Span(*partition, start, len(log[partition])), log[partition][start:]
 
 
-_folder = Path(tempfile.mkdtemp(prefix="murmur-laws-"))
+MEMORY = Path("/dev/shm")  # noqa: S108 - thousands of short-lived files: on a disk each waits for its fsyncs
+_folder = Path(tempfile.mkdtemp(prefix="murmur-laws-", dir=MEMORY if MEMORY.is_dir() else None))
 
 
 @pytest.fixture(scope="module", autouse=True)
