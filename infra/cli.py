@@ -216,6 +216,12 @@ def dlq_list(data: Data = None, as_json: AsJson = False) -> None:
     show(letters, as_json, log_verbs.letter_lines(letters))
 
 
+@dlq_app.command("retry")
+def dlq_retry(projection: str, data: Data = None) -> None:
+    """Try those of one projection again, each once; the system must be stopped."""
+    become(settings_of(data_dir=data), "streams", ["dlq-retry", projection])
+
+
 def main() -> NoReturn:
     """Run the verb; a problem is one line, never a traceback."""
     try:

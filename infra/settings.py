@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address that both APIs listen on")
     commands_port: int = Field(8000, ge=0, le=65535, description="port of the command API")
     query_port: int = Field(8001, ge=0, le=65535, description="port of the query API")
+    streams_metrics_port: int = Field(0, ge=0, le=65535, description="port of the stream process's /metrics; 0: none")
     worker: int = Field(0, ge=0, le=255, description="worker number in ids; two command processes must not share one")
     partitions: int = Field(8, ge=1, le=1024, description="partitions of a topic when it is first created")
     batch_records: int = Field(1000, ge=1, le=10_000, description="most records a projection applies in one step")

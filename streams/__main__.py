@@ -1,4 +1,4 @@
-"""Runs projections: `python -m streams all`, or the names of some of them."""
+"""Runs projections: `python -m streams all`, or the names of some; `dlq-retry NAME` tries dead letters again."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import logging
 import sys
 
 from infra import json_logs
-from infra.projections import WrongSpanError
+from infra.projections import StoreError
 from infra.settings import Settings
 from infra.trouble import TroubleError
-from streams.bootstrap import PROJECTIONS, run
+from streams.bootstrap import PROJECTIONS, retry_dead_letters, run
 from streams.errors import AppCrashedError
 from streams.loop import EXIT_CODE
 
 ALL = "all"
+RETRY = "dlq-retry"
 REFUSED = 2  # exit code: something that the person at the keyboard can put right
 
 FAUST_LOGGERS = ("faust", "mode", "streams.app", "streams.transports.sqlog")  # a line per service started or stopped
@@ -25,18 +26,23 @@ logger = logging.getLogger(__name__)
 def main(arguments: list[str]) -> int:
     """Run until SIGTERM or SIGINT; return the exit code."""
     known = [projection.name for projection in PROJECTIONS]
-    names = known if arguments == [ALL] else arguments
-    if not names or not set(names) <= set(known):
-        sys.stderr.write(f"usage: python -m streams {ALL} | {' | '.join(known)} …\n")
+    retrying = arguments[:1] == [RETRY]
+    names = known if arguments == [ALL] else arguments[retrying:]
+    if not names or not set(names) <= set(known) or (retrying and len(names) > 1):
+        sys.stderr.write(f"usage: python -m streams {ALL} | [{RETRY}] {' | '.join(known)}\n")
         return REFUSED
     settings = Settings()
     json_logs.configure(settings.log_level)
     for name in FAUST_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
-    logger.info("starting %s", ", ".join(names))
     try:
+        if retrying:
+            applied, refused = asyncio.run(retry_dead_letters(settings, names[0]))
+            sys.stdout.write(f"{names[0]}: {applied} applied, {refused} refused again\n")
+            return 0
+        logger.info("starting %s", ", ".join(names))
         asyncio.run(run(settings, names))
-    except (TroubleError, WrongSpanError) as error:
+    except (TroubleError, StoreError) as error:
         sys.stderr.write(f"streams: {error}\n")
         return REFUSED
     except AppCrashedError:

@@ -6,6 +6,7 @@ Nothing else in streams opens a file or reads a setting.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,14 +28,16 @@ from projections.tweets import projector as tweets
 from projections.tweets.sqlite import SqliteTweetsStore
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
 from streams.accounts import agent as accounts_agent
-from streams.app import StreamSettings, build_app, run_apps
+from streams.app import StreamSettings, build_app, run_apps, watch_lag
 from streams.dead_letters import DeadLetters
 from streams.decoded import DecodedBatches
+from streams.dlq import Retried, retry
 from streams.engagement import agent as engagement_agent
 from streams.graph import agent as graph_agent
 from streams.home_timeline import agent as home_timeline_agent
 from streams.loop import ProjectionLoop
 from streams.metrics import StreamMetrics
+from streams.metrics_server import metrics_served
 from streams.tweets import agent as tweets_agent
 from streams.writer_lock import WriterLock
 
@@ -115,16 +118,11 @@ async def run(settings: Settings, names: Sequence[str], stop: asyncio.Event | No
     Raises TroubleError, WrongSpanError or AppCrashedError.
     """
     wanted = [projection for projection in PROJECTIONS if projection.name in names]
-    partitions = {topic: settings.partitions for topics in embedded.PARTS.values() for topic in topics}
     with ExitStack() as open_things:
-        for projection in wanted:
-            open_things.enter_context(closing(WriterLock(_path(settings, projection).parent)))
-        embedded.ensure(settings.log_dir, partitions)
-        log = open_things.enter_context(closing(embedded.EmbeddedLogReader(settings.log_dir)))
+        log, dead_letters = _open_log(settings, wanted, open_things)
         tail = open_things.enter_context(closing(embedded.EmbeddedLogTail(settings.log_dir)))
-        derived = open_things.enter_context(closing(embedded.open_appender(settings.log_dir, "derived", partitions)))
-        dead_letters = DeadLetters(derived, SnowflakeGenerator(DEAD_LETTER_WORKER, SystemClock().now_ms))
-        decoded, metrics = DecodedBatches(), StreamMetrics(CollectorRegistry())
+        registry = CollectorRegistry()
+        decoded, metrics = DecodedBatches(), StreamMetrics(registry)
         apps, loops = [], []
         for projection in wanted:
             store = projection.open_store(_path(settings, projection), log.log_id, settings)
@@ -132,12 +130,46 @@ async def run(settings: Settings, names: Sequence[str], stop: asyncio.Event | No
             loop = ProjectionLoop(projection.name, projection.project, store, dead_letters, decoded, metrics)
             reading = StreamSettings(batch_records=settings.batch_records)
             apps.append(build_app(projection.name, projection.topics, projection.agent, loop, log, tail, reading))
+            watch_lag(metrics, loop, projection.topics, log)
             loops.append(loop)
         lag_lines = asyncio.create_task(_tell_lag(wanted, loops, log))
+        _collect_garbage_rarely()
         try:
-            await run_apps(apps, stop)
+            async with metrics_served(registry, settings.host, settings.streams_metrics_port):
+                await run_apps(apps, stop)
         finally:
             lag_lines.cancel()
+
+
+async def retry_dead_letters(settings: Settings, name: str) -> Retried:
+    """Try the dead letters of a projection again; raises TroubleError while the projection is run elsewhere."""
+    wanted = [projection for projection in PROJECTIONS if projection.name == name]
+    with ExitStack() as open_things:
+        log, dead_letters = _open_log(settings, wanted, open_things)
+        (projection,) = wanted
+        store = projection.open_store(_path(settings, projection), log.log_id, settings)
+        open_things.enter_context(closing(store))
+        return await retry(name, projection.project, store, log, dead_letters)
+
+
+def _open_log(
+    settings: Settings, wanted: Sequence[Projection], open_things: ExitStack
+) -> tuple[embedded.EmbeddedLogReader, DeadLetters]:
+    """Become the one writer of the projections, then open the log and the way to the dead letters."""
+    for projection in wanted:
+        open_things.enter_context(closing(WriterLock(_path(settings, projection).parent)))
+    partitions = {topic: settings.partitions for topics in embedded.PARTS.values() for topic in topics}
+    embedded.ensure(settings.log_dir, partitions)
+    log = open_things.enter_context(closing(embedded.EmbeddedLogReader(settings.log_dir)))
+    derived = open_things.enter_context(closing(embedded.open_appender(settings.log_dir, "derived", partitions)))
+    return log, DeadLetters(derived, SnowflakeGenerator(DEAD_LETTER_WORKER, SystemClock().now_ms))
+
+
+def _collect_garbage_rarely() -> None:
+    """Leave what lives as long as the process out of collections; a fifth of the CPU of a bulk load went there."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _path(settings: Settings, projection: Projection) -> Path:
