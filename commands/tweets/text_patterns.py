@@ -8,7 +8,7 @@ import re
 from functools import cache
 from typing import Final
 
-import regex  # type: ignore[import-untyped]  # the package ships no types
+import regex
 
 from commands.tweets.tlds import TOP_LEVEL_DOMAINS
 
