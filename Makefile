@@ -51,6 +51,12 @@ schemas: $(STAMPS)/dev ## check every released schema: FULL_TRANSITIVE
 bench: $(STAMPS)/dev ## measure everything beside its ceiling; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
+soak: $(STAMPS)/dev ## kill, fail, cut and flip the log for long; CYCLES=, IMAGES=, SEED= may be given
+	MURMURATION_SOAK_SEED=$(or $(SEED),1) MURMURATION_SOAK_CYCLES=$(or $(CYCLES),10000) $(BIN)/python -m pytest -s \
+		tests/integration/log/test_io_errors.py tests/integration/log/test_kill.py tests/integration/log/test_byte_flips.py
+	MURMURATION_SOAK_SEED=$(or $(SEED),1) MURMURATION_SOAK_CYCLES=$(or $(IMAGES),100000) $(BIN)/python -m pytest -s \
+		tests/integration/log/test_power_loss.py
+
 lock: $(STAMPS)/dev ## renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header \
 		--extra build pyproject.toml -o requirements.lock

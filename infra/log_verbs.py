@@ -33,8 +33,8 @@ _REMEDY = "name the data folder with --data, or start with `murmur up`"
 def _open(settings: Settings) -> EmbeddedLogReader:
     try:
         return EmbeddedLogReader(settings.log_dir)
-    except apsw.Error as error:
-        what = f"there is no log in {settings.log_dir} ({error})"
+    except (apsw.Error, LogError) as error:
+        what = f"there is no log that can be read in {settings.log_dir} ({error})"
         raise TroubleError(what, _REMEDY) from error
 
 

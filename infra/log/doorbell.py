@@ -25,6 +25,9 @@ from typing import Self
 FRESH_NS = 100_000_000  # file times have the kernel's tick, 1 to 10 ms: a second change within it would go unseen
 
 
+HANG_UP_ATTEMPTS = 5  # each is lost only to another listener that leaves at the same moment
+
+
 def _directory(subject: Path) -> Path:
     name = hashlib.sha256(str(subject.resolve()).encode()).hexdigest()[:16]
     ours = Path(tempfile.gettempdir()) / f"murmur-{os.getuid()}"
@@ -36,6 +39,12 @@ def _directory(subject: Path) -> Path:
                 f"{directory} must be a folder that belongs to this user and that no other may write to; remove it"
             )
     return ours / name
+
+
+def _leave(directory: Path) -> None:
+    """Remove the directory where nobody listens any more; whoever comes next makes it again."""
+    with contextlib.suppress(OSError):
+        directory.rmdir()
 
 
 class Bell:
@@ -73,6 +82,7 @@ class Bell:
     def close(self) -> None:
         """Free the socket."""
         self._socket.close()
+        _leave(self._directory)
 
 
 class Doorbell:
@@ -85,14 +95,27 @@ class Doorbell:
         self._hang_up()
 
     def _hang_up(self) -> None:
-        directory = _directory(self._subject)
+        for attempt in range(HANG_UP_ATTEMPTS):
+            try:
+                self._hang_up_in(_directory(self._subject))
+            except FileNotFoundError:
+                if attempt == HANG_UP_ATTEMPTS - 1:
+                    raise
+            else:
+                return
+
+    def _hang_up_in(self, directory: Path) -> None:
         name = f"{os.getpid()}-{secrets.token_hex(4)}"  # process numbers repeat, also across containers
         hidden = directory / f".{name}"
         self._path = directory / name
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._socket.bind(str(hidden))
-        hidden.rename(self._path)  # a socket that is seen before it is bound would be taken for a dead one
+        try:
+            self._socket.bind(str(hidden))
+            hidden.rename(self._path)  # a socket that is seen before it is bound would be taken for a dead one
+        except FileNotFoundError:
+            self._socket.close()
+            raise
         self._loop.add_reader(self._socket, self._heard)
 
     def _take_down(self) -> None:
@@ -100,6 +123,7 @@ class Doorbell:
         self._socket.close()
         with contextlib.suppress(OSError):
             self._path.unlink()
+        _leave(self._path.parent)
 
     def _heard(self) -> None:
         with contextlib.suppress(BlockingIOError):
