@@ -6,7 +6,6 @@ Nothing else in streams opens a file or reads a setting.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,7 +27,7 @@ from projections.tweets import projector as tweets
 from projections.tweets.sqlite import SqliteTweetsStore
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
 from streams.accounts import agent as accounts_agent
-from streams.app import StreamSettings, build_app, run_apps, watch_lag
+from streams.app import StreamSettings, build_app, collect_garbage_rarely, run_apps, watch_lag
 from streams.dead_letters import DeadLetters
 from streams.decoded import DecodedBatches
 from streams.dlq import Retried, retry
@@ -133,7 +132,7 @@ async def run(settings: Settings, names: Sequence[str], stop: asyncio.Event | No
             watch_lag(metrics, loop, projection.topics, log)
             loops.append(loop)
         lag_lines = asyncio.create_task(_tell_lag(wanted, loops, log))
-        _collect_garbage_rarely()
+        collect_garbage_rarely()
         try:
             async with metrics_served(registry, settings.host, settings.streams_metrics_port):
                 await run_apps(apps, stop)
@@ -163,13 +162,6 @@ def _open_log(
     log = open_things.enter_context(closing(embedded.EmbeddedLogReader(settings.log_dir)))
     derived = open_things.enter_context(closing(embedded.open_appender(settings.log_dir, "derived", partitions)))
     return log, DeadLetters(derived, SnowflakeGenerator(DEAD_LETTER_WORKER, SystemClock().now_ms))
-
-
-def _collect_garbage_rarely() -> None:
-    """Leave what lives as long as the process out of collections; a fifth of the CPU of a bulk load went there."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def _path(settings: Settings, projection: Projection) -> Path:
