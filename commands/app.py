@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from commands.services import Services
 
-CHORES_EVERY_S = 600  # forgets old answers and sessions
+CHORES_EVERY_S = 600  # forgets old answers, sessions and what is beyond the retention
 _RETRY = {"Retry-After": "1"}
 
 log = logging.getLogger(__name__)
@@ -87,6 +87,7 @@ async def _chores(services: Services) -> None:
     while True:
         try:
             await services.journal.prune(services.clock.now_ms())
+            await services.journal.cut(services.settings.retention_days, services.clock.now_ms())
             await services.registry.sweep(services.journal)
         except Exception:
             log.exception("a chore failed; the next round tries again")

@@ -28,8 +28,8 @@ THRIFT = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_ARENA_MAX": "2"}
 
 _BANNER = """\
 Murmuration is up. Data: {data}   logs: {data}/logs/*.log   Ctrl-C stops everything.
-  command API  http://{host}:{commands}/docs
-  query API    http://{host}:{query}/docs
+  command API  http://{host}:{commands}/openapi.json
+  query API    http://{host}:{query}/openapi.json
 """
 _TOUR = """\
 Paste this:

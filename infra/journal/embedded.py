@@ -21,6 +21,7 @@ from infra.journal.port import (
     IdempotencyKeyReusedError,
     NotClaimedError,
 )
+from infra.log import retention
 from infra.log.embedded import open_appender, path_of
 from infra.log.group_commit import AppendRefusedError
 from infra.log.partitioner import partition_of
@@ -98,6 +99,10 @@ class EmbeddedJournal:
         before_ms = now_ms - ANSWERS_KEPT_MS
         while (oldest := scalar(self._connection, _OLDEST)) is not None and oldest < before_ms:
             await self._log.append([], _Prune(before_ms))
+
+    async def cut(self, retention_days: int, now_ms: int) -> None:
+        """Forget records older than the retention (0 days: keep for ever)."""
+        await retention.enforce(self._log, retention_days, now_ms)
 
     def close(self) -> None:
         """Finish what was handed in, then close the file."""

@@ -93,3 +93,6 @@ class Journal(Protocol):
 
     async def prune(self, now_ms: int) -> None:
         """Forget answers older than ANSWERS_KEPT_MS."""
+
+    async def cut(self, retention_days: int, now_ms: int) -> None:
+        """Forget records older than the retention (0 days: keep for ever)."""

@@ -7,11 +7,8 @@ told so (OffsetOutOfRangeError): a projection that far behind must be rebuilt fr
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from typing import TYPE_CHECKING
 
-from infra.log.port import LogUnavailableError
 from infra.log.sqlite import OFFSET_BITS, OFFSET_MASK, topics_of
 from infra.sqlite.connections import rows
 
@@ -20,14 +17,10 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from infra.clock import Clock
     from infra.log.group_commit import GroupCommitLog
     from infra.log.port import Position
 
-_logger = logging.getLogger(__name__)
-
 DAY_MS = 86_400_000
-DAY_S = 86_400
 FOR_EVER = 0
 ROWS_PER_STEP = 500  # some 10 ms under the write lock, where appends wait meanwhile
 
@@ -87,16 +80,3 @@ async def enforce(log: GroupCommitLog, retention_days: int, now_ms: int) -> int:
         deleted += step.deleted
         if step.deleted < ROWS_PER_STEP:
             return deleted
-
-
-async def enforce_daily(log: GroupCommitLog, retention_days: int, clock: Clock) -> None:
-    """Enforce the retention now and once a day, until cancelled: a task of the process that owns the appender.
-
-    What fails for the disk's sake is left for the next day.
-    """
-    while retention_days != FOR_EVER:
-        try:
-            await enforce(log, retention_days, clock.now_ms())
-        except LogUnavailableError as error:
-            _logger.warning("the log's retention waits for tomorrow: %s", error)
-        await asyncio.sleep(DAY_S)

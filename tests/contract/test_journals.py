@@ -153,3 +153,14 @@ async def test_old_answers_go_and_claims_stay(journal: EmbeddedJournal) -> None:
     assert journal.answered(IdempotencyKey(1, "0", b"")) is None
     assert journal.answered(IdempotencyKey(1, "1200", b"")) is None
     assert journal.owner("0") == 1
+
+
+async def test_records_beyond_the_retention_go_but_for_the_newest(journal: EmbeddedJournal, tmp_path: Path) -> None:
+    for tweet in (10, 11, 12):
+        await journal.commit(commit(posted(1, tweet)))
+    await journal.cut(0, 1 << 50)
+    assert len(tweets(tmp_path)) == 3
+    await journal.cut(1, 1 << 50)
+    (end,) = journal.ends("tweets", 1)
+    with contextlib.closing(EmbeddedLogReader(tmp_path)) as log:
+        assert log.first_offset("tweets", end.partition) == end.offset == 2
