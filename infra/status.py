@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import apsw
 
 from infra import data_lock, probe
-from infra.log.embedded import EmbeddedLogReader, path_of
-from infra.log.sqlite import OFFSET_BITS, topics_of
+from infra.log.embedded import EmbeddedLogReader
 from infra.settings import PREFIX, Settings
-from infra.sqlite.connections import open_reader, scalar
 from infra.sqlite.projection_store import SqliteProjectionReader, generation_path
 from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FACT_TOPICS, FOLLOWS, TWEETS
 
@@ -35,9 +33,6 @@ PROJECTION_TOPICS = {
     "home_timeline": (ACCOUNTS, FOLLOWS, TWEETS),
 }
 """What each projection consumes; a test holds it to the read models, which this layer does not import."""
-
-
-_APPENDED_AT = "SELECT appended_at_ms FROM batches WHERE id <= ? ORDER BY id DESC LIMIT 1"
 
 
 class Lag(NamedTuple):
@@ -118,27 +113,21 @@ def lags(settings: Settings) -> list[Lag]:
     """Return each projection's lag; a projection that was never built is behind by all there is."""
     try:
         reader = EmbeddedLogReader(settings.log_dir)
-        times = open_reader(path_of(settings.log_dir, "facts"))
     except apsw.Error:
         return []
     try:
-        return [_lag(settings, reader, times, name, topics) for name, topics in PROJECTION_TOPICS.items()]
+        return [_lag(settings, reader, name, topics) for name, topics in PROJECTION_TOPICS.items()]
     finally:
-        times.close()
         reader.close()
 
 
-def _lag(
-    settings: Settings, reader: EmbeddedLogReader, times: apsw.Connection, name: str, topics: tuple[str, ...]
-) -> Lag:
+def _lag(settings: Settings, reader: EmbeddedLogReader, name: str, topics: tuple[str, ...]) -> Lag:
     done = checkpoints(generation_path(settings.projections_dir, name))
     ends = reader.end_offsets(topics)
     behind = {partition: done.get(partition, 0) for partition, end in ends.items() if end > done.get(partition, 0)}
     if not behind:
         return Lag(name, 0, 0.0)
-    first_numbers = {topic.name: topic.first_number for topic in topics_of(times).values()}
-    rows_waiting = [first_numbers[it.topic] + it.partition << OFFSET_BITS | offset for it, offset in behind.items()]
-    since = min(scalar(times, _APPENDED_AT, (row,)) for row in rows_waiting)
+    since = min(reader.appended_at_ms(*partition, offset) for partition, offset in behind.items())
     events = sum(ends[partition] - offset for partition, offset in behind.items())
     return Lag(name, events, round(max(0.0, time.time() - since / 1000), 1))
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from infra.log.doorbell import Doorbell
 from infra.log.group_commit import GroupCommitLog
-from infra.log.sqlite import SqliteLogReader, create
+from infra.log.sqlite import create
+from infra.log.sqlite_reader import SqliteLogReader
 from schemas.catalogue import DERIVED_TOPICS, FACT_TOPICS
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ class EmbeddedLogReader:
         for topic in topics:
             by_reader.setdefault(self._readers[topic], []).append(topic)
         return {key: end for reader, names in by_reader.items() for key, end in reader.end_offsets(names).items()}
+
+    def appended_at_ms(self, topic: str, partition: int, offset: int) -> int:
+        """Return when a record was appended, unix milliseconds."""
+        return self._readers[topic].appended_at_ms(topic, partition, offset)
 
     def close(self) -> None:
         """Close both files."""

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import apsw
 
 from infra.log import sqlite
+from infra.log.batch_insert import BatchInsert
 from infra.log.doorbell import Bell
 from infra.log.port import LogUnavailableError, Position
 from infra.sqlite.connections import is_disk_trouble, run_script, scalar
@@ -165,7 +166,7 @@ class GroupCommitLog:
     def _transact(self, units: list[_Unit]) -> list[list[Position] | Exception]:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            insert = sqlite.BatchInsert(self._connection, self._topics, time.time_ns() // 1_000_000)
+            insert = BatchInsert(self._connection, self._topics, time.time_ns() // 1_000_000)
             outcomes = [self._stage(insert, unit) for unit in units]
             insert.write()
             self._sync()
@@ -190,7 +191,7 @@ class GroupCommitLog:
         failures = scalar(self._connection, "PRAGMA user_version")
         run_script(self._connection, f"PRAGMA user_version={failures + 1 & 0x7FFFFFFF}")
 
-    def _stage(self, insert: sqlite.BatchInsert, unit: _Unit) -> list[Position] | Exception:
+    def _stage(self, insert: BatchInsert, unit: _Unit) -> list[Position] | Exception:
         if unit.guard and (reason := unit.guard.check(self._connection)) is not None:
             return AppendRefusedError(reason)
         positions = [insert.stage(record) for record in unit.records]

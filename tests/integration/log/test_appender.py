@@ -20,6 +20,7 @@ from infra.log.dump import dump
 from infra.log.embedded import EmbeddedLogReader, ensure, open_appender
 from infra.log.group_commit import AppendRefusedError, GroupCommitLog
 from infra.log.port import LogUnavailableError, OffsetOutOfRangeError, Position, Record
+from infra.log.sqlite_reader import SqliteLogReader
 from infra.log.verify import verify
 from infra.sqlite.connections import rows
 from schemas.accounts.events import AccountRegistered
@@ -139,7 +140,7 @@ async def test_retention_cuts_old_rows_but_never_the_last_and_says_so_to_readers
     assert await retention.enforce(log, retention.FOR_EVER, now_ms) == 0
     assert await retention.enforce(log, 1, now_ms) == 0
     assert await retention.enforce(log, 1, now_ms + retention.DAY_MS + 1) == 38
-    reader = sqlite.SqliteLogReader(path)
+    reader = SqliteLogReader(path)
     for partition in (0, 1):
         last = max(at.offset for at in before if at.partition == partition)
         assert reader.first_offset("follows", partition) == last

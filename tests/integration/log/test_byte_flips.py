@@ -10,7 +10,9 @@ import apsw
 import pytest
 
 from infra.log import sqlite, wal
+from infra.log.batch_insert import BatchInsert
 from infra.log.port import LogCorruptError, LogError
+from infra.log.sqlite_reader import SqliteLogReader
 from infra.log.verify import Finding, verify
 from infra.sqlite.connections import Durability, open_writer, rows
 from schemas.catalogue import FOLLOWS
@@ -103,7 +105,7 @@ def test_a_flip_in_a_record_is_located_to_its_row(closed_log: Path, tmp_path: Pa
         _flip(path, at, 0xFF)
         problem = f"the checksum of a batch of {row.records} records does not match"
         assert list(verify(path)) == [Finding(FOLLOWS, row.partition, row.offset, problem)]
-        reader = sqlite.SqliteLogReader(path)
+        reader = SqliteLogReader(path)
         with pytest.raises(LogCorruptError, match=f"{FOLLOWS}/{row.partition} offset {row.offset}:"):
             reader.read(FOLLOWS, row.partition, row.offset, 1)
         reader.close()
@@ -128,7 +130,7 @@ def crashed_log(tmp_path_factory: pytest.TempPathFactory) -> _Crashed:
     for index in range(APPENDS):
         before_last = dict(acknowledged)
         log.execute("BEGIN IMMEDIATE")
-        insert = sqlite.BatchInsert(log, topics, 1)
+        insert = BatchInsert(log, topics, 1)
         acknowledged |= {insert.stage(workload.record(number)): number for number in workload.group(index)}
         insert.write()
         log.execute("COMMIT")
@@ -182,7 +184,7 @@ def test_a_row_that_is_missing_is_found_and_located(closed_log: Path, tmp_path: 
     gap = f"offsets {ids[3]} to {ids[4] - 1} are missing"
     assert [(f.partition, f.offset) for f in verify(path)] == [(0, ids[3]), (0, ids[-1])]
     assert next(verify(path)) == Finding(FOLLOWS, 0, ids[3], gap)
-    reader = sqlite.SqliteLogReader(path)
+    reader = SqliteLogReader(path)
     for missing in (ids[3], ids[-1]):
         with pytest.raises(LogCorruptError, match=f"offset {missing} is missing"):
             reader.read(FOLLOWS, 0, missing, 10)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from infra.log.group_commit import GroupCommitLog
 from infra.log.port import Position, Record
-from infra.log.sqlite import SqliteLogReader
+from infra.log.sqlite_reader import SqliteLogReader
 from infra.log.verify import verify
 from schemas.catalogue import FOLLOWS
 from schemas.codec import decode, encode
