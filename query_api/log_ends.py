@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.log.sqlite import OFFSET_BITS, SqliteLogReader, topics_of
+from infra.log.sqlite import OFFSET_BITS, topics_of
+from infra.log.sqlite_reader import SqliteLogReader
 from infra.sqlite.connections import open_reader, scalar
 
 if TYPE_CHECKING:
