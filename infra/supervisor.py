@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import shutil
 import signal
 import sys
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-MAX_LOG_BYTES = 20_000_000  # some 100,000 requests; looked at when a process starts, and one older file is kept
+MAX_LOG_BYTES = 20_000_000  # some 100,000 requests; one older file is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Policy:
     young_s: float = 5.0  # whoever dies younger has most likely a reason to die again
     young_deaths: int = 5  # in a row; with the delays above some 3 s go by before it is given up
     stop_s: float = 10.0
+    look_at_logs_s: float = 10.0  # at 2,000 requests a second a log grows by 4 MB in between
 
 
 class GaveUpError(Exception):
@@ -66,6 +69,7 @@ class Supervisor:
         self._tell = tell
         self._processes: dict[str, Process] = {}
         self._lives: dict[str, asyncio.Task[None]] = {}
+        self._logs: list[asyncio.Task[None]] = []
         self.starts: dict[str, int] = {}
 
     def pids(self) -> dict[str, int]:
@@ -76,6 +80,7 @@ class Supervisor:
         """Start a child and keep it running; returns when it has its first process."""
         await self._spawn(child)
         self._lives[child.name] = asyncio.create_task(self._keep(child))
+        self._logs.append(asyncio.create_task(self._keep_short(child.log)))
 
     async def wait(self, stop: asyncio.Event) -> None:
         """Return when `stop` is set; raises GaveUpError when a child cannot be kept running."""
@@ -95,8 +100,6 @@ class Supervisor:
                 life.result()
 
     async def _spawn(self, child: Child) -> Process:
-        if child.log.exists() and child.log.stat().st_size > MAX_LOG_BYTES:
-            child.log.replace(child.log.with_suffix(".log.1"))
         with child.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "infra.leash", child.module, *child.arguments,
@@ -127,10 +130,15 @@ class Supervisor:
             await asyncio.sleep(delay)
             process, born = await self._spawn(child), clock()
 
+    async def _keep_short(self, log: Path) -> None:
+        while True:
+            await asyncio.to_thread(_put_aside, log)
+            await asyncio.sleep(self._policy.look_at_logs_s)
+
     async def stop(self) -> None:
         """Ask every child to stop, wait for all, kill what is left after the bound."""
-        for life in self._lives.values():
-            life.cancel()
+        for task in (*self._lives.values(), *self._logs):
+            task.cancel()
         await asyncio.gather(*self._lives.values(), return_exceptions=True)
         running = [process for process in self._processes.values() if process.returncode is None]
         self._signal(running, signal.SIGTERM)
@@ -155,3 +163,11 @@ class Supervisor:
 
 def _how(code: int) -> str:
     return f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+
+
+def _put_aside(log: Path) -> None:
+    """Cut a log that has grown too long, keeping its content beside it; its process goes on appending to the file."""
+    if log.stat().st_size > MAX_LOG_BYTES:
+        with contextlib.suppress(OSError):  # a full disk: then it is all the more to be cut
+            shutil.copyfile(log, log.with_suffix(".log.1"))
+        os.truncate(log, 0)
