@@ -7,7 +7,7 @@ Deleted tweets, blocks and mutes are taken out by the query, which also collapse
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from infra.projections import ProjectionReader
 
@@ -19,20 +19,11 @@ TRIM_ONE_IN = 128  # a push trims this share of its audience: a timeline holds s
 FILL_PER_AUTHOR = 100  # newest entries of each followee when a reader's timeline is opened
 
 
-class Entry(NamedTuple):
-    """One line of a timeline. What does not apply is 0: `original_id` of a retweet, `parent_author_id` of a reply."""
-
-    tweet_id: int
-    author_id: int
-    original_id: int
-    parent_author_id: int
-
-
 class HomeTimelineReader(ProjectionReader, Protocol):
     """Home timelines by viewer."""
 
-    def page(self, viewer_id: int, max_id: int | None, limit: int) -> list[Entry]:
-        """Return the newest entries below `max_id` (exclusive; None: from the newest), newest first, each once.
+    def page(self, viewer_id: int, max_id: int | None, limit: int) -> list[int]:
+        """Return the newest tweets below `max_id` (exclusive; None: from the newest), newest first, each once.
 
-        Fewer than `limit` entries mean that the timeline ends there.
+        Fewer than `limit` mean that the timeline ends there.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,8 +13,4 @@ if TYPE_CHECKING:
 
 def home(reader: HomeTimelineReader, viewer_id: int) -> Callable[[int | None, int], list[int]]:
     """Return what reads a viewer's timeline below an id."""
-
-    def below(max_id: int | None, limit: int) -> list[int]:
-        return [entry.tweet_id for entry in reader.page(viewer_id, max_id, limit)]
-
-    return below
+    return partial(reader.page, viewer_id)

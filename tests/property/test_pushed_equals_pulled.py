@@ -132,7 +132,7 @@ def shown(reader: SqliteHomeTimelineReader, viewer: int, page_size: int) -> list
     """All of a viewer's timeline, page by page."""
     ids: list[int] = []
     while page := reader.page(viewer, ids[-1] if ids else None, page_size):
-        ids += [entry.tweet_id for entry in page]
+        ids += page
     return ids
 
 
