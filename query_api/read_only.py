@@ -25,11 +25,11 @@ class ReadOnly:
         if scope["type"] != "http" or scope["method"] == "GET":
             await self._app(scope, receive, send)
         elif scope["method"] == "HEAD":
-            scope["method"] = "GET"
+            as_get = {**scope, "method": "GET"}  # a copy: the server must still see a HEAD, whose answer has no body
             try:
-                await self._app(scope, receive, _without_body(send))
+                await self._app(as_get, receive, _without_body(send))
             finally:
-                scope["method"] = "HEAD"
+                scope["route"] = as_get.get("route")  # for the metrics
         elif scope["method"] == "OPTIONS":
             await Response(status_code=204, headers=ALLOW)(scope, receive, send)
         else:

@@ -15,6 +15,7 @@ from query_api.openapi import API, Cursor, Limit, describe
 from query_api.pages import page as frame
 from query_api.paging import Steps, fill
 from query_api.reading import Reading, Reads
+from query_api.routes import QueryRoute
 from query_api.tweets.hydrate import details
 from query_api.tweets.response import tweet_objects
 from query_api.tweets.shapes import BookmarkPage
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from query_api.tweets.rules import Shown
 
-router = APIRouter(prefix=API, tags=["engagement"], dependencies=[limited(RateClass.READ)])
+router = APIRouter(prefix=API, route_class=QueryRoute, tags=["engagement"], dependencies=[limited(RateClass.READ)])
 
 OwnReading = Annotated[Reading, Depends(Reads("tweets", "accounts", "graph", "engagement", signed_in=True))]
 

@@ -15,6 +15,7 @@ from query_api.home_timeline import response, rules, skeleton
 from query_api.openapi import API, Limit, MaxId, describe
 from query_api.paging import Steps, fill
 from query_api.reading import Reading, Reads
+from query_api.routes import QueryRoute
 from query_api.tweets.hydrate import details
 from query_api.tweets.response import tweet_page
 from query_api.tweets.rules import subject_id, visible
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from query_api.paging import Page
     from query_api.tweets.rules import Shown
 
-router = APIRouter(prefix=API, tags=["timelines"], dependencies=[limited(RateClass.READ)])
+router = APIRouter(prefix=API, route_class=QueryRoute, tags=["timelines"], dependencies=[limited(RateClass.READ)])
 
 HomeReading = Annotated[
     Reading, Depends(Reads("home_timeline", "tweets", "accounts", "graph", "engagement", signed_in=True))
