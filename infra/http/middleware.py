@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Histogram
+from starlette.requests import ClientDisconnect
 
 from infra.http.problems import REQUEST_ID, Problem, response_of
 from infra.json_logs import FIELDS
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 UNMATCHED = "(none)"
+CLIENT_WENT_AWAY = 499  # as nginx counts it; never sent
 _CALLERS_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -73,6 +75,8 @@ class Edge:
             await exchange.fail(problem)
         except TimeoutError:
             await exchange.fail(Problem("request_timeout"))
+        except ClientDisconnect:
+            exchange.abandon()
         except Exception as error:
             log.exception("unexpected error", extra={FIELDS: {"request_id": exchange.request_id}})
             await exchange.fail(Problem("internal_error"), error)
@@ -112,6 +116,10 @@ class _Exchange:
         if self._status:  # the answer has begun: all that can be done is to break it off
             raise error or problem
         await response_of(problem, self.request_id)(self._scope, self._receive, self.send)
+
+    def abandon(self) -> None:
+        """Note that the caller went away before its request was whole: there is nobody to answer."""
+        self._status = self._status or CLIENT_WENT_AWAY
 
     def observe(self) -> None:
         seconds = time.perf_counter() - self._began

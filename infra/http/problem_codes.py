@@ -29,6 +29,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     ),
     "cursor_invalid": ProblemType(400, "The cursor is not valid", "Send back next_cursor or next_max_id as it was."),
     "query_invalid": ProblemType(400, "The search cannot be read", "See the search operators in the documentation."),
+    "request_malformed": ProblemType(400, "The request is not HTTP", "Send HTTP/1.1; escape what is not ASCII."),
+    "headers_too_large": ProblemType(431, "The head of the request is too large", "Send shorter headers and paths."),
     "route_not_found": ProblemType(404, "There is nothing at this path", "See /openapi.json for the paths."),
     "method_not_allowed": ProblemType(405, "The method is not allowed here", "See the Allow header."),
     "media_type_unsupported": ProblemType(415, "The media type is not supported", "Send application/json."),

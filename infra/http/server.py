@@ -15,6 +15,7 @@ import orjson
 import uvicorn
 import uvloop
 
+from infra.http.protocol import BoundedHttpProtocol
 from infra.json_logs import FIELDS
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def run(app: ASGIApp, host: str, port: int, announce: Path | None = None) -> Non
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttpProtocol,
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -120,3 +120,21 @@ async def test_the_log_has_the_error_under_its_request_and_nothing_that_was_sent
     assert SECRET in error["error"]
     assert [line["status"] for line in lines if line["message"] == "request"] == [500, 200]
     assert "hunter2" not in str(lines)
+
+
+async def test_a_caller_who_goes_away_mid_body_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        del send
+        await Request(scope, receive).body()
+
+    messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)  # there is nobody to answer
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    await Edge(app, max_body_bytes=1000, timeout_s=5)(scope, receive, send)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
