@@ -30,6 +30,12 @@ def test_a_cursor_of_another_list_is_refused() -> None:
         cursors.decode("followers:2", cursors.encode("followers:1", 1, 1))
 
 
+@pytest.mark.parametrize("key", [(MAX + 1, 0), (0, MAX + 1)])
+def test_a_cursor_beyond_what_stores_hold_is_refused_whoever_made_its_digest(key: tuple[int, int]) -> None:
+    with pytest.raises(InvalidCursorError):
+        cursors.decode("followers:1", cursors.encode("followers:1", *key))
+
+
 @pytest.mark.parametrize("text", ["", "x", "0", "'; --", "00000000-0000-4000-8000-000000000000"])
 def test_a_max_id_that_is_no_id_of_ours_is_refused(text: str) -> None:
     with pytest.raises(InvalidCursorError):
