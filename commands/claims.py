@@ -38,3 +38,13 @@ def deleted(tweet_id: int, author_id: int) -> Claim:
 def deleted_key(tweet_id: int) -> str:
     """Return the key under which the author of a deleted tweet is found."""
     return f"deleted:{tweet_id}"
+
+
+def block(user_id: int, target_id: int) -> Claim:
+    """Claim that an account blocks another: what a follow, under another key of the log, must not overtake."""
+    return Claim(block_key(user_id, target_id), user_id)
+
+
+def block_key(user_id: int, target_id: int) -> str:
+    """Return the key that is held while an account blocks another."""
+    return f"block:{user_id}:{target_id}"

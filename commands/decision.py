@@ -23,7 +23,10 @@ class Concern(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """Without events nothing changes; the answer's token then names the present end of what it `concerns`."""
+    """Without events nothing changes; the answer's token then names the present end of what it `concerns`.
+
+    `free` are the names that nobody may hold when it is committed: what the decision was based on.
+    """
 
     answer: msgspec.Struct
     events: tuple[Event, ...] = ()
@@ -31,6 +34,7 @@ class Decision(NamedTuple):
     releases: tuple[Claim, ...] = ()
     status: int = 200
     concerns: tuple[Concern, ...] = ()
+    free: tuple[str, ...] = ()
 
 
 class Stamp(NamedTuple):

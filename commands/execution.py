@@ -67,7 +67,7 @@ async def _commit(services: Services, decide: Callable[[], Awaitable[Decision]],
         body = encode(decision.answer)
         if not decision.events:
             return await _unchanged(services, decision, body, key)
-        commit = Commit(decision.events, decision.claims, decision.releases, decision.status, body, key)
+        commit = Commit(decision.events, decision.claims, decision.releases, decision.status, body, key, decision.free)
         try:
             return await services.journal.commit(commit)
         except (AlreadyClaimedError, NotClaimedError):

@@ -9,8 +9,12 @@ if TYPE_CHECKING:
 
 
 class RelationFound(NamedTuple):
-    """Whether the other account exists, and how the two stand; `certain` unless the read model has fallen behind."""
+    """Whether the other account exists, and how the two stand; `certain` unless the read model has fallen behind.
+
+    `claimed`: the journal holds the claim of the account's own block.
+    """
 
     exists: bool
     relation: Relation
     certain: bool = True
+    claimed: bool = False

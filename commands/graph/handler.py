@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from commands import claims
 from commands.decision import Concern, Decision
 from commands.errors import CommandRefusedError
 from commands.graph.answer import BlockAnswer, FollowAnswer, MuteAnswer
@@ -40,7 +41,8 @@ def follow(command: Relate, found: RelationFound, stamp: Stamp) -> Decision:
     """Follow an account, once."""
     check_follow(command, found)
     events = () if found.relation.following and found.certain else (Followed(stamp.envelope(), *command),)
-    return _decision(FollowAnswer(*_uuids(command), True), events, command)
+    unblocked = (claims.block_key(*command), claims.block_key(command.target_id, command.user_id))
+    return _decision(FollowAnswer(*_uuids(command), True), events, command)._replace(free=unblocked)
 
 
 def unfollow(command: Relate, found: RelationFound, stamp: Stamp) -> Decision:
@@ -51,25 +53,30 @@ def unfollow(command: Relate, found: RelationFound, stamp: Stamp) -> Decision:
 
 
 def block(command: Relate, found: RelationFound, stamp: Stamp) -> Decision:
-    """Block an account, once; both cease to follow each other, each under its own key."""
+    """Block an account, once; both cease to follow each other, each under its own key.
+
+    The ends of follows are said whether or not there are any: one may be on its way to the log. From here on the
+    claim keeps follows out.
+    """
     check_relate(command, found)
+    answer = BlockAnswer(*_uuids(command), True)
+    if found.claimed or (found.relation.blocking and found.certain):
+        return _decision(answer, (), command)
     user_id, target_id = command
-    relation, certain = found.relation, found.certain
-    events: list[Event] = []
-    if not (relation.blocking and certain):
-        events.append(Blocked(stamp.envelope(), user_id, target_id))
-    if relation.following or not certain:
-        events.append(Unfollowed(stamp.envelope(), user_id, target_id))
-    if relation.followed_by or not certain:
-        events.append(Unfollowed(stamp.envelope(), target_id, user_id))
-    return _decision(BlockAnswer(*_uuids(command), True), tuple(events), command)
+    events = (
+        Blocked(stamp.envelope(), user_id, target_id),
+        Unfollowed(stamp.envelope(), user_id, target_id),
+        Unfollowed(stamp.envelope(), target_id, user_id),
+    )
+    return _decision(answer, events, command)._replace(claims=(claims.block(*command),))
 
 
 def unblock(command: Relate, found: RelationFound, stamp: Stamp) -> Decision:
     """Block an account no longer; the follows that the block ended stay ended."""
     check_relate(command, found)
     events = (Unblocked(stamp.envelope(), *command),) if found.relation.blocking or not found.certain else ()
-    return _decision(BlockAnswer(*_uuids(command), False), events, command)
+    releases = (claims.block(*command),) if found.claimed else ()
+    return _decision(BlockAnswer(*_uuids(command), False), events, command)._replace(releases=releases)
 
 
 def mute(command: Relate, found: RelationFound, stamp: Stamp) -> Decision:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from commands import claims
 from commands.errors import CommandRefusedError
 from commands.graph.found import RelationFound
 
@@ -21,4 +22,8 @@ async def for_relate(services: Services, command: Relate) -> RelationFound:
             raise CommandRefusedError("projection_behind", "It is not known yet whether there is such an account.")
         exists = command.target_id in views.accounts.many([command.target_id])
     certain = await views.graph_fresh(command.user_id, command.target_id)
-    return RelationFound(exists, views.graph.relation(command.user_id, command.target_id), certain)
+    relation = views.graph.relation(command.user_id, command.target_id)
+    blocking = services.journal.owner(claims.block_key(command.user_id, command.target_id)) is not None
+    blocked_by = services.journal.owner(claims.block_key(command.target_id, command.user_id)) is not None
+    relation = relation._replace(blocking=relation.blocking or blocking, blocked_by=relation.blocked_by or blocked_by)
+    return RelationFound(exists, relation, certain, blocking)

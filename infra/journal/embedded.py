@@ -63,7 +63,7 @@ class EmbeddedJournal:
 
     async def commit(self, commit: Commit) -> Answer:
         """Write the commit; return when it is durable, or return the answer that its key was given before."""
-        guard = CommitGuard(commit.claims, commit.releases, commit.idempotency, commit.status, commit.body)
+        guard = CommitGuard(commit.claims, commit.releases, commit.idempotency, commit.status, commit.body, commit.free)
         try:
             positions = await self._log.append([record_of(event) for event in commit.events], guard)
         except AppendRefusedError as refused:
@@ -118,6 +118,7 @@ class CommitGuard(NamedTuple):
     idempotency: IdempotencyKey | None = None
     status: int = 0
     body: bytes = b""
+    free: Sequence[str] = ()
 
     def check(self, connection: apsw.Connection) -> object | None:
         """Return the earlier answer, the error to raise, or None."""
@@ -126,6 +127,9 @@ class CommitGuard(NamedTuple):
         for claim in self.claims:
             if scalar(connection, _OWNER, (claim.key,)) is not None:
                 return AlreadyClaimedError(claim)
+        for key in self.free:
+            if (owner := scalar(connection, _OWNER, (key,))) is not None:
+                return AlreadyClaimedError(Claim(key, owner))
         for claim in self.releases:
             if scalar(connection, _OWNER, (claim.key,)) != claim.owner:
                 return NotClaimedError(claim.key)

@@ -1,7 +1,7 @@
 """The journal of commands: events, claims on unique names, and the answer to an idempotent request, in one step.
 
 JournalError
-├── AlreadyClaimedError        another holds one of the names claimed; nothing was written
+├── AlreadyClaimedError        a name that was claimed, or had to be free, is held; nothing was written
 ├── NotClaimedError            a name to be released is not held by its owner (any more); nothing was written
 └── IdempotencyKeyReusedError  the key was used for another request; nothing was written
 """
@@ -42,7 +42,7 @@ class Answer(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """What is to be written: all of it or nothing."""
+    """What is to be written: all of it or nothing. `free` are the names that nobody may hold at that moment."""
 
     events: tuple[Event, ...]
     claims: tuple[Claim, ...]
@@ -50,6 +50,7 @@ class Commit(NamedTuple):
     status: int
     body: bytes
     idempotency: IdempotencyKey | None
+    free: tuple[str, ...] = ()
 
 
 class JournalError(Exception):
@@ -57,7 +58,7 @@ class JournalError(Exception):
 
 
 class AlreadyClaimedError(JournalError):
-    """Another holds the name."""
+    """Another holds a name that was to be claimed, or to be free."""
 
     def __init__(self, claim: Claim) -> None:
         super().__init__(claim.key)

@@ -86,6 +86,17 @@ async def test_a_claim_has_one_owner_and_the_loser_writes_nothing(journal: Embed
     assert journal.answered(KEY) is None
 
 
+async def test_what_must_be_free_is_not_written_over_a_claim(journal: EmbeddedJournal, tmp_path: Path) -> None:
+    needs = commit(posted(1, 10))._replace(free=("name",))
+    await journal.commit(needs)
+    await journal.commit(commit(claims=(Claim("name", 2),)))
+    with pytest.raises(AlreadyClaimedError):
+        await journal.commit(needs)
+    assert len(tweets(tmp_path)) == 1
+    await journal.commit(commit(releases=(Claim("name", 2),)))
+    await journal.commit(needs)
+
+
 async def test_of_claims_at_the_same_moment_one_wins(journal: EmbeddedJournal, tmp_path: Path) -> None:
     commits = [commit(posted(owner, owner * 10), claims=(Claim("name", owner),)) for owner in range(1, 21)]
     outcomes = await asyncio.gather(*map(journal.commit, commits), return_exceptions=True)

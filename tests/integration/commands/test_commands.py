@@ -114,6 +114,24 @@ async def test_a_block_ends_both_follows_and_bars_the_other(world: World) -> Non
         assert (answer.status_code, answer.json()["code"]) == (403, "blocked"), path
 
 
+async def test_no_follow_overtakes_a_block(world: World) -> None:
+    ada, bob = await world.register(), await world.register()
+    for _ in range(5):
+        calls = [
+            ada.call("POST", f"/users/{bob.user_id}/follow"),
+            bob.call("POST", f"/users/{ada.user_id}/follow"),
+            ada.call("POST", f"/users/{bob.user_id}/block"),
+        ]
+        answers = await asyncio.gather(*calls)
+        assert {answer.status_code for answer in answers} <= {200, 403}
+        assert answers[2].status_code == 200
+        ids = [from_uuid(person.user_id) or 0 for person in (ada, bob)]
+        await world.services.views.graph_fresh(*ids)
+        relation = world.services.views.graph.relation(*ids)
+        assert (relation.blocking, relation.following, relation.followed_by) == (True, False, False)
+        await ada.call("DELETE", f"/users/{bob.user_id}/block")
+
+
 async def test_a_deleted_tweet_is_gone_at_once_and_deleting_again_is_a_success(world: World) -> None:
     ada, bob = await world.register(), await world.register()
     tweet = await ada.post("hello")

@@ -59,12 +59,11 @@ GRAPH: list[tuple[Callable[..., Decision], dict[str, bool], bool, list[str]]] = 
     (graph.unfollow, {}, False, ["Unfollowed"]),
     (graph.unfollow, {"following": True}, True, ["Unfollowed"]),
     (graph.unfollow, {"blocked_by": True}, True, []),
-    (graph.block, {}, True, ["Blocked"]),
-    (graph.block, {"following": True}, True, ["Blocked", "Unfollowed"]),
+    (graph.block, {}, True, ["Blocked", "Unfollowed", "Unfollowed"]),
     (graph.block, {"following": True, "followed_by": True}, True, ["Blocked", "Unfollowed", "Unfollowed"]),
     (graph.block, {"blocking": True}, True, []),
     (graph.block, {"blocking": True}, False, ["Blocked", "Unfollowed", "Unfollowed"]),
-    (graph.block, {"blocked_by": True}, True, ["Blocked"]),
+    (graph.block, {"blocked_by": True}, True, ["Blocked", "Unfollowed", "Unfollowed"]),
     (graph.unblock, {}, True, []),
     (graph.unblock, {"blocking": True}, True, ["Unblocked"]),
     (graph.unblock, {}, False, ["Unblocked"]),
@@ -97,6 +96,16 @@ def test_there_is_no_relation_to_oneself_or_to_nobody(decide: Callable[..., Deci
         with pytest.raises(CommandRefusedError) as refused:
             decide(command, RelationFound(exists=exists, relation=STRANGERS), stamp())
         assert refused.value.code == code
+
+
+def test_a_block_is_claimed_and_a_follow_stands_only_while_no_block_is() -> None:
+    found = RelationFound(exists=True, relation=STRANGERS)
+    (claim,) = graph.block(RELATE, found, stamp()).claims
+    follows = [graph.follow(relate, found, stamp()) for relate in (RELATE, Relate(BOB, ADA))]
+    assert all(claim.key in follow.free for follow in follows)
+    claimed = RelationFound(exists=True, relation=STRANGERS, certain=False, claimed=True)
+    assert names(graph.block(RELATE, claimed, stamp())) == []
+    assert graph.unblock(RELATE, claimed, stamp()).releases == (claim,)
 
 
 @pytest.mark.parametrize("side", ["blocking", "blocked_by"])
