@@ -50,21 +50,35 @@ def fill(steps: Steps[Row, Facts, Item], before: Row | None, limit: int) -> Page
     while rows_read < MOST_ROWS_PER_PAGE:
         wanted = min(limit + 1 + limit // SLACK + rows_read, MOST_ROWS_PER_READ)
         rows = steps.skeleton(before, wanted)
-        for row, item in steps.rules(rows, steps.hydrate(rows)):
-            if len(items) == limit:
-                return Page(items, last)
-            if steps.subject is not None:
-                subject = steps.subject(item)
-                if subject in shown:
-                    continue
-                shown.add(subject)
-            items.append(item)
-            last = row
+        pairs = steps.rules(rows, steps.hydrate(rows))
+        taken, more = _take(pairs, limit - len(items), steps.subject, shown)
+        items += [item for _, item in taken]
+        last = taken[-1][0] if taken else last
+        if more:
+            return Page(items, last)
         if len(rows) < wanted:
             return Page(items, None)
         rows_read += len(rows)
         before = rows[-1]
     return Page(items, last if len(items) == limit else before)
+
+
+def _take(
+    pairs: Sequence[tuple[Row, Item]], room: int, subject: Callable[[Item], Hashable] | None, shown: set[Hashable]
+) -> tuple[Sequence[tuple[Row, Item]], bool]:
+    """Return the pairs that the page has room for, the first of each subject, and whether any comes after them."""
+    subjects = [] if subject is None else [subject(item) for _, item in pairs]
+    if len(shown.union(subjects)) == len(shown) + len(subjects):  # as a rule nothing is there twice
+        shown.update(subjects)
+        return pairs[:room], len(pairs) > room
+    taken: list[tuple[Row, Item]] = []
+    for about, pair in zip(subjects, pairs, strict=True):
+        if len(taken) == room:
+            return taken, True
+        if about not in shown:
+            shown.add(about)
+            taken.append(pair)
+    return taken, False
 
 
 def nothing(_: Sequence[Row]) -> None:

@@ -18,7 +18,7 @@ from projections.tweets.read_model import Tweet
 from query_api.errors import BlockedError, UnknownTweetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
 NOBODY: frozenset[int] = frozenset()
 
@@ -44,19 +44,19 @@ def alone(tweet: Tweet) -> Shown:
 
 
 def visible(
-    tweet_ids: Iterable[int], known: Mapping[int, Shown], hidden: frozenset[int] = NOBODY
+    tweet_ids: Collection[int], known: Mapping[int, Shown], hidden: frozenset[int] = NOBODY
 ) -> list[tuple[int, Shown]]:
     """Return what shows of the tweets, in the order given, with their ids.
 
     `known` holds each tweet that stands, alone, and what it refers to likewise.
     """
     items = []
-    for tweet_id in tweet_ids:
-        item = known.get(tweet_id)
-        if item is not None and item.refers:
-            item = _with_references(item.tweet, known, hidden)
-        if item is not None and item.author_id not in hidden:
-            items.append((tweet_id, item))
+    for tweet_id, item in zip(tweet_ids, map(known.get, tweet_ids), strict=True):
+        if item is None or item.author_id in hidden:
+            continue
+        shown = _with_references(item.tweet, known, hidden) if item.refers else item
+        if shown is not None:
+            items.append((tweet_id, shown))
     return items
 
 
