@@ -79,8 +79,10 @@ SELECT EXISTS (SELECT 1 FROM follows WHERE user_id = ?1 AND target_id = ?2),
        EXISTS (SELECT 1 FROM blocks WHERE user_id = ?2 AND target_id = ?1),
        EXISTS (SELECT 1 FROM mutes WHERE user_id = ?1 AND target_id = ?2)
 """
-_BLOCKED = "SELECT target_id FROM blocks WHERE user_id = ?1 UNION SELECT user_id FROM blocks WHERE target_id = ?1"
-_MUTED = "SELECT target_id FROM mutes WHERE user_id = ?"
+_HIDDEN = """
+SELECT 1, target_id FROM blocks WHERE user_id = ?1 UNION ALL SELECT 1, user_id FROM blocks WHERE target_id = ?1
+UNION ALL SELECT 0, target_id FROM mutes WHERE user_id = ?1
+"""
 _NEWEST = Edge(MAX_ID, MAX_ID)
 
 
@@ -105,10 +107,8 @@ class SqliteGraphReader(SqliteProjectionReader):
 
     def hidden(self, viewer_id: int) -> Hidden:
         """Return whose tweets the viewer does not see."""
-        return Hidden(self._ids(_BLOCKED, viewer_id), self._ids(_MUTED, viewer_id))
+        found = rows(self._connection, _HIDDEN, (viewer_id,))
+        return Hidden(frozenset(row[1] for row in found if row[0]), frozenset(row[1] for row in found if not row[0]))
 
     def _page(self, query: str, of: int, before: Edge | None, limit: int) -> list[Edge]:
         return [Edge._make(row) for row in rows(self._connection, query, (of, *(before or _NEWEST), limit))]
-
-    def _ids(self, query: str, of: int) -> frozenset[int]:
-        return frozenset(row[0] for row in rows(self._connection, query, (of,)))
