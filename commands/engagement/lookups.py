@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from commands.engagement.found import EngageFound
 from commands.tweets.lookups import reference
+from projections.engagement.read_model import Counts
 
 if TYPE_CHECKING:
     from commands.engagement.command import Engage
@@ -19,6 +20,5 @@ async def for_engage(services: Services, command: Engage) -> EngageFound:
     certain = await services.views.engagement_fresh(tweet_id)
     engagement = services.views.engagement
     flags = engagement.flags(command.user_id, [tweet_id])
-    counts = engagement.counts([tweet_id]).get(tweet_id)
-    likes = counts.likes if counts else 0
-    return EngageFound(found, tweet_id in flags.liked, tweet_id in flags.bookmarked, likes, certain)
+    counts = Counts(*engagement.counts([tweet_id]).get(tweet_id, ()))
+    return EngageFound(found, tweet_id in flags.liked, tweet_id in flags.bookmarked, counts.likes, certain)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from commands import claims
 from commands.errors import CommandRefusedError
 from commands.tweets.found import DeleteFound, PostFound, Reference, RetweetFound
+from projections.engagement.read_model import Counts
 from projections.tweets.read_model import Kind
 from schemas.tweets.events import Mention
 
@@ -38,8 +39,8 @@ async def for_retweet(services: Services, command: TweetCommand) -> RetweetFound
     retweet_id = claimed or engagement.retweet_id(command.user_id, original_id) or 0
     if retweet_id and services.journal.owner(claims.deleted_key(retweet_id)) is not None:
         retweet_id = 0  # an undone retweet that engagement has not forgotten yet
-    counts = engagement.counts([original_id]).get(original_id)
-    return RetweetFound(original, retweet_id, claimed is not None, counts.retweets if counts else 0)
+    counts = Counts(*engagement.counts([original_id]).get(original_id, ()))
+    return RetweetFound(original, retweet_id, claimed is not None, counts.retweets)
 
 
 async def for_delete(services: Services, command: TweetCommand) -> DeleteFound:

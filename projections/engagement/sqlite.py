@@ -17,11 +17,13 @@ from infra.sqlite.connections import rows, scalar
 from infra.sqlite.id_sets import id_set
 from infra.sqlite.projection_store import SqliteProjectionReader, SqliteProjectionStore
 from projections.engagement import projector
-from projections.engagement.read_model import Counts, Flags, Mark
+from projections.engagement.read_model import Flags, Mark
 from schemas.ids import MAX_ID
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from projections.engagement.read_model import CountsRow
 
 
 def _counted(table: str, tweet: str, column: str, viewer: str, author: str) -> str:
@@ -103,12 +105,18 @@ _COUNTS = "SELECT counts.* FROM json_each(?) AS wanted CROSS JOIN counts ON twee
 # A page's ids lie close together: one range of the viewer's rows finds all marks in a third of the time of a look-up
 # per id, unless the viewer has left more marks in between than a page has ids.
 _MARKS_IN_RANGE = 500
-_IN_RANGE = "SELECT {1} FROM {0} WHERE user_id = ?1 AND {1} BETWEEN ?2 AND ?3 LIMIT ?4"
-_AMONG = "SELECT {1} FROM json_each(?2) AS wanted CROSS JOIN {0} ON user_id = ?1 AND {1} = wanted.value"
-_MARKS = [
-    (_IN_RANGE.format(*source), _AMONG.format(*source))
-    for source in (("likes", "tweet_id"), ("retweets", "original_id"), ("bookmarks", "tweet_id"))
-]
+_SOURCES = ("likes", "tweet_id"), ("retweets", "original_id"), ("bookmarks", "tweet_id")
+_IN_RANGE = (
+    " UNION ALL ".join(
+        f"SELECT {place}, {tweet} FROM {table} WHERE user_id = ?1 AND {tweet} BETWEEN ?2 AND ?3"
+        for place, (table, tweet) in enumerate(_SOURCES)
+    )
+    + f" LIMIT {_MARKS_IN_RANGE}"
+)
+_AMONG = " UNION ALL ".join(
+    f"SELECT {place}, {tweet} FROM json_each(?2) AS ids CROSS JOIN {table} ON user_id = ?1 AND {tweet} = ids.value"
+    for place, (table, tweet) in enumerate(_SOURCES)
+)
 _LIKERS = """
 SELECT at_ms, user_id FROM likes WHERE tweet_id = ? AND (at_ms, user_id) < (?, ?)
 ORDER BY at_ms DESC, user_id DESC LIMIT ?
@@ -132,16 +140,22 @@ _NEWEST = Mark(MAX_ID, MAX_ID)
 class SqliteEngagementReader(SqliteProjectionReader):
     """Reads engagement (EngagementReader)."""
 
-    def counts(self, tweet_ids: Collection[int]) -> dict[int, Counts]:
-        """Return the counts of each tweet; a tweet nobody engaged with may be absent."""
-        return {row[0]: Counts._make(row[1:]) for row in rows(self._connection, _COUNTS, (id_set(tweet_ids),))}
+    def counts(self, tweet_ids: Collection[int]) -> dict[int, CountsRow]:
+        """Return the fields of Counts of each tweet; a tweet nobody engaged with may be absent."""
+        return {row[0]: row[1:] for row in rows(self._connection, _COUNTS, (id_set(tweet_ids),))}
 
     def flags(self, viewer_id: int, tweet_ids: Collection[int]) -> Flags:
         """Return what the viewer did with the tweets."""
         if not tweet_ids:
             return Flags(frozenset(), frozenset(), frozenset())
         wanted = frozenset(tweet_ids)
-        return Flags._make(self._marked(viewer_id, wanted, *queries) for queries in _MARKS)
+        found = rows(self._connection, _IN_RANGE, (viewer_id, min(wanted), max(wanted)))
+        if len(found) == _MARKS_IN_RANGE:
+            found = rows(self._connection, _AMONG, (viewer_id, id_set(wanted)))
+        marked: list[set[int]] = [set() for _ in _SOURCES]
+        for place, tweet_id in found:
+            marked[place].add(tweet_id)
+        return Flags._make(map(wanted.intersection, marked))
 
     def likers(self, tweet_id: int, before: Mark | None, limit: int) -> list[Mark]:
         """Return who likes the tweet."""
@@ -163,12 +177,6 @@ class SqliteEngagementReader(SqliteProjectionReader):
     def interactions(self, viewer_id: int, author_ids: Collection[int]) -> dict[int, int]:
         """Return how often the viewer liked, retweeted, replied to or quoted each author; absent: never."""
         return dict(rows(self._connection, _INTERACTIONS, (viewer_id, id_set(author_ids))))
-
-    def _marked(self, viewer_id: int, wanted: frozenset[int], in_range: str, among: str) -> frozenset[int]:
-        found = rows(self._connection, in_range, (viewer_id, min(wanted), max(wanted), _MARKS_IN_RANGE))
-        if len(found) == _MARKS_IN_RANGE:
-            found = rows(self._connection, among, (viewer_id, id_set(wanted)))
-        return wanted.intersection(row[0] for row in found)
 
     def _page(self, query: str, of: int, before: Mark | None, limit: int) -> list[Mark]:
         return [Mark._make(row) for row in rows(self._connection, query, (of, *(before or _NEWEST), limit))]

@@ -14,7 +14,7 @@ from schemas.ids import unix_ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from projections.engagement.read_model import Counts
+    from projections.engagement.read_model import CountsRow
 
 HOUR_MS = 3_600_000
 RECENCY_HOURS = 24  # after a day, recency has fallen to 1/e
@@ -36,7 +36,7 @@ class Candidate(NamedTuple):
     """What is known of a tweet: `interactions` is how often the viewer engaged with its author."""
 
     tweet_id: int
-    counts: Counts
+    counts: CountsRow
     interactions: int
     has_media: bool
 

@@ -14,6 +14,7 @@ from query_api.home_timeline.ranking import Candidate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from projections.engagement.read_model import CountsRow
     from query_api.tweets.rules import Shown
 
 CANDIDATES_PER_PLACE = 2
@@ -21,7 +22,7 @@ _NO_COUNTS = Counts()
 
 
 def candidates(
-    items: Iterable[Shown], counts: Mapping[int, Counts], interactions: Mapping[int, int]
+    items: Iterable[Shown], counts: Mapping[int, CountsRow], interactions: Mapping[int, int]
 ) -> list[Candidate]:
     """Return what a ranking knows of each tweet: of a retweet, what is known of its original."""
     return [

@@ -16,19 +16,20 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from projections.accounts.read_model import AccountsReader
-    from projections.engagement.read_model import Counts
+    from projections.engagement.read_model import CountsRow
     from projections.tweets.read_model import TweetsReader
     from query_api.recent import Recent
     from query_api.stores import Readers
     from query_api.tweets.rules import Shown
 
+_NONE = {0}  # the id in place of one that does not apply
 NO_FLAGS = Flags(frozenset(), frozenset(), frozenset())
 
 
 class Hydrated(NamedTuple):
     """What a page of tweets shows beside the tweets: counts and flags by tweet, author fragments by account."""
 
-    counts: Mapping[int, Counts]
+    counts: Mapping[int, CountsRow]
     flags: Flags
     authors: Mapping[int, bytes]
 
@@ -47,10 +48,14 @@ class TweetHydrator:
     def load(self, tweet_ids: Collection[int]) -> dict[int, Shown]:
         """Return, each alone, the tweets that stand among the ids, the originals of retweets, and what these quote."""
         found = self._read(tweet_ids)
-        retweeted = {item.tweet.original_id for item in found.values() if item.refers} - found.keys()
-        found |= self._read(retweeted)
-        quoted = {item.tweet.quoted_id for item in found.values() if item.refers} - found.keys()
-        return found | self._read(quoted)
+        referring = [item for item in found.values() if item.refers]
+        retweeted = {item.tweet.original_id for item in referring if item.tweet.original_id not in found} - _NONE
+        if retweeted:
+            originals = self._read(retweeted)
+            found |= originals
+            referring += originals.values()
+        quoted = {item.tweet.quoted_id for item in referring if item.tweet.quoted_id not in found} - _NONE
+        return found | self._read(quoted) if quoted else found
 
     def _read(self, tweet_ids: Collection[int]) -> dict[int, Shown]:
         found, missing = self._kept.take(tweet_ids)
@@ -84,12 +89,13 @@ class AuthorHydrator:
 
 def details(items: Sequence[Shown], viewer_id: int, readers: Readers) -> Hydrated:
     """Return counts, flags (none for viewer 0) and authors of the tweets that show."""
-    tweet_ids = {item.subject_id for item in items}
+    tweet_ids = [item.subject_id for item in items]
     user_ids = {item.author_id for item in items}
-    for item in [item for item in items if item.refers]:
-        user_ids.add(item.subject.author_id)
-        if item.quoted is not None:
-            tweet_ids.add(item.quoted.tweet_id)
-            user_ids.add(item.quoted.author_id)
+    for item in items:
+        if item.refers:
+            user_ids.add(item.subject.author_id)
+            if item.quoted is not None:
+                tweet_ids.append(item.quoted.tweet_id)
+                user_ids.add(item.quoted.author_id)
     flags = readers.engagement.flags(viewer_id, tweet_ids) if viewer_id else NO_FLAGS
     return Hydrated(readers.engagement.counts(tweet_ids), flags, readers.hydrate_authors.load(user_ids))

@@ -6,16 +6,15 @@ is shown one level deep, and null where it is gone or hidden.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from projections.engagement.read_model import Counts
+from projections.engagement.read_model import Counts, CountsRow
 from query_api.pages import page
 from query_api.users.response import unknown_author_members
 from schemas.ids import to_uuid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from projections.tweets.read_model import Tweet
     from query_api.tweets.hydrate import Hydrated
@@ -25,9 +24,12 @@ _BOOL = (b"false", b"true")
 _FLAGS = [
     b',"liked":%s,"retweeted":%s,"bookmarked":%s' % (_BOOL[i & 1], _BOOL[i >> 1 & 1], _BOOL[i >> 2]) for i in range(8)
 ]
-_PLAIN = [flags + b',"retweeted_tweet":null,"quoted_tweet":null' for flags in _FLAGS]
+_USER = b',"user":{'
+_NEXT = b"},{"
+_REFERS_TO_NONE = b',"retweeted_tweet":null,"quoted_tweet":null' + _NEXT
+_PARTS = 5  # of a tweet: what never changes, a seam, its author, counts and flags, what it refers to
 _NO_COUNTS = Counts()
-_COUNTS_KEPT = 16_384  # most tweets share few combinations of counts; 16 K small strings are some 2 MB
+_COUNTS_KEPT = 16_384  # most tweets share few combinations of counts; 16 K small strings are some 3 MB
 
 
 def tweet_page(
@@ -53,28 +55,27 @@ def thread(
     return b"".join([b'{"ancestors":[', *ancestors, b'],"tweet":', *asked_for, b",", below[1:]])
 
 
-def tweet_objects(items: Iterable[Shown], hydrated: Hydrated, scores: Mapping[int, bytes] | None = None) -> list[bytes]:
-    """Return each tweet as a JSON object, with commas between them, in parts to be joined."""
-    present = _Presenter(hydrated)
-    counts, authors, marked = hydrated.counts, hydrated.authors, present.marked
-    parts: list[bytes] = []
-    for item in items:
-        if item.refers:
-            parts += present.nesting(item)
-        else:  # most tweets: written out, because a call for each costs as much as all the rest
-            tweet_id = item.subject_id
-            parts += (
-                b"{",
-                item.tweet.body,
-                b',"user":{',
-                authors.get(item.author_id) or unknown_author_members(item.author_id),
-                _numbers(counts.get(tweet_id, _NO_COUNTS)),
-                _PLAIN[present.flags(tweet_id)] if tweet_id in marked else _PLAIN[0],
-            )
-        if scores is not None:
-            parts += (b',"score":', scores[item.tweet.tweet_id])
-        parts.append(b"},")
-    parts[-1:] = [b"}"] if parts else []
+def tweet_objects(items: Sequence[Shown], hydrated: Hydrated, scores: Mapping[int, bytes] | None = None) -> list[bytes]:
+    """Return each tweet as a JSON object, with commas between them, in parts to be joined.
+
+    All are laid out as the plain tweets that most are, a kind of part at a time; the others are written over.
+    """
+    if not items:
+        return []
+    counts, authors, unmarked = hydrated.counts, hydrated.authors, _ENDS[0]
+    parts = [_REFERS_TO_NONE] * (_PARTS * len(items) + 1)
+    parts[0] = b"{"
+    parts[1::_PARTS] = [item.tweet.body for item in items]
+    parts[2::_PARTS] = [_USER] * len(items)
+    parts[3::_PARTS] = [authors.get(item.author_id) or unknown_author_members(item.author_id) for item in items]
+    parts[4::_PARTS] = [unmarked[counts.get(item.subject_id, _NO_COUNTS)] for item in items]
+    _Presenter(hydrated).write_over(parts, items)
+    if scores is not None:
+        closing = zip(parts[5::_PARTS], items, strict=True)
+        parts[5::_PARTS] = [
+            b'%s,"score":%s},{' % (part.removesuffix(_NEXT), scores[item.tweet.tweet_id]) for part, item in closing
+        ]
+    parts[-1] = parts[-1].removesuffix(b",{")
     return parts
 
 
@@ -84,33 +85,57 @@ def tweet_object(item: Shown, hydrated: Hydrated) -> bytes:
 
 
 class _Presenter:
-    """Gives tweets that refer to others as parts to be joined: all but the closing brace."""
+    """Writes the tweets that refer to others, and those that the viewer has marked, over what plain ones look like."""
 
     def __init__(self, hydrated: Hydrated) -> None:
         self._counts, (self._liked, self._retweeted, self._bookmarked), self._authors = hydrated
-        self.marked = self._liked | self._retweeted | self._bookmarked
+        self._marked = self._liked | self._retweeted | self._bookmarked
 
-    def nesting(self, item: Shown) -> tuple[bytes, ...]:
-        """Return a retweet or a quote."""
-        quote = b"null" if item.quoted is None else b"{%s}" % self._alone(item.quoted, item.quoted)
-        nested = b',"retweeted_tweet":null,"quoted_tweet":%s' % quote
-        inner = self._alone(item.subject, item.subject) + nested
-        if item.tweet is item.subject:
-            return b"{", inner
-        outer = self._alone(item.tweet, item.subject)
-        return b"{", outer, b',"retweeted_tweet":{', inner, b'},"quoted_tweet":null'
+    def write_over(self, parts: list[bytes], items: Sequence[Shown]) -> None:
+        """Put right the parts that are not those of a plain tweet."""
+        marked = self._marked
+        for place, item in enumerate(items):
+            if item.refers:
+                at = place * _PARTS + 1
+                parts[at : at + _PARTS] = self._nesting(item), b"", b"", b"", _NEXT
+            elif item.subject_id in marked:
+                parts[place * _PARTS + 4] = self._end(item.subject_id)
 
-    def _alone(self, tweet: Tweet, subject: Tweet) -> bytes:
+    def _nesting(self, item: Shown) -> bytes:
+        """Return a retweet or a quote, without its braces."""
+        tweet, subject, quoted = item.tweet, item.subject, item.quoted
+        inner = [*self._alone(subject, subject), b',"retweeted_tweet":null,"quoted_tweet":']
+        inner += (b"null",) if quoted is None else (b"{", *self._alone(quoted, quoted), b"}")
+        if tweet is subject:
+            return b"".join(inner)
+        outer = self._alone(tweet, subject)
+        return b"".join([*outer, b',"retweeted_tweet":{', *inner, b'},"quoted_tweet":null'])
+
+    def _alone(self, tweet: Tweet, subject: Tweet) -> tuple[bytes, ...]:
         author = self._authors.get(tweet.author_id) or unknown_author_members(tweet.author_id)
-        numbers = _numbers(self._counts.get(subject.tweet_id, _NO_COUNTS))
-        return b'%s,"user":{%s%s%s' % (tweet.body, author, numbers, _FLAGS[self.flags(subject.tweet_id)])
+        return tweet.body, _USER, author, self._end(subject.tweet_id)
 
-    def flags(self, tweet_id: int) -> int:
-        """Return the place of a tweet's flags in the tables above."""
-        return (tweet_id in self._liked) | (tweet_id in self._retweeted) << 1 | (tweet_id in self._bookmarked) << 2
+    def _end(self, tweet_id: int) -> bytes:
+        """Return a tweet's counts and flags."""
+        flags = 0
+        if tweet_id in self._marked:
+            flags = (tweet_id in self._liked) | (tweet_id in self._retweeted) << 1 | (tweet_id in self._bookmarked) << 2
+        return _ENDS[flags][self._counts.get(tweet_id, _NO_COUNTS)]
 
 
-@lru_cache(_COUNTS_KEPT)
-def _numbers(counts: Counts) -> bytes:
-    """Return the end of the member before, `user`, and the counts."""
-    return b'},"likes_count":%d,"retweets_count":%d,"replies_count":%d,"quotes_count":%d' % counts
+class _Ends(dict[CountsRow, bytes]):
+    """The end of `user`, counts, and one combination of flags, by counts: made once, while there are not too many."""
+
+    def __init__(self, flags: bytes) -> None:
+        super().__init__()
+        self._flags = flags
+
+    def __missing__(self, counts: CountsRow) -> bytes:
+        if len(self) >= _COUNTS_KEPT:
+            self.clear()
+        numbers = b'},"likes_count":%d,"retweets_count":%d,"replies_count":%d,"quotes_count":%d' % counts
+        made = self[counts] = numbers + self._flags
+        return made
+
+
+_ENDS = [_Ends(flags) for flags in _FLAGS]

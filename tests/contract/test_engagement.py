@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from projections.engagement.read_model import Counts, EngagementReader, Flags, Mark
+from projections.engagement.read_model import Counts, CountsRow, EngagementReader, Flags, Mark
 from schemas.engagements.events import Bookmarked, Unbookmarked
 from tests.builders import deleted, envelope, liked, posted, retweet_undone, retweeted, unliked
 from tests.contract.backends import BACKENDS, Kept
@@ -30,7 +30,7 @@ def bookmarked(user_id: int, tweet: tuple[int, int], at_ms: int) -> Bookmarked:
     return Bookmarked(envelope(at_ms), *tweet, user_id)
 
 
-def counts_of(kept: Kept[EngagementReader], tweet_id: int) -> Counts:
+def counts_of(kept: Kept[EngagementReader], tweet_id: int) -> CountsRow:
     return kept.reader.counts([tweet_id]).get(tweet_id, NOBODY)
 
 

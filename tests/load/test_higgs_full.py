@@ -33,6 +33,7 @@ from infra.settings import Settings
 from infra.sqlite.projection_store import generation_path
 from infra.status import lags
 from projections.accounts.sqlite import SqliteAccountsReader
+from projections.engagement.read_model import Counts
 from projections.engagement.sqlite import SqliteEngagementReader
 from projections.graph.sqlite import SqliteGraphReader
 from projections.tweets.sqlite import SqliteTweetsReader
@@ -170,7 +171,7 @@ def test_engagement_is_counted_exactly(loaded: Loaded, naive: NaiveHiggs) -> Non
     ids = [tweet_id for tweets in loaded.originals.values() for tweet_id in tweets]
     with closing(SqliteEngagementReader(generation_path(loaded.settings.projections_dir, "engagement"))) as engagement:
         pages = [engagement.counts(ids[at : at + 1000]) for at in range(0, len(ids), 1000)]
-    counts = {tweet_id: count for page in pages for tweet_id, count in page.items()}
+    counts = {tweet_id: Counts(*count) for page in pages for tweet_id, count in page.items()}
     retweets = {tweet_id: count.retweets for tweet_id, count in counts.items() if count.retweets}
     assert retweets == {loaded.tweet_ids[place]: count for place, count in naive.retweets().items()}
     assert sum(count.replies for count in counts.values()) == 36_902
