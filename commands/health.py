@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from commands.errors import CommandRefusedError
+from infra.http.problems import Problem
 from infra.journal.port import Commit
 from infra.log.port import LogUnavailableError
 
@@ -24,7 +25,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/healthz")
 async def health() -> Response:
     """Answer as long as the process runs."""
-    return _json({"status": "ok"}, 200)
+    return _json({"status": "ok"})
 
 
 @router.get("/readyz")
@@ -36,8 +37,10 @@ async def readiness(request: Request) -> Response:
         "disk": shutil.disk_usage(services.settings.data_dir).free >= MIN_FREE_BYTES,
         "projections": _projections_are_there(services),
     }
-    ready = all(checks.values())
-    return _json({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
+    missing = [name for name, passed in checks.items() if not passed]
+    if missing:
+        raise Problem("not_ready", f"These checks fail: {', '.join(missing)}.")
+    return _json({"status": "ready", "checks": checks})
 
 
 @router.get("/metrics")
@@ -63,5 +66,5 @@ def _projections_are_there(services: Services) -> bool:
     return True
 
 
-def _json(body: object, status: int) -> Response:
-    return Response(orjson.dumps(body), status, media_type="application/json")
+def _json(body: object) -> Response:
+    return Response(orjson.dumps(body), media_type="application/json")

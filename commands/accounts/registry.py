@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import apsw
+
 from infra.auth.credentials import RefreshRefusedError, Session, hash_of
 from infra.auth.passwords import TooManyWaitingError
 from infra.auth.personal_data import encrypt, new_key
 from infra.http.problems import Problem
+from infra.log.port import LogUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 REFRESH_TOKEN_BYTES = 32
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class Tokens(NamedTuple):
@@ -133,7 +139,11 @@ class Registry:
             raise Problem("overloaded", headers={"Retry-After": "2"}) from error
 
     async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except apsw.Error as error:  # the disk is full, or fails: as if the log, beside it on the disk, had refused
+            log.error("credentials cannot be read or written: %s", error)  # noqa: TRY400 - no trace, it is the disk
+            raise LogUnavailableError("credentials cannot be written") from error
 
     def close(self) -> None:
         """Finish, then close the file."""

@@ -75,7 +75,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         503, "The read models have not caught up", "Try again in a second; /projections tells the lag."
     ),
     "not_ready": ProblemType(
-        503, "The read models are not there yet", "Try again in a second; /readyz and /projections tell more."
+        503, "The process is not ready yet", "Try again in a second; /readyz and /projections tell more."
     ),
     "log_unavailable": ProblemType(
         503, "The log cannot be written", "Nothing was done: try again later with the same Idempotency-Key."

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import apsw
     import httpx
 
     from tests.command_world import User, World
@@ -175,3 +176,17 @@ async def test_tokens_and_names_outlive_the_process(tmp_path: Path) -> None:
         assert (await refresh(world, ada.refresh_token)).status_code == 200
         again = await world.client.post("/api/v1/auth/register", json={"username": "ADA", "password": PASSWORD})
         assert again.json()["code"] == "username_taken"
+
+
+async def test_a_full_disk_refuses_sessions_as_it_refuses_commands(world: World) -> None:
+    await world.register("ada")
+    db: apsw.Connection = world.services.registry._credentials._db
+    db.execute(f"PRAGMA max_page_count = {db.pragma('page_count')}")
+    login = {"username": "ada", "password": PASSWORD}
+    for _ in range(200):  # until what was left of the last pages is used up
+        answer = await world.client.post("/api/v1/auth/login", json=login)
+        if answer.status_code != 200:
+            break
+    assert (answer.status_code, answer.json()["code"]) == (503, "log_unavailable")
+    db.execute("PRAGMA max_page_count = 1000000")
+    assert (await world.client.post("/api/v1/auth/login", json=login)).status_code == 200
