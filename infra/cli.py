@@ -222,6 +222,27 @@ def dlq_retry(projection: str, data: Data = None) -> None:
     become(settings_of(data_dir=data), "streams", ["dlq-retry", projection])
 
 
+keys_app = typer.Typer(help="The keys that sign access tokens.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+
+@keys_app.command("list")
+def keys_list(data: Data = None, as_json: AsJson = False) -> None:
+    """List their ids, oldest first; the last one signs, all of them verify."""
+    from infra.auth.keys import KeyRing  # noqa: PLC0415
+
+    ids = KeyRing(settings_of(data_dir=data).keys_dir).ids()
+    show(ids, as_json, ids)
+
+
+@keys_app.command("rotate")
+def keys_rotate(data: Data = None) -> None:
+    """Add a key, which signs from now on; running processes take it up by themselves."""
+    from infra.auth.keys import KeyRing  # noqa: PLC0415
+
+    typer.echo(KeyRing(settings_of(data_dir=data).keys_dir).rotate())
+
+
 def main() -> NoReturn:
     """Run the verb; a problem is one line, never a traceback."""
     try:

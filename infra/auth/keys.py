@@ -1,6 +1,7 @@
 """The Ed25519 keys that sign access tokens: files in one folder, the newest signs, all of them verify.
 
-Rotation: put a new key beside the old ones (`rotate`), and remove an old one once the tokens it signed have expired.
+Rotation: put a new key beside the old ones (`murmur keys rotate`), and remove an old one's file once the tokens that it
+signed have expired (`access_token_minutes`). Running processes notice both by themselves.
 """
 
 from __future__ import annotations
@@ -52,8 +53,9 @@ class KeyRing:
 
     def rotate(self) -> str:
         """Add a new key, which signs from now on; return its id."""
-        number = len(list(self._folder.glob(f"*{_SUFFIX}"))) + 1 if self._folder.exists() else 1
-        kid = f"{number:04d}-{secrets.token_hex(4)}"
+        self._refresh()
+        number = 1 + max((int(kid.partition("-")[0]) for kid in self._keys), default=0)
+        kid = f"{number:06d}-{secrets.token_hex(4)}"
         pem = Ed25519PrivateKey.generate().private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -61,6 +63,11 @@ class KeyRing:
         self._read_at_ns = -1
         self._refresh()
         return kid
+
+    def ids(self) -> list[str]:
+        """Return the ids of the keys, oldest first: the last one signs."""
+        self._refresh()
+        return sorted(self._keys)
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """Return the public keys as a JSON Web Key Set (RFC 8037)."""

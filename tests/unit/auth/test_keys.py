@@ -64,3 +64,12 @@ def test_a_token_verified_before_still_expires(tmp_path: Path) -> None:
         with pytest.raises(TokenError) as refused:
             verifier.verify(token)
         assert refused.value.code == "token_expired"
+
+
+def test_the_newest_key_signs_also_after_old_ones_were_removed(tmp_path: Path) -> None:
+    keys = KeyRing(tmp_path)
+    first, second = keys.signing().kid, keys.rotate()
+    (tmp_path / f"{first}.ed25519.pem").unlink()
+    third = keys.rotate()
+    assert keys.ids() == [second, third]
+    assert keys.signing().kid == third
