@@ -46,9 +46,7 @@ class View(Generic[R]):
         if self._reader is None:
             try:
                 self._inode = self._path.stat().st_ino if self._path.exists() else 0
-                reader = self._open(self._path)
-                reader.checkpoints()  # its tables may come after the file
-                self._reader = reader
+                self._reader = self._open(self._path)
             except (apsw.CantOpenError, apsw.SQLError) as error:
                 raise CommandRefusedError("projection_behind", f"{self._path.parent.name} is not there yet") from error
         return self._reader

@@ -125,6 +125,11 @@ class SqliteProjectionReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection = open_reader(path)
+        try:
+            self.checkpoints()  # a file that its writer is only just making is not there yet
+        except apsw.Error:
+            self._connection.close()
+            raise
 
     def checkpoints(self) -> dict[TopicPartition, int]:
         """Return, per partition, the offset up to which (exclusive) records are applied."""

@@ -9,6 +9,7 @@ import apsw
 import pytest
 
 from infra.consistency import HEADER
+from infra.sqlite.connections import Durability, open_writer
 from infra.sqlite.projection_store import generation_path
 from query_api import stores
 from query_api.app import create_app
@@ -103,6 +104,11 @@ async def test_a_process_that_starts_first_waits_for_its_files(tmp_path: Path, m
         assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
         assert "tweets: its file does not exist yet" in answer.json()["detail"]
         assert await made.refused(f"/users/{to_uuid(ANN)}") == (503, "not_ready")
+        for name in NAMES:  # a file comes before its tables
+            path = generation_path(early.projections_dir, name)
+            path.parent.mkdir(parents=True)
+            open_writer(path, Durability.NORMAL).close()
+        assert await made.refused(f"/users/{to_uuid(ANN)}") == (503, "not_ready")
         async with World(early.data_dir) as came:
             await came.given(builders.registered(ANN, "ann"))
             assert (await made.client().get("http://query/readyz")).status_code == 200
@@ -133,6 +139,17 @@ async def test_a_reader_that_fails_is_opened_again(world: World) -> None:
     slot.reader._connection.close()
     assert await world.refused(path) == (503, "not_ready")
     assert await world.get(path) == before
+
+
+async def test_a_lag_that_cannot_be_sampled_is_sampled_again(world: World) -> None:
+    world.services.stores.readers()
+    slot = world.services.stores._slots["accounts"]
+    assert slot.reader is not None
+    slot.reader._connection.close()
+    with pytest.raises(apsw.Error):
+        world.services.lag.header(["accounts"])
+    world.services.stores.close("it failed")
+    assert world.services.lag.header(["accounts"]) == "accounts=0"
 
 
 async def test_the_readers_cannot_write(world: World) -> None:
