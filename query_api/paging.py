@@ -69,7 +69,8 @@ def _take(
     """Return the pairs that the page has room for, the first of each subject, and whether any comes after them."""
     subjects = [] if subject is None else [subject(item) for _, item in pairs]
     if len(shown.union(subjects)) == len(shown) + len(subjects):  # as a rule nothing is there twice
-        shown.update(subjects)
+        if len(pairs) <= room:  # else the page is full, and nothing is compared with it any more
+            shown.update(subjects)
         return pairs[:room], len(pairs) > room
     taken: list[tuple[Row, Item]] = []
     for about, pair in zip(subjects, pairs, strict=True):

@@ -135,6 +135,7 @@ SELECT author_id, n FROM json_each(?2) AS wanted CROSS JOIN interactions
 ON viewer_id = ?1 AND author_id = wanted.value
 """
 _NEWEST = Mark(MAX_ID, MAX_ID)
+_NOTHING: frozenset[int] = frozenset()
 
 
 class SqliteEngagementReader(SqliteProjectionReader):
@@ -147,15 +148,14 @@ class SqliteEngagementReader(SqliteProjectionReader):
     def flags(self, viewer_id: int, tweet_ids: Collection[int]) -> Flags:
         """Return what the viewer did with the tweets."""
         if not tweet_ids:
-            return Flags(frozenset(), frozenset(), frozenset())
-        wanted = frozenset(tweet_ids)
-        found = rows(self._connection, _IN_RANGE, (viewer_id, min(wanted), max(wanted)))
+            return Flags(_NOTHING, _NOTHING, _NOTHING)
+        found = rows(self._connection, _IN_RANGE, (viewer_id, min(tweet_ids), max(tweet_ids)))
         if len(found) == _MARKS_IN_RANGE:
-            found = rows(self._connection, _AMONG, (viewer_id, id_set(wanted)))
+            found = rows(self._connection, _AMONG, (viewer_id, id_set(tweet_ids)))
         marked: list[set[int]] = [set() for _ in _SOURCES]
         for place, tweet_id in found:
             marked[place].add(tweet_id)
-        return Flags._make(map(wanted.intersection, marked))
+        return Flags._make(frozenset(marks.intersection(tweet_ids)) if marks else _NOTHING for marks in marked)
 
     def likers(self, tweet_id: int, before: Mark | None, limit: int) -> list[Mark]:
         """Return who likes the tweet."""

@@ -65,7 +65,7 @@ def tweet_objects(items: Sequence[Shown], hydrated: Hydrated, scores: Mapping[in
     counts, authors, unmarked = hydrated.counts, hydrated.authors, _ENDS[0]
     parts = [_REFERS_TO_NONE] * (_PARTS * len(items) + 1)
     parts[0] = b"{"
-    parts[1::_PARTS] = [item.tweet.body for item in items]
+    parts[1::_PARTS] = [item.body for item in items]
     parts[2::_PARTS] = [_USER] * len(items)
     parts[3::_PARTS] = [authors.get(item.author_id) or unknown_author_members(item.author_id) for item in items]
     parts[4::_PARTS] = [unmarked[counts.get(item.subject_id, _NO_COUNTS)] for item in items]

@@ -26,7 +26,7 @@ NOBODY: frozenset[int] = frozenset()
 class Shown(msgspec.Struct, frozen=True, gc=False):
     """A tweet that shows: what it is about (the original, for a retweet; else itself) and what that quotes.
 
-    The ids stand beside the tweets because a page asks for each of them several times.
+    Ids and body stand beside the tweets because a page asks for each of them: most tweets need not be looked at.
     """
 
     tweet: Tweet
@@ -35,12 +35,13 @@ class Shown(msgspec.Struct, frozen=True, gc=False):
     author_id: int
     subject_id: int
     refers: bool  # to another tweet, which shows or hides with it
+    body: bytes
 
 
 def alone(tweet: Tweet) -> Shown:
     """Return a tweet without what it refers to: what most tweets show, made once and kept."""
     refers = bool(tweet.original_id or tweet.quoted_id)
-    return Shown(tweet, tweet, None, tweet.author_id, tweet.tweet_id, refers)
+    return Shown(tweet, tweet, None, tweet.author_id, tweet.tweet_id, refers, tweet.body)
 
 
 def visible(
@@ -68,7 +69,8 @@ def _with_references(tweet: Tweet, known: Mapping[int, Shown], hidden: frozenset
     quoted = known.get(subject.quoted_id)
     if quoted is not None and quoted.author_id in hidden:
         quoted = None
-    return Shown(tweet, subject, quoted.tweet if quoted else None, tweet.author_id, subject.tweet_id, refers=True)
+    quote = quoted.tweet if quoted else None
+    return Shown(tweet, subject, quote, tweet.author_id, subject.tweet_id, refers=True, body=tweet.body)
 
 
 subject_id = attrgetter("subject_id")
