@@ -52,6 +52,9 @@ def create_app(services: Services) -> FastAPI:
         title="Murmuration queries",
         version="1",
         description=DESCRIPTION,
+        docs_url=None,  # these pages load scripts from other hosts
+        redoc_url=None,
+        redirect_slashes=False,  # to whatever host the caller names
         telemetry={"tracing": False, "metrics": False, "logs": False},  # asked about at each request otherwise
         lifespan=lifespan,
     )

@@ -111,4 +111,6 @@ QUERIES = [
     Case("POST", "/timeline/home", "method_not_allowed", {}),
     Case("GET", "/TIMELINE/home", "route_not_found"),
     Case("GET", "//timeline/home", "route_not_found"),
+    Case("GET", "/timeline/home/", "route_not_found"),
+    Case("GET", "/tweets/{mine}/", "route_not_found"),
 ]
