@@ -21,6 +21,7 @@ from query_api.openapi import document
 from query_api.operations import endpoint as operations
 from query_api.operations.response import QueryMetrics
 from query_api.read_only import ReadOnly
+from query_api.reading import FRESHNESS
 from query_api.tweets import endpoint as tweets
 from query_api.user_timeline import endpoint as user_timeline
 from query_api.users import endpoint as users
@@ -84,7 +85,8 @@ class _QueryApp(FastAPI):
 
 async def _on_query_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, QueryError)  # noqa: S101 - what it is registered for
-    return _answer(request, Problem(error.code, error.detail, param=error.param))
+    headers = request.scope.get(FRESHNESS)
+    return _answer(request, Problem(error.code, error.detail, param=error.param, headers=headers))
 
 
 async def _on_store_error(request: Request, error: Exception) -> Response:

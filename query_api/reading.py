@@ -25,6 +25,7 @@ ANONYMOUS = 0  # no account has this id
 
 LAG_HEADER = "X-Projection-Lag"
 STALE_HEADER = "X-Stale"
+FRESHNESS = "murmuration.freshness"  # these headers in the request's scope: a refusal is as fresh as what it read
 _NUMBER = re.compile(r"[0-9]{1,5}")
 
 WAIT_MS = "wait_ms"
@@ -89,6 +90,7 @@ class Reads:
         headers = {LAG_HEADER: services.lag.header(self.projections)}
         if stale:
             headers[STALE_HEADER] = "true"
+        request.scope[FRESHNESS] = headers
         return Reading(services, readers, ANONYMOUS if who is None else who.user_id, headers)
 
     async def _wait(self, services: Services, token: str, wait_ms: int | None) -> bool:

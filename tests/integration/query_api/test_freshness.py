@@ -57,6 +57,15 @@ async def test_a_query_waits_only_for_what_it_reads(world: World) -> None:
     assert STALE_HEADER not in answer.headers
 
 
+async def test_a_refusal_for_want_of_what_was_waited_for_says_that_it_is_stale(world: World) -> None:
+    token = await world.publish(builders.posted(ANN, tweet_id(1)))
+    path, patience = f"/tweets/{uuids(1)[0]}", {"wait_ms": 0}
+    answer = await world.client().get(path, params=patience, headers={HEADER: token})
+    assert (answer.status_code, answer.json()["code"]) == (404, "tweet_not_found")
+    assert answer.headers[STALE_HEADER] == "true"
+    assert "tweets=1" in answer.headers[LAG_HEADER]
+
+
 async def test_a_query_that_waits_in_vain_answers_with_what_it_has(world: World) -> None:
     token = await world.publish(builders.posted(ANN, tweet_id(1)))
     answer = await world.client(ME).get("/timeline/home", params={"wait_ms": 20}, headers={HEADER: token})
