@@ -56,11 +56,14 @@ def recount(events: Iterable[Event]) -> Recount:
             posted[event.tweet_id] = event
         elif isinstance(event, TweetDeleted | RetweetUndone):
             gone.add(event.tweet_id)
-    return _counted(likes, follows, [event for tweet_id, event in posted.items() if tweet_id not in gone])
+    return _counted(likes, follows, [event for tweet_id, event in posted.items() if tweet_id not in gone], gone)
 
 
 def _counted(
-    likes: dict[tuple[int, int], int], follows: set[tuple[int, int]], standing: list[TweetPosted | Retweeted]
+    likes: dict[tuple[int, int], int],
+    follows: set[tuple[int, int]],
+    standing: list[TweetPosted | Retweeted],
+    gone: set[int],
 ) -> Recount:
     found = Recount()
     for (user, tweet), author in likes.items():
@@ -70,7 +73,8 @@ def _counted(
         found.following[user] += 1
         found.followers[target] += 1
     for event in standing:
-        found.tweets[event.author_id] += 1
+        if not (isinstance(event, Retweeted) and event.original_id in gone):
+            found.tweets[event.author_id] += 1
         if isinstance(event, Retweeted):
             found.retweets[event.original_id] += 1
             found.interactions[event.author_id, event.original_author_id] += 1

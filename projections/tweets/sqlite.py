@@ -2,7 +2,8 @@
 
 Consumes:   the writes of projections.tweets.projector
 Writes:     tweets (tweet_id → row), author_counts (author_id → tweets that stand), removals (what is gone for good)
-Guarantee:  see infra.sqlite.projection_store; what was removed stays removed, whatever is delivered again
+Guarantee:  see infra.sqlite.projection_store; what was removed stays removed, and its retweets with it, whatever is
+            delivered again and in whichever order
 Rebuild:    delete the file
 """
 
@@ -37,10 +38,11 @@ class SqliteTweetsStore(SqliteProjectionStore):
     CREATE INDEX IF NOT EXISTS tweets_by_parent ON tweets (parent_id) WHERE parent_id > 0;
     CREATE INDEX IF NOT EXISTS tweets_by_quoted ON tweets (quoted_id) WHERE quoted_id > 0;
     CREATE INDEX IF NOT EXISTS tweets_by_conversation ON tweets (conversation_id) WHERE parent_id > 0;
+    CREATE INDEX IF NOT EXISTS tweets_by_original ON tweets (original_id) WHERE original_id > 0;
     CREATE TABLE IF NOT EXISTS removals (seq INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE);
     CREATE TABLE IF NOT EXISTS author_counts (author_id INTEGER PRIMARY KEY, tweets INTEGER NOT NULL);
     CREATE TRIGGER IF NOT EXISTS removed_for_good BEFORE INSERT ON tweets
-    WHEN EXISTS (SELECT 1 FROM removals WHERE id = new.tweet_id) BEGIN
+    WHEN EXISTS (SELECT 1 FROM removals WHERE id IN (new.tweet_id, new.original_id)) BEGIN
         SELECT RAISE(IGNORE);
     END;
     CREATE TRIGGER IF NOT EXISTS tweet_put AFTER INSERT ON tweets BEGIN
@@ -52,6 +54,7 @@ class SqliteTweetsStore(SqliteProjectionStore):
     END;
     CREATE TRIGGER IF NOT EXISTS tweet_removed AFTER INSERT ON removals BEGIN
         DELETE FROM tweets WHERE tweet_id = new.id;
+        DELETE FROM tweets WHERE original_id = new.id AND original_id > 0;
     END;
     """
     STATEMENTS: ClassVar[Mapping[type[Any], str]] = {

@@ -67,10 +67,16 @@ def test_a_deleted_tweet_is_nowhere(kept: Kept[TweetsReader]) -> None:
 
 
 def test_counts_by_author_are_of_what_stands(kept: Kept[TweetsReader]) -> None:
-    kept.say(*a_thread(), retweeted(1, 20, (11, 2)), deleted(2, 11), deleted(2, 11), posted(3, 12))
+    kept.say(*a_thread(), retweeted(1, 20, (12, 3)), deleted(2, 11), deleted(2, 11), posted(3, 12))
     assert kept.reader.counts_by_author([1, 2, 3, 4]) == {1: 3, 3: 1}
-    kept.say(retweet_undone(1, 20, (11, 2)))
+    kept.say(retweet_undone(1, 20, (12, 3)))
     assert kept.reader.counts_by_author([1]) == {1: 2}
+
+
+def test_the_retweets_of_a_deleted_tweet_go_with_it_in_either_order(kept: Kept[TweetsReader]) -> None:
+    kept.say(posted(1, 10), retweeted(2, 20, (10, 1)), deleted(1, 10), retweeted(3, 30, (10, 1)))
+    assert kept.reader.many([10, 20, 30]) == {}
+    assert kept.reader.counts_by_author([1, 2, 3]) == {}
 
 
 def test_what_was_removed_stays_removed_when_its_post_is_logged_again(kept: Kept[TweetsReader]) -> None:
