@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from tests.waiting import until
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -105,20 +107,14 @@ class System:
         self.wait_for(lambda: all(self._answers(base) for base in (self.commands, self.query)), READY_SECONDS)
 
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> None:
-        """Look until the condition holds; the pause only spares the processor."""
-        end = time.monotonic() + seconds
-        while not condition():
+        """Return as soon as the condition holds; fail where it does not in time, or the system has ended."""
+
+        def looked() -> bool:
             assert self._process is not None
             assert self._process.poll() is None, (self.data / "up.out").read_text()
-            assert time.monotonic() < end, f"not within {seconds} s: {(self.data / 'up.out').read_text()}"
-            self._process_pause()
+            return condition()
 
-    def _process_pause(self) -> None:
-        assert self._process is not None
-        try:
-            self._process.wait(0.05)
-        except subprocess.TimeoutExpired:
-            return
+        until(looked, seconds)
 
     @staticmethod
     def _answers(base: str) -> bool:

@@ -43,6 +43,7 @@ from schemas.codec import decode
 from schemas.ids import from_uuid
 from schemas.tweets.events import Retweeted, TweetPosted
 from tests.naive_higgs import NaiveHiggs
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,13 +75,6 @@ class Loaded:
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
     return {**settings.environment(), "MURMURATION_RATE_LIMITS": "off", "MURMURATION_LOG_LEVEL": "WARNING", **more}
-
-
-def until(condition: Callable[[], object], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 def watch_peaks(pid: int, peaks: dict[str, int]) -> None:

@@ -9,17 +9,13 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from infra.supervisor import Child, GaveUpError, Policy, Supervisor
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 BOUND_SECONDS = 20.0
@@ -41,13 +37,6 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + BOUND_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 def pid_in(folder: Path) -> int:
