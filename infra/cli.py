@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
+from infra.server_verbs import servers_app
 from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
@@ -220,6 +221,9 @@ def dlq_list(data: Data = None, as_json: AsJson = False) -> None:
 def dlq_retry(projection: str, data: Data = None) -> None:
     """Try those of one projection again, each once; the system must be stopped."""
     become(settings_of(data_dir=data), "streams", ["dlq-retry", projection])
+
+
+app.add_typer(servers_app, name="servers")
 
 
 def main() -> NoReturn:

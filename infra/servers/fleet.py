@@ -6,13 +6,13 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infra.servers import launcher
 from infra.servers.cache import locked
 from infra.servers.kafka import KAFKA
 from infra.servers.redis import REDIS
-from infra.settings import Settings
+from infra.settings import PREFIX, Settings
 from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from infra.servers.server import Server
 
 SERVERS: Mapping[str, Server] = {server.name: server for server in (KAFKA, REDIS)}
+LINE_BYTES = 1000  # more than a line of a server's log has, but for a stack trace
 FOLDER = "servers"
 """Where in the data folder those of `murmur servers` live."""
 
@@ -75,6 +76,39 @@ class Fleet:
         if running is None:
             raise KeyError(name)
         return running
+
+    def alive(self, name: str) -> bool:
+        """Tell whether it runs."""
+        running = launcher.read_state(self._folder / name)
+        return running is not None and running.process.alive()
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """Return what is to be told of one, running or not."""
+        alive, last = self.alive(name), launcher.read_state(self._folder / name)
+        return {
+            "name": name,
+            "running": alive,
+            "version": last.version if last else server_of(name).version,
+            "address": last.address if last and alive else None,
+            "ports": dict(last.ports) if last and alive else {},
+            "pid": last.pid if last and alive else None,
+            "memory_mb": last.process.memory() // 1_000_000 if last and alive else 0,
+            "ready_seconds": last.seconds if last and alive else 0.0,
+            "log": str(self._folder / name / launcher.LOG_FILE),
+        }
+
+    def log(self, name: str, lines: int) -> list[str]:
+        """Return the last lines of its log."""
+        file = self._folder / name / launcher.LOG_FILE
+        if not file.exists():
+            return []
+        with file.open("rb") as log:
+            log.seek(max(0, file.stat().st_size - lines * LINE_BYTES))
+            return log.read().decode(errors="replace").splitlines()[-lines:]
+
+    def environment(self) -> dict[str, str]:
+        """Return what `settings` tells as environment variables."""
+        return {f"{PREFIX}{name.upper()}": value for name, value in self.settings().items()}
 
     def settings(self) -> dict[str, str]:
         """Return the settings that tell where those that live are; several of one kind in the order of their names."""

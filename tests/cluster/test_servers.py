@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -16,9 +17,11 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from redis import Redis
 
 from infra.probe import port_is_free
-from infra.servers import Fleet, Running, running
+from infra.servers import Fleet, Running, located, running
 from infra.servers.process import Process
 from infra.servers.server import LOOPBACK
+from infra.settings import Settings
+from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,3 +144,31 @@ def test_a_starter_that_is_killed_takes_its_servers_along(tmp_path: Path) -> Non
         os.kill(starter.pid, signal.SIGKILL)
     assert server.wait(BOUND_SECONDS)
     assert not server.alive()
+
+
+def murmur(*arguments: str | Path, code: int = 0) -> str:
+    command = [sys.executable, "-m", "infra.cli", "servers", *map(str, arguments)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=BOUND_SECONDS)
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+def test_servers_of_the_command_line_outlive_it_until_down(tmp_path: Path) -> None:
+    data = ("--data", tmp_path)
+    first = json.loads(murmur("up", "--only", "redis", "--json", *data))
+    (row,) = first["servers"]
+    server = Process.of(row["pid"])
+    assert server.listens(row["ports"]["redis"])
+    assert json.loads(murmur("up", "--only", "redis", "--json", *data))["servers"][0]["pid"] == row["pid"]
+    assert located(Settings(data_dir=tmp_path), "redis_urls").redis_urls == row["address"]
+    murmur("status", *data)
+    assert "Ready to accept connections" in murmur("logs", "--lines", "3", *data)
+    assert murmur("down", *data) == "stopped: redis\n"
+    assert not server.alive()
+    assert port_is_free(LOOPBACK, row["ports"]["redis"])
+    assert murmur("down", *data) == "stopped: none ran\n"
+    assert "not running" in murmur("status", *data, code=1)
+    with pytest.raises(
+        TroubleError, match="redis_urls is empty and no such server runs; start it: `murmur servers up`"
+    ):
+        located(Settings(data_dir=tmp_path), "redis_urls")
