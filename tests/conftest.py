@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ASKED = os.environ.get("MURMURATION_CLUSTER") == "1"
-NAMES = ("kafka", "redis")
+NAMES = ("kafka", "redis", "cassandra")
 
 collect_ignore = [] if ASKED else ["cluster"]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.servers import launcher
 from infra.servers.cache import locked
+from infra.servers.cassandra import CASSANDRA
 from infra.servers.kafka import KAFKA
 from infra.servers.redis import REDIS
 from infra.settings import PREFIX, Settings
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from infra.servers.process import Process
     from infra.servers.server import Server
 
-SERVERS: Mapping[str, Server] = {server.name: server for server in (KAFKA, REDIS)}
+SERVERS: Mapping[str, Server] = {server.name: server for server in (KAFKA, REDIS, CASSANDRA)}
 LINE_BYTES = 1000  # more than a line of a server's log has, but for a stack trace
 FOLDER = "servers"
 """Where in the data folder those of `murmur servers` live."""
@@ -112,11 +113,13 @@ class Fleet:
 
     def settings(self) -> dict[str, str]:
         """Return the settings that tell where those that live are; several of one kind in the order of their names."""
-        told: dict[str, list[str]] = {}
+        addresses: dict[str, list[str]] = {}
+        credentials: dict[str, str] = {}
         for running in (self[name] for name in self.names()):
             if running.setting and running.process.alive():
-                told.setdefault(running.setting, []).append(running.address)
-        return {setting: ",".join(addresses) for setting, addresses in told.items()}
+                addresses.setdefault(running.setting, []).append(running.address)
+                credentials |= SERVERS[running.server].credentials
+        return {**{setting: ",".join(those) for setting, those in addresses.items()}, **credentials}
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,5 +49,7 @@ class Server:
     """What the setting is given for a client port."""
     setting: str = ""
     """Name of the setting that tells the processes where it is; empty: none yet."""
+    credentials: Mapping[str, str] = field(default_factory=dict)
+    """Further settings that its clients need: how to log in."""
     ready_seconds: float = 60.0
     stop_seconds: float = 20.0

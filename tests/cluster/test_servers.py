@@ -8,10 +8,15 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from cassandra import Unauthorized
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.policies import RoundRobinPolicy
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from redis import Redis
@@ -24,13 +29,14 @@ from infra.settings import Settings
 from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 pytestmark = pytest.mark.cluster
 
 ROOT = Path(__file__).parents[2]
 BOUND_SECONDS = 60.0
 RECORDS = [b"%d" % number for number in range(100)]
+STRATEGY = "'NetworkTopologyStrategy'"
 QUIET = {"log_level": 0}
 
 
@@ -105,6 +111,49 @@ def test_redis_keeps_what_it_acknowledged_through_a_kill(
         assert client.get("kept") == b"yes"
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         assert client.config_get("append*")["appendfsync"] == "everysec"
+
+
+@contextmanager
+def cql(fleet: Fleet, user: str = "", password: str = "") -> Iterator[Any]:
+    told = fleet.settings()
+    host, port = told["cassandra_hosts"].split(":")
+    role = PlainTextAuthProvider(user or told["cassandra_user"], password or told["cassandra_password"])
+    profile = ExecutionProfile(load_balancing_policy=RoundRobinPolicy(), request_timeout=BOUND_SECONDS)
+    cluster = Cluster([host], int(port), auth_provider=role, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
+    try:
+        yield cluster.connect()
+    finally:
+        cluster.shutdown()
+
+
+def test_cassandra_keeps_what_it_acknowledged_through_a_kill(
+    servers: Fleet, record_property: Callable[[str, object], None]
+) -> None:
+    told_of(servers, record_property, "cassandra")
+    with cql(servers) as session:
+        session.execute(f"CREATE KEYSPACE kept WITH replication = {{'class': {STRATEGY}, 'datacenter1': 1}}")
+        session.execute("CREATE TABLE kept.rows (id bigint PRIMARY KEY, text text)")
+        insert = session.prepare("INSERT INTO kept.rows (id, text) VALUES (?, 'kept')")
+        for waiting in [session.execute_async(insert, (number,)) for number in range(100)]:
+            waiting.result()
+        claim = "INSERT INTO kept.rows (id, text) VALUES (-1, 'claimed') IF NOT EXISTS"
+        assert session.execute(claim).was_applied
+    killed_and_back(servers, "cassandra", record_property)
+    with cql(servers) as session:
+        assert {row.id for row in session.execute("SELECT id FROM kept.rows")} == {-1, *range(100)}
+        assert not session.execute(claim).was_applied
+
+
+def test_a_role_of_cassandra_may_be_held_to_reading(servers: Fleet) -> None:
+    with cql(servers) as session:
+        session.execute(f"CREATE KEYSPACE read WITH replication = {{'class': {STRATEGY}, 'datacenter1': 1}}")
+        session.execute("CREATE TABLE read.rows (id bigint PRIMARY KEY)")
+        session.execute("CREATE ROLE reader WITH PASSWORD = 'only' AND LOGIN = true")
+        session.execute("GRANT SELECT ON KEYSPACE read TO reader")
+    with cql(servers, "reader", "only") as session:
+        assert list(session.execute("SELECT id FROM read.rows")) == []
+        with pytest.raises(Unauthorized):
+            session.execute("INSERT INTO read.rows (id) VALUES (1)")
 
 
 def test_two_fleets_run_side_by_side_and_leave_nothing(tmp_path: Path) -> None:
