@@ -33,10 +33,11 @@ from faust.tables.manager import TableManager
 
 from streams import transports
 from streams.errors import AppCrashedError
+from streams.transports.kafkabatch import KafkaSource
 from streams.transports.sqlog import LogSource
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Sequence
+    from collections.abc import AsyncIterable, Mapping, Sequence
 
     from infra.log.port import Batch, LogReader, TopicPartition
     from streams.loop import ProjectionLoop
@@ -75,7 +76,7 @@ class _NoTables(TableManager):  # type: ignore[misc]  # Faust is untyped here
 class ProjectionApp(faust.App):  # type: ignore[misc]  # Faust is untyped here
     """A Faust app that reads `source` and leaves no folders behind."""
 
-    source: LogSource
+    source: LogSource | KafkaSource
     agent_task: asyncio.Task[None] | None = None
 
     def _create_directories(self) -> None:
@@ -92,10 +93,40 @@ def build_app(
     settings: StreamSettings = StreamSettings(),
 ) -> ProjectionApp:
     """Return the app `murmur-<name>`, ready to start; the loop must be its projection's only writer."""
+    source = LogSource(log, tail, loop.checkpoints, settings.batch_records)
+    return _build(name, topics, agent, loop, source, settings, {"broker": "sqlog://"})
+
+
+def build_cluster_app(
+    name: str,
+    topics: Sequence[str],
+    agent: Agent,
+    loop: ProjectionLoop,
+    bootstrap: str,
+    instance: str | None = None,
+    settings: StreamSettings = StreamSettings(),
+) -> ProjectionApp:
+    """Return the app `murmur-<name>` on Kafka: its workers share the partitions, each partition has one at a time.
+
+    `instance` names this worker among those of the app (see streams.transports.kafkabatch.KafkaSource).
+    """
+    source = KafkaSource(bootstrap, loop.checkpoints, instance)
+    return _build(name, topics, agent, loop, source, settings, source.options(settings.batch_records))
+
+
+def _build(
+    name: str,
+    topics: Sequence[str],
+    agent: Agent,
+    loop: ProjectionLoop,
+    source: LogSource | KafkaSource,
+    settings: StreamSettings,
+    broker: Mapping[str, Any],
+) -> ProjectionApp:
     transports.register()
     app = ProjectionApp(
         f"murmur-{name}",
-        broker="sqlog://",
+        **broker,
         version=settings.version,
         store="memory://",
         datadir=str(Path(tempfile.gettempdir()) / "murmur-faust"),  # named, never made
@@ -112,7 +143,7 @@ def build_app(
         worker_redirect_stdouts=False,
         TableManager=_NoTables,
     )
-    app.source = LogSource(log, tail, loop.checkpoints, settings.batch_records)
+    app.source = source
 
     async def run(batches: Any) -> None:
         app.agent_task = asyncio.ensure_future(agent(batches, loop))

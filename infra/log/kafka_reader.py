@@ -7,7 +7,6 @@ Kafka's clients check each batch against its CRC-32C.
 
 from __future__ import annotations
 
-import struct
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +15,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from infra.log import kafka_topics
+from infra.log.partitioner import keys_of
 from infra.log.port import Batch, LogCorruptError, LogUnavailableError, OffsetOutOfRangeError, TopicPartition
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-NO_KEY = -1  # of a record that is not ours
-_KEY_BYTES = 8
 _FETCHED_AHEAD_KB = 16_384
 _FETCH_WAIT_MS = 10  # a fetch at the end of one partition, which is bound to wait, holds up the next partition
 _FETCH_SECONDS = 0.5  # one look; a record that is there comes in milliseconds
@@ -42,14 +40,6 @@ class _Place(NamedTuple):
     @property
     def key(self) -> TopicPartition:
         return TopicPartition(self.topic, self.partition)
-
-
-def keys_of(keys: Sequence[bytes | None]) -> list[int]:
-    """Return the keys as numbers; NO_KEY where they are not all ours."""
-    try:
-        return list(struct.unpack(f">{len(keys)}Q", b"".join(keys)))  # type: ignore[arg-type]  # None: TypeError
-    except (TypeError, struct.error):
-        return [int.from_bytes(key) if key is not None and len(key) == _KEY_BYTES else NO_KEY for key in keys]
 
 
 class KafkaLogReader:
@@ -138,7 +128,7 @@ class KafkaLogReader:
             for message in self._consumer.consume(wanted - len(messages), _FETCH_SECONDS):
                 if error := message.error():
                     _check_is_end(error, place)
-                    at_end |= message.offset() >= end  # else it was the end once, and records have come since
+                    at_end = True
                 else:
                     messages.append(message)
             if not messages and time.monotonic() > until:
