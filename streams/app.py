@@ -29,8 +29,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import faust
+from faust.exceptions import ConsumerNotStarted
 from faust.tables.manager import TableManager
 
+from infra.log.port import TopicPartition
 from streams import transports
 from streams.errors import AppCrashedError
 from streams.transports.kafkabatch import KafkaSource
@@ -39,7 +41,7 @@ from streams.transports.sqlog import LogSource
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Mapping, Sequence
 
-    from infra.log.port import Batch, LogReader, TopicPartition
+    from infra.log.port import Batch, LogReader
     from streams.loop import ProjectionLoop
     from streams.metrics import StreamMetrics
     from streams.transports.sqlog import LogTail
@@ -81,6 +83,13 @@ class ProjectionApp(faust.App):  # type: ignore[misc]  # Faust is untyped here
 
     def _create_directories(self) -> None:
         """Do nothing: these hold tables, and state is kept in stores."""
+
+    def owned(self) -> frozenset[TopicPartition]:
+        """Return the partitions that this worker reads now; none before it is started or while they are given out."""
+        try:
+            return frozenset(TopicPartition(*tp) for tp in self.consumer.assignment())
+        except ConsumerNotStarted:
+            return frozenset()
 
 
 def build_app(
@@ -205,10 +214,20 @@ def collect_garbage_rarely() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def watch_lag(metrics: StreamMetrics, loop: ProjectionLoop, topics: Sequence[str], log: LogReader) -> None:
-    """Export how far the projection is behind, asked of the log at each scrape: scrape in the thread that reads it."""
+def watch_lag(
+    metrics: StreamMetrics,
+    loop: ProjectionLoop,
+    topics: Sequence[str],
+    log: LogReader,
+    worker: ProjectionApp | None = None,
+) -> None:
+    """Export how far the projection is behind, asked of the log at each scrape: scrape in the thread that reads it.
+
+    Where workers share the partitions, each tells of its own: their sum is the projection's lag.
+    """
 
     def ends() -> dict[TopicPartition, int]:
-        return dict(log.end_offsets(topics))
+        owned = None if worker is None else worker.owned()
+        return {at: end for at, end in log.end_offsets(topics).items() if owned is None or at in owned}
 
     metrics.watch_lag(loop.name, lambda: loop.lag(ends()).events, lambda: loop.lag(ends()).seconds)

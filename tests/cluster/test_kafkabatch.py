@@ -163,6 +163,8 @@ async def test_more_workers_than_partitions_do_no_harm(bootstrap: str) -> None:
         tasks.create_task(run_apps(apps, stop))
         while len(given) < 10 or not all(settled(app) for app in apps):  # noqa: ASYNC110 - Faust has no event for it
             await asyncio.sleep(0.05)
+        owned = [at for app in apps for at in app.owned()]
+        assert sorted(owned) == [(TOPIC, partition) for partition in range(PARTITIONS)]
         stop.set()
     assert given == {b"%d" % n for n in range(10)}
 
