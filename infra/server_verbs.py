@@ -21,10 +21,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @servers_app.command()
 def up(data: Data = None, only: Only = "", as_json: AsJson = False) -> None:
     """Start them, on free ports; return when all are ready."""
-    from infra.servers.fleet import SERVERS  # noqa: PLC0415
+    from infra.servers.fleet import WANTED  # noqa: PLC0415
 
     fleet = _fleet(data)
-    fleet.start(*(_named(only) or SERVERS))
+    fleet.start(*(_named(only) or WANTED))
     _show(fleet, fleet.names(), as_json)
 
 

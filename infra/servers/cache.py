@@ -27,14 +27,18 @@ def locked(file: Path) -> Iterator[None]:
 
 def software(server: Server, cache: Path) -> Path:
     """Return the folder of the server's software, fetched first where this machine has not got it."""
-    cache = cache.expanduser()
-    folder = cache / f"{server.name}-{server.version}"
+    folder = folder_of(server, cache)
     if folder.exists():
         return folder
-    with locked(cache / f"{folder.name}.lock"):
+    with locked(folder.with_name(f"{folder.name}.lock")):
         if not folder.exists():
             _fetch(server, folder)
     return folder
+
+
+def folder_of(server: Server, cache: Path) -> Path:
+    """Return where the server's software is, or will be."""
+    return cache.expanduser() / f"{server.name}-{server.version}"
 
 
 def _fetch(server: Server, folder: Path) -> None:

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 from infra.servers import launcher
 from infra.servers.cache import locked
 from infra.servers.cassandra import CASSANDRA
+from infra.servers.elasticsearch import ELASTICSEARCH
 from infra.servers.kafka import KAFKA
+from infra.servers.objects import OBJECTS
 from infra.servers.redis import REDIS
+from infra.servers.registry import REGISTRY
 from infra.settings import PREFIX, Settings
 from infra.trouble import TroubleError
 
@@ -24,7 +27,11 @@ if TYPE_CHECKING:
     from infra.servers.process import Process
     from infra.servers.server import Server
 
-SERVERS: Mapping[str, Server] = {server.name: server for server in (KAFKA, REDIS, CASSANDRA)}
+SERVERS: Mapping[str, Server] = {
+    server.name: server for server in (KAFKA, REDIS, CASSANDRA, REGISTRY, ELASTICSEARCH, OBJECTS)
+}
+WANTED = tuple(name for name, server in SERVERS.items() if server.setting)
+"""Those that the profile uses; search and media will want the others."""
 LINE_BYTES = 1000  # more than a line of a server's log has, but for a stack trace
 FOLDER = "servers"
 """Where in the data folder those of `murmur servers` live."""

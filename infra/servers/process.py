@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 _PROC = Path("/proc")
+GONE_SECONDS = 10.0  # what is killed goes at once, unless the disk holds it up
 _LISTEN = "0A"  # state of a listening socket in /proc/net/tcp
 
 
@@ -57,19 +59,33 @@ class Process(NamedTuple):
                 os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it and its group at once, and wait until it is gone."""
-        if self.alive():
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
-            self.wait(10.0)
+        """End it and its group at once, and wait until all are gone."""
+        members = self._members()
+        for member in members:
+            member.send(signal.SIGKILL)
+        for member in members:
+            member.wait(GONE_SECONDS)
 
     def stop(self, seconds: float) -> bool:
-        """Ask it to stop, kill it after the bound; tell whether it stopped by itself."""
+        """Ask it to stop, kill after the bound what of its group is left; tell whether all stopped by itself."""
+        members = self._members()
         self.send(signal.SIGTERM)
-        stopped = self.wait(seconds)
-        if not stopped:
-            self.kill()
-        return stopped
+        deadline = time.monotonic() + seconds
+        left = [member for member in members if not member.wait(max(0.0, deadline - time.monotonic()))]
+        for member in left:
+            member.send(signal.SIGKILL)
+        for member in left:
+            member.wait(GONE_SECONDS)
+        return not left
+
+    def _members(self) -> list[Process]:
+        if not self.alive():
+            return []
+        members = []
+        for pid in _group(self.pid):
+            with suppress(ProcessLookupError):
+                members.append(Process.of(pid))
+        return members
 
     def listens(self, port: int) -> bool:
         """Tell whether it, or a process of its group, listens on the loopback port."""
