@@ -39,8 +39,8 @@ FOLDER = "servers"
 
 def server_of(name: str) -> Server:
     """Return what a name means: a kind, or a further instance of one, such as `redis-2`."""
-    kind, _, number = name.partition("-")
-    if kind not in SERVERS or (number and not number.isdigit()):
+    kind, dash, number = name.partition("-")
+    if kind not in SERVERS or (dash and not number.isdigit()):
         raise TroubleError(f"there is no server {name!r}", f"the servers are {', '.join(SERVERS)} (and redis-2 …)")
     return SERVERS[kind]
 

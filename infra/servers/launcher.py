@@ -159,5 +159,5 @@ def _write(running: Running, folder: Path) -> None:
 
 
 def _last_words(folder: Path) -> str:
-    said = (folder / LOG_FILE).read_bytes()[-_LAST_WORDS_BYTES:].decode(errors="replace").splitlines()[1:]
+    said = (folder / LOG_FILE).read_bytes()[-_LAST_WORDS_BYTES:].decode(errors="replace").splitlines()
     return next((line for line in reversed(said) if line and not line[0].isspace()), "it said nothing")  # no stack
