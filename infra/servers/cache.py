@@ -38,7 +38,7 @@ def software(server: Server, cache: Path) -> Path:
 
 def folder_of(server: Server, cache: Path) -> Path:
     """Return where the server's software is, or will be."""
-    return cache.expanduser() / f"{server.name}-{server.version}"
+    return cache.expanduser().absolute() / f"{server.name}-{server.version}"
 
 
 def _fetch(server: Server, folder: Path) -> None:
