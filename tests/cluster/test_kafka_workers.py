@@ -170,7 +170,8 @@ async def test_partitions_move_between_workers_that_come_and_go(
     third = await workers.start()
     await batches(third, 3)
     assert await kill(second) == -signal.SIGKILL
-    dead_at = time.monotonic()
+    dead_at, appended = time.monotonic(), load.acknowledged
+    await until(lambda: load.acknowledged >= appended + 500)  # some for each partition that the dead one held
     count = await load.end()
     await until(lambda: len(store.noted()) >= count)
     record_property("seconds until a killed worker's partitions were caught up", round(time.monotonic() - dead_at, 1))
