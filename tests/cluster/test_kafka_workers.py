@@ -176,3 +176,21 @@ async def test_partitions_move_between_workers_that_come_and_go(
     await until(lambda: len(store.noted()) >= count)
     record_property("seconds until a killed worker's partitions were caught up", round(time.monotonic() - dead_at, 1))
     assert store.noted() == list(range(count))
+
+
+async def test_a_worker_that_wakes_after_its_partitions_were_given_away_doubles_nothing(
+    load: Load, store: NotingStore, workers: Workers
+) -> None:
+    frozen = await workers.start()
+    await batches(frozen, 3)
+    frozen.send_signal(signal.SIGSTOP)  # as a machine that swaps, or a virtual one that is moved
+    heir = await workers.start()
+    await batches(heir, 10)
+    frozen.send_signal(signal.SIGCONT)
+    appended = load.acknowledged
+    await until(lambda: load.acknowledged >= appended + 500)
+    count = await load.end()
+    await until(lambda: len(store.noted()) >= count)
+    assert heir.returncode is None
+    assert frozen.returncode is None
+    assert store.noted() == list(range(count))
