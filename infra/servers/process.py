@@ -33,24 +33,25 @@ class Process(NamedTuple):
         return cls(pid, int(stat[19]))
 
     def alive(self) -> bool:
-        """Tell whether it runs: one that only waits to be reaped does not."""
-        stat = _stat(self.pid)
-        return stat is not None and int(stat[19]) == self.born and stat[0] not in "ZX"
+        """Tell whether any of its threads runs: one that only waits to be reaped does not."""
+        return not self.wait(0.0)
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end, no longer than that; tell whether it has ended."""
+        stat = _stat(self.pid)
+        if stat is None or int(stat[19]) != self.born:
+            return True
         try:
             watch = os.pidfd_open(self.pid)
         except ProcessLookupError:
             return True
         try:
-            if self.alive():
-                poll = select.poll()
-                poll.register(watch, select.POLLIN)
-                poll.poll(seconds * 1000)
+            # The state in /proc is that of the first thread, which may be gone while others still hold the ports.
+            poll = select.poll()
+            poll.register(watch, select.POLLIN)
+            return bool(poll.poll(seconds * 1000))
         finally:
             os.close(watch)
-        return not self.alive()
 
     def send(self, number: signal.Signals) -> None:
         """Signal it, where it is still the one that is meant."""
