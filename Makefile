@@ -6,10 +6,10 @@ SOURCES := schemas infra commands streams projections query_api
 CHECKED := $(SOURCES) tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format schemas bench soak lock clean
+.PHONY: help setup run test check format schemas servers cluster-test bench soak lock clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMPS)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -24,6 +24,10 @@ $(STAMPS)/base: requirements.lock pyproject.toml | $(STAMPS)/python
 
 $(STAMPS)/dev: requirements-dev.lock $(STAMPS)/base
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(STAMPS)/cluster: requirements-cluster.lock $(STAMPS)/dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-cluster.lock
 	@touch $@
 
 setup: $(STAMPS)/base ## install into .venv, so that .venv/bin/murmur works
@@ -48,6 +52,12 @@ format: $(STAMPS)/dev ## put the code into the house's form
 schemas: $(STAMPS)/dev ## check every released schema: FULL_TRANSITIVE
 	$(BIN)/python -m infra.schema_check
 
+servers: $(STAMPS)/cluster ## set up, then start the servers of the cluster profile; `murmur servers down` stops them
+	$(BIN)/murmur servers up
+
+cluster-test: $(STAMPS)/cluster ## set up, then run the tests that need real servers; starts and stops them itself
+	MURMURATION_CLUSTER=1 $(BIN)/python -m pytest -m cluster
+
 bench: $(STAMPS)/dev ## measure everything beside its ceiling; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
@@ -62,6 +72,8 @@ lock: $(STAMPS)/dev ## renew the lock files from pyproject.toml
 		--extra build pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header \
 		--extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header \
+		--extra build --extra dev --extra cluster -c requirements-dev.lock pyproject.toml -o requirements-cluster.lock
 
 clean: ## remove what setup and runs made (also ./data)
 	rm -rf .venv build data *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -89,14 +89,16 @@ def _nothing(_: Sequence[Event]) -> Sequence[Any]:
     return ()
 
 
-def _kinds(events: Sequence[Event]) -> Sequence[Any]:
+def kinds_of(events: Sequence[Event]) -> Sequence[Any]:
+    """Project: one write per event, its kind."""
     return [type(event).__name__ for event in events]
 
 
-class _NoLetters:
+class NoLetters:
     """A log that nothing is appended to."""
 
     async def append(self, records: Sequence[Record]) -> list[Position]:
+        """Raise: nothing may come here."""
         raise AssertionError(f"{len(records)} dead letters in a benchmark")
 
 
@@ -120,7 +122,8 @@ class _StockTransport(sqlog.Transport):
     Consumer = _StockConsumer
 
 
-def _tweet(event_id: int) -> Event:
+def a_tweet(event_id: int) -> Event:
+    """Return a tweet of 104 characters with one hashtag."""
     return TweetPosted(
         envelope=Envelope(event_id=event_id, occurred_at_ms=unix_ms(event_id), actor_id=event_id),
         tweet_id=event_id,
@@ -131,7 +134,8 @@ def _tweet(event_id: int) -> Event:
     )
 
 
-def _like(event_id: int) -> Event:
+def a_like(event_id: int) -> Event:
+    """Return a like by a user of its own."""
     envelope = Envelope(event_id=event_id, occurred_at_ms=unix_ms(event_id), actor_id=event_id)
     return Liked(envelope=envelope, tweet_id=event_id, author_id=1, user_id=event_id)
 
@@ -174,7 +178,7 @@ async def _agent(
     log, tail = embedded.EmbeddedLogReader(given.folder), embedded.EmbeddedLogTail(given.folder)
     stop = asyncio.Event()
     store = CountingStore(given.records, stop)
-    dead_letters = DeadLetters(_NoLetters(), SnowflakeGenerator(1, lambda: 1))
+    dead_letters = DeadLetters(NoLetters(), SnowflakeGenerator(1, lambda: 1))
     loop = ProjectionLoop("bench", project, store, dead_letters, DecodedBatches(), StreamMetrics(CollectorRegistry()))
 
     async def batches_agent(batches: AsyncIterable[Any], loop: ProjectionLoop) -> None:
@@ -203,7 +207,7 @@ def _round(given: Input, stock: Input) -> dict[str, float]:
     return {
         "plain loop": uvloop.run(_plain(given)),
         "an agent, empty sink": uvloop.run(_agent(given)),
-        "an agent, counting store": uvloop.run(_agent(given, _kinds)),
+        "an agent, counting store": uvloop.run(_agent(given, kinds_of)),
         "stock Faust": uvloop.run(_agent(stock, stock=True)),
     }
 
@@ -242,7 +246,7 @@ def rows() -> list[Row]:
     logging.disable(logging.INFO)
     collect_garbage_rarely()  # as the stream process does; for every way alike
     try:
-        tweets, likes = _measure(_tweet), _measure(_like)
+        tweets, likes = _measure(a_tweet), _measure(a_like)
     finally:
         logging.disable(logging.NOTSET)
     mixed = _mixed(tweets, likes)

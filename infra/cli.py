@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
+from infra.server_verbs import servers_app
 from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
@@ -241,6 +242,9 @@ def keys_rotate(data: Data = None) -> None:
     from infra.auth.keys import KeyRing  # noqa: PLC0415
 
     typer.echo(KeyRing(settings_of(data_dir=data).keys_dir).rotate())
+
+
+app.add_typer(servers_app, name="servers")
 
 
 def main() -> NoReturn:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PREFIX = "MURMURATION_"
 CONFIG_FILE = "murmuration.toml"
+_BY_LAUNCHER = "empty: as `murmur servers` says"
 
 
 class Settings(BaseSettings):
@@ -57,6 +58,21 @@ class Settings(BaseSettings):
     ranking_media: float = Field(1.1, ge=0, description="factor for tweets with media in ranking=top")
 
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+
+    profile: Literal["embedded", "cluster"] = Field("embedded", description="embedded | cluster: files or servers")
+    kafka_bootstrap: str = Field("", description=f"host:port of brokers, comma-separated; {_BY_LAUNCHER}")
+    kafka_replication: int = Field(1, ge=1, description="copies of a topic's partitions when it is first created")
+    kafka_min_insync: int = Field(1, ge=1, description="copies that a record must have before it counts as written")
+    schema_registry_url: str = Field("", description="Confluent-compatible registry; empty: only the catalogue's ids")
+    cassandra_hosts: str = Field("", description=f"host:port of Scylla or Cassandra, comma-separated; {_BY_LAUNCHER}")
+    cassandra_datacenter: str = Field("datacenter1", description="the data centre that LOCAL_QUORUM means")
+    cassandra_keyspace: str = Field("murmuration", description="keyspace of the tables")
+    cassandra_replication: int = Field(1, ge=1, description="copies of a row when the keyspace is first created")
+    cassandra_user: str = Field("", description="role to log in as; empty: no log-in")
+    cassandra_password: str = Field("", description="its password")
+    redis_urls: str = Field("", description=f"redis://user:password@host:port/0 of primaries, in order; {_BY_LAUNCHER}")
+    redis_shards: int = Field(16, ge=1, le=4096, description="logical shards over the primaries; fixed for life")
+    servers_cache: Path = Field(Path("~/.cache/murmuration"), description="where `murmur servers` keeps its downloads")
 
     @classmethod
     def settings_customise_sources(

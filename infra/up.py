@@ -67,6 +67,9 @@ def prepare(settings: Settings) -> None:
     """Make the folders and the log's files; raises TroubleError where the folder cannot be written to."""
     from infra.log import embedded  # noqa: PLC0415 - the log is loaded only by verbs that need it
 
+    if settings.profile != "embedded":
+        what = f"the processes do not run on the {settings.profile} profile yet: its parts are there, not their wiring"
+        raise TroubleError(what, "leave MURMURATION_PROFILE at embedded")
     try:
         (settings.data_dir / "logs").mkdir(parents=True, exist_ok=True)
         topics = [topic for part in embedded.PARTS.values() for topic in part]

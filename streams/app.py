@@ -29,16 +29,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import faust
+from faust.exceptions import ConsumerNotStarted
 from faust.tables.manager import TableManager
 
+from infra.log.port import TopicPartition
 from streams import transports
 from streams.errors import AppCrashedError
+from streams.transports.kafkabatch import KafkaSource
 from streams.transports.sqlog import LogSource
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Sequence
+    from collections.abc import AsyncIterable, Mapping, Sequence
 
-    from infra.log.port import Batch, LogReader, TopicPartition
+    from infra.log.port import Batch, LogReader
     from streams.loop import ProjectionLoop
     from streams.metrics import StreamMetrics
     from streams.transports.sqlog import LogTail
@@ -75,11 +78,18 @@ class _NoTables(TableManager):  # type: ignore[misc]  # Faust is untyped here
 class ProjectionApp(faust.App):  # type: ignore[misc]  # Faust is untyped here
     """A Faust app that reads `source` and leaves no folders behind."""
 
-    source: LogSource
+    source: LogSource | KafkaSource
     agent_task: asyncio.Task[None] | None = None
 
     def _create_directories(self) -> None:
         """Do nothing: these hold tables, and state is kept in stores."""
+
+    def owned(self) -> frozenset[TopicPartition]:
+        """Return the partitions that this worker reads now; none before it is started or while they are given out."""
+        try:
+            return frozenset(TopicPartition(*tp) for tp in self.consumer.assignment())
+        except ConsumerNotStarted:
+            return frozenset()
 
 
 def build_app(
@@ -92,10 +102,40 @@ def build_app(
     settings: StreamSettings = StreamSettings(),
 ) -> ProjectionApp:
     """Return the app `murmur-<name>`, ready to start; the loop must be its projection's only writer."""
+    source = LogSource(log, tail, loop.checkpoints, settings.batch_records)
+    return _build(name, topics, agent, loop, source, settings, {"broker": "sqlog://"})
+
+
+def build_cluster_app(
+    name: str,
+    topics: Sequence[str],
+    agent: Agent,
+    loop: ProjectionLoop,
+    bootstrap: str,
+    instance: str | None = None,
+    settings: StreamSettings = StreamSettings(),
+) -> ProjectionApp:
+    """Return the app `murmur-<name>` on Kafka: its workers share the partitions, each partition has one at a time.
+
+    `instance` names this worker among those of the app (see streams.transports.kafkabatch.KafkaSource).
+    """
+    source = KafkaSource(bootstrap, loop.checkpoints, instance)
+    return _build(name, topics, agent, loop, source, settings, source.options(settings.batch_records))
+
+
+def _build(
+    name: str,
+    topics: Sequence[str],
+    agent: Agent,
+    loop: ProjectionLoop,
+    source: LogSource | KafkaSource,
+    settings: StreamSettings,
+    broker: Mapping[str, Any],
+) -> ProjectionApp:
     transports.register()
     app = ProjectionApp(
         f"murmur-{name}",
-        broker="sqlog://",
+        **broker,
         version=settings.version,
         store="memory://",
         datadir=str(Path(tempfile.gettempdir()) / "murmur-faust"),  # named, never made
@@ -112,7 +152,7 @@ def build_app(
         worker_redirect_stdouts=False,
         TableManager=_NoTables,
     )
-    app.source = LogSource(log, tail, loop.checkpoints, settings.batch_records)
+    app.source = source
 
     async def run(batches: Any) -> None:
         app.agent_task = asyncio.ensure_future(agent(batches, loop))
@@ -174,10 +214,20 @@ def collect_garbage_rarely() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def watch_lag(metrics: StreamMetrics, loop: ProjectionLoop, topics: Sequence[str], log: LogReader) -> None:
-    """Export how far the projection is behind, asked of the log at each scrape: scrape in the thread that reads it."""
+def watch_lag(
+    metrics: StreamMetrics,
+    loop: ProjectionLoop,
+    topics: Sequence[str],
+    log: LogReader,
+    worker: ProjectionApp | None = None,
+) -> None:
+    """Export how far the projection is behind, asked of the log at each scrape: scrape in the thread that reads it.
+
+    Where workers share the partitions, each tells of its own: their sum is the projection's lag.
+    """
 
     def ends() -> dict[TopicPartition, int]:
-        return dict(log.end_offsets(topics))
+        owned = None if worker is None else worker.owned()
+        return {at: end for at, end in log.end_offsets(topics).items() if owned is None or at in owned}
 
     metrics.watch_lag(loop.name, lambda: loop.lag(ends()).events, lambda: loop.lag(ends()).seconds)

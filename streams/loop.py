@@ -20,7 +20,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.log.port import LogUnavailableError, Position, Span, TopicPartition
-from infra.projections import RejectedWriteError, StoreUnavailableError
+from infra.projections import RejectedWriteError, StoreUnavailableError, WrongSpanError
 from schemas.codec import DecodeError
 from streams.backoff import Backoff
 from streams.dead_letters import DeadLetter
@@ -147,6 +147,15 @@ class ProjectionLoop:
                 return
             await self._bury(batch, {span.start: str(poison)})
             await self._until_taken(lambda: self._write([], span))
+        except WrongSpanError:
+            done = self.checkpoints().get(TopicPartition(span.topic, span.partition), 0)
+            if done <= span.start:
+                raise
+            # A worker that was driven out of the partition (Kafka) has applied what it had in hand after all.
+            rest = span._replace(start=min(done, span.end))
+            if rest.start < rest.end:
+                await self._apply(batch, rest, events[rest.start - span.start :])
+            return
         self._passed(span, events)
 
     async def _write(self, events: Sequence[Event], span: Span) -> None:

@@ -7,6 +7,12 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NO_KEY = -1  # of a record on Kafka that is not ours
 
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
@@ -19,6 +25,16 @@ _CACHED_KEYS = 65_536  # about 8 MB; active authors repeat
 def key_bytes(key: int) -> bytes:
     """Return the 8 bytes, big-endian, under which a record of this key is stored."""
     return _KEY.pack(key)
+
+
+def keys_of(keys: Sequence[bytes | None]) -> list[int]:
+    """Return the keys that these bytes stand for; NO_KEY for what is not 8 bytes."""
+    try:
+        if list(map(len, keys)).count(_KEY.size) == len(keys):  # type: ignore[arg-type]  # None: TypeError
+            return list(struct.unpack(f">{len(keys)}Q", b"".join(keys)))  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    return [NO_KEY if key is None or len(key) != _KEY.size else _KEY.unpack(key)[0] for key in keys]
 
 
 def murmur2(key: bytes) -> int:

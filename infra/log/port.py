@@ -2,7 +2,15 @@
 
 A log has topics, a topic has partitions, a partition has records at offsets 0, 1, 2 … without gaps. Records of one
 key are in one partition, in the order in which they were appended; there is no order between partitions.
-Source of the model: Kafka. Adapters: `infra.log.sqlite` (embedded); Kafka (cluster).
+Source of the model: Kafka. Adapters: `infra.log.embedded` (SQLite files), `infra.log.kafka` (a cluster).
+
+What an append promises when it fails is the one thing in which the two differ:
+
+  at fault itself (unknown topic, impossible key)   nothing of it is on the log
+  LogUnavailableError, embedded                     nothing of it is readable (but see there)
+  LogUnavailableError, Kafka                        nobody can tell: some records may be on the log, or get there
+
+So whoever hears LogUnavailableError repeats the append with the same event ids; projections apply an event once.
 """
 
 from __future__ import annotations
@@ -65,7 +73,7 @@ class LogError(Exception):
 
     LogError
     ├── LogCorruptError      bytes on disk do not match their checksum
-    ├── LogUnavailableError  the append was not made durable (disk full, I/O error, closed); nothing of it is readable
+    ├── LogUnavailableError  the append is not known to be durable (disk full, no broker, closed): repeat it
     └── OffsetOutOfRangeError  a reader asked for an offset beyond the end, or before the first one kept
     """
 
@@ -75,10 +83,12 @@ class LogCorruptError(LogError):
 
 
 class LogUnavailableError(LogError):
-    """The append was not made durable, and nothing of it is readable.
+    """The append is not known to be durable: repeat it with an idempotency key, never blindly.
 
-    If the disk failed in the sync itself, and the process dies before a later append succeeds, the records may be
-    found on the log after all: repeat an append with an idempotency key, never blindly.
+    Embedded: nothing of it is readable. If the disk failed in the sync itself, and the process dies before a later
+    append succeeds, the records may be found on the log after all.
+    Kafka: each of its records may be on the log, or get there while the producer still tries; see infra.log.kafka.
+    A read raises it where no broker answers.
     """
 
 
@@ -107,4 +117,9 @@ class EventLog(Protocol):
     """Appends to a log."""
 
     async def append(self, records: Sequence[Record]) -> list[Position]:
-        """Append all records or none; returns when they are durable (acks=all, fsynced), in the order given."""
+        """Append all records; returns when all are durable, their positions in the order given.
+
+        Embedded: all or none, in one transaction, fsynced. Kafka: each is on min.insync.replicas brokers, or
+        LogUnavailableError is raised, and then some may be. Records that are at fault themselves (KeyError,
+        ValueError) are found before anything is written, in both.
+        """

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from faust.transport.drivers import TRANSPORTS
 
-SCHEMES = {"sqlog": "streams.transports.sqlog:Transport"}
+SCHEMES = {
+    "kafkabatch": "streams.transports.kafkabatch:Transport",
+    "sqlog": "streams.transports.sqlog:Transport",
+}
 """The same table as the entry points of pyproject.toml, which exist only where the project is installed."""
 
 

@@ -57,7 +57,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust is untyped here
         super().__init__(*args, **kwargs)
 
     @abc.abstractmethod
-    def starting_offsets(self) -> Mapping[TP, int]:
+    async def starting_offsets(self) -> Mapping[TP, int]:
         """Return the next offset to apply of each assigned partition; raises CheckpointError where it cannot be."""
 
     def _to_message(self, tp: TP, record: Any) -> Any:
@@ -107,7 +107,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust is untyped here
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every assigned partition to the store's checkpoint and return where each one stands."""
         committed = await super().seek_to_committed() or {}
-        own = self.starting_offsets()
+        own = await self.starting_offsets()
         await self.seek_wait(own)
         return {**committed, **own}
 

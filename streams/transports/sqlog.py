@@ -129,7 +129,7 @@ class Consumer(BatchConsumer):
 
     # Positions
 
-    def starting_offsets(self) -> Mapping[TP, int]:
+    async def starting_offsets(self) -> Mapping[TP, int]:
         """Return the store's checkpoints, 0 where it has none; raises CheckpointError for one beyond the end."""
         checkpoints = self._source.checkpoints()
         self._refresh_ends()

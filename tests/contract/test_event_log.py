@@ -1,25 +1,30 @@
-"""What every event log promises, whatever it is made of: another backend is another entry in BACKENDS."""
+"""What every event log promises, whatever it is made of; tests/cluster/test_kafka_contract.py runs it over Kafka."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from infra.log.embedded import EmbeddedLogReader, EmbeddedLogTail, ensure, open_appender
+from infra.log.embedded import EmbeddedLogReader, ensure, open_appender
 from infra.log.partitioner import partition_of
-from infra.log.port import EventLog, LogReader, OffsetOutOfRangeError, Position, Record, TopicPartition
+from infra.log.port import (
+    EventLog,
+    LogReader,
+    LogUnavailableError,
+    OffsetOutOfRangeError,
+    Position,
+    Record,
+    TopicPartition,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from multiprocessing.connection import Connection
+    from collections.abc import Iterator
+    from pathlib import Path
 
 PARTITIONS = {"tweets": 4, "follows": 3}
-WAKE_BOUND_S = 5  # far above the bell's milliseconds: a tail that waits this long has not heard it
 
 
 class Log(Protocol):
@@ -31,6 +36,9 @@ class Log(Protocol):
 
     def reader(self) -> LogReader:
         """Return a reader of its own."""
+
+    def close(self) -> None:
+        """Close the log and all readers; a repeat changes nothing."""
 
 
 class EmbeddedLog:
@@ -52,18 +60,9 @@ class EmbeddedLog:
         self.log.close()
 
 
-@contextlib.contextmanager
-def _embedded(folder: Path) -> Iterator[Log]:
-    with contextlib.closing(EmbeddedLog(folder)) as backend:
-        yield backend
-
-
-BACKENDS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Log]]] = {"embedded": _embedded}
-
-
-@pytest.fixture(params=BACKENDS)
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
-    with BACKENDS[request.param](tmp_path / "log") as backend:
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Log]:
+    with contextlib.closing(EmbeddedLog(tmp_path / "log")) as backend:
         yield backend
 
 
@@ -113,7 +112,7 @@ async def test_offsets_have_no_gaps_and_keep_the_order_of_a_key_also_among_concu
 @pytest.mark.parametrize(
     "wrong", [Record("no such topic", 1, b""), Record("tweets", -1, b""), Record("tweets", 1 << 63, b"")]
 )
-async def test_an_append_is_done_entirely_or_not_at_all(log: Log, wrong: Record) -> None:
+async def test_nothing_is_written_of_an_append_with_a_record_at_fault(log: Log, wrong: Record) -> None:
     right = log.log.append([Record("tweets", 2, b"another's, at the same time")])
     outcomes = await asyncio.gather(log.log.append([*_records(range(50)), wrong]), right, return_exceptions=True)
     assert isinstance(outcomes[0], KeyError | ValueError)
@@ -186,38 +185,14 @@ async def test_all_readers_see_an_append_once_it_is_answered(log: Log) -> None:
     assert len({reader.log_id for reader in readers}) == 1
 
 
-def _tail_until(folder: str, wanted: int, answers: Connection) -> None:
-    asyncio.run(_tail(Path(folder), wanted, answers))
+async def test_a_failed_append_that_is_repeated_gives_every_record_at_least_once(log: Log) -> None:
+    records = _records(range(20))
+    await log.log.append(records[:7])  # as much as a Kafka that fails may have kept of it
+    await log.log.append(records)
+    assert {record.value for record in records} == set(_all(log.reader()).values())
 
 
-async def _tail(folder: Path, wanted: int, answers: Connection) -> None:
-    reader, tail = EmbeddedLogReader(folder), EmbeddedLogTail(folder)
-    answers.send("listening")
-    slept_through = False
-    while len(_all(reader)) < wanted:
-        begun = asyncio.get_running_loop().time()
-        await tail.wait(WAKE_BOUND_S)
-        slept_through |= asyncio.get_running_loop().time() - begun >= WAKE_BOUND_S
-    answers.send((sorted(_all(reader).values()), slept_through))
-    tail.close()
-    reader.close()
-
-
-async def test_tails_in_other_processes_are_woken_by_an_append(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("forkserver")
-    ensure(tmp_path, PARTITIONS)
-    log, pipes = open_appender(tmp_path, "facts", PARTITIONS), [context.Pipe() for _ in range(2)]
-    children = [
-        context.Process(target=_tail_until, args=(str(tmp_path), 3, theirs), daemon=True) for _, theirs in pipes
-    ]
-    for child in children:
-        child.start()
-    for ours, _ in pipes:
-        assert await asyncio.to_thread(ours.recv) == "listening"
-    for key in range(3):
-        await log.append([Record("tweets", key, b"%d" % key)])
-    for ours, _ in pipes:
-        assert await asyncio.to_thread(ours.recv) == ([b"0", b"1", b"2"], False)
-    for child in children:
-        child.join()
+async def test_a_closed_log_refuses(log: Log) -> None:
     log.close()
+    with pytest.raises(LogUnavailableError):
+        await log.log.append(_records(range(1)))

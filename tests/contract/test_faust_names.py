@@ -19,13 +19,13 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.base import Transport
 from faust.transport.consumer import Consumer
-from faust.transport.drivers import TRANSPORTS
+from faust.transport.drivers import TRANSPORTS, aiokafka
 from faust.types.tuples import ConsumerMessage, Message
 from mode.utils.queues import FlowControlQueue
 
 from streams import transports
 from streams.app import ProjectionApp, _NoTables
-from streams.transports import sqlog
+from streams.transports import kafkabatch, sqlog
 from streams.transports.batches import BatchConsumer, BatchMessage
 
 _COMPILED_STREAM = Path(faust.__file__).parent / "_cython" / "streams.pyx"
@@ -53,6 +53,11 @@ OVERRIDDEN = [
     (sqlog.Consumer, Consumer, "seek_to_committed", Consumer.perform_seek),
     (sqlog.Consumer, Consumer, "perform_seek", Recovery._resume_streams),
     (sqlog.Consumer, Consumer, "_seek", Consumer.seek),
+    (kafkabatch.Consumer, Consumer, "_getmany", Consumer._wait_next_records),
+    (kafkabatch.Consumer, Consumer, "_to_message", Consumer.getmany),
+    (kafkabatch.Consumer, Consumer, "_new_offset", Consumer._filter_committable_offsets),
+    (kafkabatch.Consumer, Consumer, "seek_to_committed", Consumer.perform_seek),
+    (kafkabatch.Consumer, Consumer, "verify_event_path", Consumer.verify_all_partitions_active),
     (ProjectionApp, App, "_create_directories", App.on_first_start),
 ]
 
@@ -70,6 +75,20 @@ def test_nothing_that_a_consumer_must_have_is_missing() -> None:
     assert sqlog.Consumer.__abstractmethods__ == frozenset()
     ours = {*vars(sqlog.Consumer), *vars(BatchConsumer)}
     assert {name for name in Consumer.__abstractmethods__ if name not in ours} == set()
+
+
+def test_our_consumer_of_kafka_is_faust_s_with_ours_before_it() -> None:
+    assert kafkabatch.Consumer.__abstractmethods__ == frozenset()
+    order = kafkabatch.Consumer.__mro__
+    assert order.index(BatchConsumer) < order.index(aiokafka.Consumer) < order.index(Consumer)
+    assert "self._thread.getmany" in source(aiokafka.Consumer._getmany)
+    assert "fetched_records" in source(aiokafka.AIOKafkaConsumerThread._fetch_records)
+
+
+def test_the_driver_takes_our_settings_for_kafka() -> None:
+    made = source(aiokafka.AIOKafkaConsumerThread._create_worker_consumer)
+    for name in kafkabatch.KafkaSource("host:1", dict).options(1):
+        assert name in ("broker", *made.replace("conf.", " ").replace(",", " ").split()), name
 
 
 @pytest.mark.parametrize("name", ["_read_offset", "_acked", "_acked_index", "_committed_offset", "_unacked_messages"])
@@ -133,6 +152,7 @@ def test_the_table_manager_starts_without_its_second_of_sleep() -> None:
 def test_the_transport_is_found_by_its_scheme() -> None:
     transports.register()
     assert TRANSPORTS.by_url("sqlog://") is sqlog.Transport
+    assert TRANSPORTS.by_url("kafkabatch://") is kafkabatch.Transport
     assert issubclass(sqlog.Transport, Transport)
     assert sqlog.Transport.Consumer is sqlog.Consumer
     installed = {point.name: point.value for point in entry_points(group="faust.transports")}

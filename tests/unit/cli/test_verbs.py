@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -138,3 +139,12 @@ def test_up_does_not_import_what_its_children_are_made_of() -> None:
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
     for heavy in ("fastapi", "faust", "httpx", "uvicorn", "argon2"):
         assert f" {heavy}\n" not in ended.stderr
+
+
+def test_a_profile_that_is_not_wired_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "infra.cli", "up", "--data", str(tmp_path)]
+    environment = {**os.environ, "MURMURATION_PROFILE": "cluster"}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    assert ended.returncode == 2
+    assert "MURMURATION_PROFILE" in ended.stderr
+    assert ended.stderr.count("\n") == 1

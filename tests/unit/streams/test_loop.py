@@ -58,6 +58,20 @@ async def test_a_hole_before_a_batch_ends_the_process() -> None:
     assert store.spans == []
 
 
+async def test_what_another_worker_has_applied_meanwhile_is_left_out() -> None:
+    store = MemoryStore()
+    loop = a_loop(store)
+    await loop.handle(a_batch(range(3)))
+    store.next[PARTITION] = 6
+    await loop.handle(a_batch(range(3, 10)))
+    assert store.written == [0, 1, 2, 6, 7, 8, 9]
+    store.next[PARTITION] = 20
+    await loop.handle(a_batch(range(10, 15)))
+    assert store.written == [0, 1, 2, 6, 7, 8, 9]
+    with pytest.raises(ProcessEndedError):
+        await loop.handle(a_batch(range(25, 30)))
+
+
 async def test_an_undecodable_record_goes_to_the_dead_letters_and_the_rest_is_applied_in_one_step() -> None:
     store, dead = MemoryStore(), MemoryDeadLetters()
     await a_loop(store, dead).handle(a_batch(range(5), {2: UNDECODABLE}))

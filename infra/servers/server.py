@@ -1,0 +1,55 @@
+"""What a server is to the launcher: where its software comes from, how it is configured, when it is ready."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One instance: `software` as fetched, `folder` for its configuration and data, and its ports by name."""
+
+    software: Path
+    folder: Path
+    ports: Mapping[str, int]
+
+    @property
+    def data(self) -> Path:
+        """Folder of what must outlive the process."""
+        return self.folder / "data"
+
+    @property
+    def client_port(self) -> int:
+        """The port that clients connect to: the first one."""
+        return next(iter(self.ports.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One kind of server; the functions are told the Place."""
+
+    name: str
+    version: str
+    ports: tuple[str, ...]
+    """Names of its ports, the one of the clients first."""
+    fetch: Callable[[Path], None]
+    """Fills a new folder with this version's software; called once per version and machine."""
+    command: Callable[[Place], Sequence[str]]
+    """Writes the configuration, prepares the data folder where that is new, and returns the command line."""
+    is_ready: Callable[[int], bool]
+    """Asks the client port, in the server's own protocol, whether it serves."""
+    address: Callable[[int], str]
+    """What the setting is given for a client port."""
+    setting: str = ""
+    """Name of the setting that tells the processes where it is; empty: none yet."""
+    credentials: Mapping[str, str] = field(default_factory=dict)
+    """Further settings that its clients need: how to log in."""
+    ready_seconds: float = 60.0
+    stop_seconds: float = 20.0
