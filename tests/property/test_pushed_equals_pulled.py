@@ -137,8 +137,8 @@ def shown(reader: SqliteHomeTimelineReader, viewer: int, page_size: int) -> list
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES.keys())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=st.lists(choices, max_size=90), batch=st.integers(1, 30), page_size=st.integers(1, 9))
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=st.lists(choices, min_size=40, max_size=120), batch=st.integers(1, 30), page_size=st.integers(1, 9))
 def test_every_viewer_sees_the_list_of_the_definition(
     policy: Policy, steps: list[Choice], batch: int, page_size: int
 ) -> None:
