@@ -11,6 +11,7 @@ from infra.clock import SystemClock
 from infra.consistency import SECRET_NAME, ConsistencyTokens
 from infra.http.rate_limits import RateLimits
 from infra.log.embedded import path_of
+from infra.log.sqlite_reader import SqliteLogReader
 from infra.sqlite.projection_store import generation_path
 from projections.accounts.sqlite import SqliteAccountsReader
 from projections.engagement.sqlite import SqliteEngagementReader
@@ -19,7 +20,6 @@ from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
 from projections.tweets.sqlite import SqliteTweetsReader
 from query_api.freshness import Freshness
 from query_api.lag import LagMeter
-from query_api.log_ends import LogEnds
 from query_api.stores import TOPICS, Slot, Stores
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     clock = clock or SystemClock()
     paths = {name: generation_path(settings.projections_dir, name) for name in TOPICS}
     stores = Stores({name: Slot(path, READERS[name]) for name, path in paths.items()}, settings.tweet_cache_entries)
-    log = Slot(path_of(settings.log_dir, "facts"), LogEnds)
+    log = Slot(path_of(settings.log_dir, "facts"), SqliteLogReader)
     revocations = SqliteRevocations(settings.credentials_path, clock.now_ms())
     return Services(
         settings=settings,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from infra.clock import Clock
     from infra.log.port import TopicPartition
-    from query_api.log_ends import LogEnds
+    from infra.log.sqlite_reader import SqliteLogReader
     from query_api.stores import Slot, Stores
 
 SAMPLE_SECONDS = 0.1  # both ends of the difference are read together, at most this often
@@ -34,7 +34,7 @@ class Progress(NamedTuple):
 class LagMeter:
     """Compares checkpoints with the ends of the log."""
 
-    def __init__(self, stores: Stores, log: Slot[LogEnds], clock: Clock) -> None:
+    def __init__(self, stores: Stores, log: Slot[SqliteLogReader], clock: Clock) -> None:
         self._stores = stores
         self._log = log
         self._clock = clock
@@ -75,4 +75,4 @@ class LagMeter:
         return {} if self._log.reader is None else self._log.reader.end_offsets(topics)
 
     def _appended_at_ms(self, key: TopicPartition, offset: int) -> int | None:
-        return None if self._log.reader is None else self._log.reader.appended_at_ms(key, offset)
+        return None if self._log.reader is None else self._log.reader.appended_at_ms(*key, offset)
