@@ -8,12 +8,13 @@ StoreError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from infra.log.port import Span, TopicPartition
+    from schemas.envelope import Event
 
 
 class StoreError(Exception):
@@ -53,3 +54,21 @@ class ProjectionReader(Protocol):
 
     def checkpoints(self) -> Mapping[TopicPartition, int]:
         """Return, per partition, the offset up to which (exclusive) records are applied."""
+
+
+class Placed(NamedTuple):
+    """A write, and which record of its span (the first is 0) says so: a store without transactions orders by it."""
+
+    at: int
+    write: Any
+
+
+def placed(project: Callable[[Sequence[Event]], Sequence[Any]]) -> Callable[[Sequence[Event | None]], list[Placed]]:
+    """Return the projector that takes one event, or None for what could not be decoded, for each record of a span."""
+
+    def each(events: Sequence[Event | None]) -> list[Placed]:
+        return [
+            Placed(at, write) for at, event in enumerate(events) if event is not None for write in project((event,))
+        ]
+
+    return each

@@ -20,7 +20,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.log.port import LogUnavailableError, Position, Span, TopicPartition
-from infra.projections import RejectedWriteError, StoreUnavailableError, WrongSpanError
+from infra.projections import RejectedWriteError, StoreUnavailableError, WrongSpanError, placed
 from schemas.codec import DecodeError
 from streams.backoff import Backoff
 from streams.dead_letters import DeadLetter
@@ -62,7 +62,7 @@ def end_process(code: int) -> None:
 
 
 class ProjectionLoop:
-    """The one writer of a projection's store, fed by one agent."""
+    """The one writer of a projection's store, fed by one agent; `placing`: the store takes Placed writes."""
 
     def __init__(
         self,
@@ -73,13 +73,14 @@ class ProjectionLoop:
         decoded: DecodedBatches,
         metrics: StreamMetrics,
         *,
+        placing: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         end_process: Callable[[int], None] = end_process,
     ) -> None:
         self.name = name
         self.metrics = metrics.of(name)
         self.last_event_at_ms: dict[TopicPartition, int] = {}
-        self._project = project
+        self._project = placed(project) if placing else _dense(project)
         self._store = store
         self._dead_letters = dead_letters
         self._decoded = decoded
@@ -138,7 +139,7 @@ class ProjectionLoop:
     async def _apply(self, batch: Batch, span: Span, events: Sequence[Event | None]) -> None:
         """Apply `events`, one for each record of the span, in one step, or in halves down to the poisonous record."""
         try:
-            await self._until_taken(lambda: self._write([event for event in events if event is not None], span))
+            await self._until_taken(lambda: self._write(events, span))
         except PoisonEventError as poison:
             if len(events) > 1:
                 half = len(events) // 2
@@ -158,9 +159,9 @@ class ProjectionLoop:
             return
         self._passed(span, events)
 
-    async def _write(self, events: Sequence[Event], span: Span) -> None:
+    async def _write(self, events: Sequence[Event | None], span: Span) -> None:
         try:
-            self._store.apply(self._project(events) if events else (), span)
+            self._store.apply(self._project(events), span)
         except RejectedWriteError as error:
             raise PoisonEventError(f"{type(error).__name__}: {error}") from error
 
@@ -200,3 +201,11 @@ class ProjectionLoop:
                 await self._sleep(delay)
             else:
                 return
+
+
+def _dense(project: Callable[[Sequence[Event]], Sequence[Any]]) -> Callable[[Sequence[Event | None]], Sequence[Any]]:
+    def all_at_once(events: Sequence[Event | None]) -> Sequence[Any]:
+        found = [event for event in events if event is not None]
+        return project(found) if found else ()
+
+    return all_at_once

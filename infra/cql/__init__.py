@@ -1,0 +1,1 @@
+"""Scylla, or Cassandra, which speaks the same protocol."""
