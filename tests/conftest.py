@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,14 +27,33 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """The servers of the whole session; whoever stops one starts it again, with nothing lost."""
-    with running(NAMES, tmp_path_factory.mktemp("servers")) as fleet:
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """The servers of the whole session, each started when first asked for; whoever stops one starts it again.
+
+    MURMURATION_TEST_SERVERS names a folder whose servers go on after the session, for those who run tests often.
+    """
+    if kept := os.environ.get("MURMURATION_TEST_SERVERS"):
+        yield Fleet(Path(kept), Settings().servers_cache)
+        return
+    with running((), tmp_path_factory.mktemp("servers")) as fleet:
         yield fleet
 
 
 @pytest.fixture
+def servers(fleet: Fleet) -> Fleet:
+    """All servers of the profile, running."""
+    fleet.start(*(name for name in NAMES if not fleet.alive(name)))
+    return fleet
+
+
+@pytest.fixture
 def cluster(servers: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of the cluster profile that point at the session's servers."""
+    """Settings of the cluster profile that point at the session's servers, all of them."""
+    return settings_of(servers, tmp_path_factory.mktemp("data"), *NAMES)
+
+
+def settings_of(servers: Fleet, data_dir: Path, *names: str) -> Settings:
+    """Return settings that point at these servers, started where they do not run."""
+    servers.start(*(name for name in names if not servers.alive(name)))
     told = {"profile": "cluster", **servers.settings()}
-    return Settings.model_validate({"data_dir": tmp_path_factory.mktemp("data"), **told})
+    return Settings.model_validate({"data_dir": data_dir, **told})

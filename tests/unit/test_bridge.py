@@ -79,7 +79,7 @@ async def test_cancelling_the_task_ends_the_wait() -> None:
 
 async def test_a_timeout_of_the_loop_ends_the_wait() -> None:
     async def asks() -> None:
-        async with asyncio.timeout(0.01):
+        async with asyncio.timeout(0.01):  # noqa: ASYNC100 - it waits below, which is the point
             wait(Future())
 
     with pytest.raises(TimeoutError):
