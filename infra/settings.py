@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PREFIX = "MURMURATION_"
 CONFIG_FILE = "murmuration.toml"
+_NAME = "^[a-z0-9-]{0,40}$"
 _BY_LAUNCHER = "empty: as `murmur servers` says"
 
 
@@ -56,6 +57,11 @@ class Settings(BaseSettings):
     ranking_engagement: float = Field(0.4, ge=0, description="weight of engagement in ranking=top")
     ranking_relevance: float = Field(0.2, ge=0, description="weight of relevance in ranking=top")
     ranking_media: float = Field(1.1, ge=0, description="factor for tweets with media in ranking=top")
+
+    commands_workers: int = Field(1, ge=1, le=64, description="processes of the command API that `murmur up` starts")
+    streams_workers: int = Field(1, ge=1, le=64, description="stream processes that `murmur up` starts")
+    query_workers: int = Field(1, ge=1, le=64, description="processes of the query API that `murmur up` starts")
+    instance: str = Field("", pattern=_NAME, description="name of a process among its like, kept when it starts again")
 
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
