@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Any
 from commands.imports import files, passwords
 from commands.imports.graph import GraphPlan
 from commands.imports.higgs import HiggsPlan
-from commands.imports.ledger import SCHEMA, Source, steps_done
+from commands.imports.ledger import Source
 from commands.imports.loader import Import
 from commands.imports.plan import Audience
 from commands.imports.progress import Bars, JsonLines
 from commands.imports.projecting import Projecting
-from infra.log import embedded
-from infra.sqlite.connections import open_reader
 
 if TYPE_CHECKING:
     import argparse
 
+    from commands.imports.ledger import Ledger
     from commands.imports.loader import Advance, Plan
     from commands.imports.progress import View
     from infra.settings import Settings
@@ -46,20 +45,23 @@ async def run(settings: Settings, given: argparse.Namespace) -> bool:
     del content
     if given.password:
         await asyncio.to_thread(passwords.give, settings, plan.steps(), given.password)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    partitions = {topic: settings.partitions for topics in embedded.PARTS.values() for topic in topics}
-    embedded.ensure(settings.log_dir, partitions)
     view: View = JsonLines() if given.json else Bars()
-    with (
-        closing(view),
-        closing(embedded.open_appender(settings.log_dir, "facts", partitions, SCHEMA)) as log,
-        closing(open_reader(embedded.path_of(settings.log_dir, "facts"))) as connection,
-    ):
-        done = steps_done(connection, source)
-        summary = await _load(settings, Import(log, source, plan, done), view)
+    with closing(view), closing(_open_ledger(settings, source)) as ledger:
+        done = await asyncio.to_thread(ledger.steps_done)
+        summary = await _load(settings, Import(ledger, plan, done), view)
     if summary:
         view.done({"format": given.format, **summary})
     return summary is not None
+
+
+def _open_ledger(settings: Settings, source: Source) -> Ledger:
+    if settings.profile == "cluster":
+        from commands.imports.cluster import ClusterLedger  # noqa: PLC0415 - needs the extra `cluster`
+
+        return ClusterLedger(settings, source)
+    from commands.imports.embedded import EmbeddedLedger  # noqa: PLC0415 - as above: only what the profile needs
+
+    return EmbeddedLedger(settings, source)
 
 
 async def _load(settings: Settings, wanted: Import, view: View) -> dict[str, Any] | None:

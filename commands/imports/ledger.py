@@ -1,36 +1,24 @@
-"""How far an import has come: a row in the facts' file, written in the same transaction as the events.
+"""What an import writes to, and how it is told how far an earlier run came: one ledger for each profile.
 
-Guarantee: a step's events, claims and progress are durable together or not at all, so a process that is killed at any
-moment goes on where it was; two processes that import one file cannot both advance it.
+Guarantee: what a ledger says is done is durable, with its names claimed; a process that is killed at any moment goes on
+from there. Of what came after, nothing is on the log (embedded) or some is, and is appended again (cluster).
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from commands.imports.errors import ImportConflictError
-from infra.journal.embedded import SCHEMA as JOURNAL_SCHEMA
-from infra.journal.embedded import CommitGuard
-from infra.journal.port import AlreadyClaimedError
-from infra.sqlite.connections import rows, scalar
+from schemas.envelope import Envelope
+from schemas.operations.events import ImportAdvanced
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import apsw
+    from collections.abc import Iterable, Sequence
 
     from infra.journal.port import Claim
-    from infra.log.port import Position
-
-SCHEMA = (
-    JOURNAL_SCHEMA
-    + """
-CREATE TABLE IF NOT EXISTS imports (source_key INTEGER PRIMARY KEY, source TEXT NOT NULL, steps INTEGER NOT NULL);
-"""
-)
-_STEPS = "SELECT steps FROM imports WHERE source_key = ?"
+    from schemas.envelope import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +33,12 @@ class Source:
     @property
     def name(self) -> str:
         """Return the source as it stands in the log."""
-        return f"{self.format}:{self.digest}:limit={self.limit or 'none'}:{'active' if self.active else 'inactive'}"
+        return f"{self.file}:limit={self.limit or 'none'}:{'active' if self.active else 'inactive'}"
+
+    @property
+    def file(self) -> str:
+        """Return the part of the name that the same file has with other options."""
+        return f"{self.format}:{self.digest}"
 
     @property
     def key(self) -> int:
@@ -53,37 +46,43 @@ class Source:
         return int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8]) >> 1
 
 
-def steps_done(connection: apsw.Connection, source: Source) -> int:
-    """Return how many steps are on the log; raises ImportConflictError where the file was imported in another way."""
-    same_file = f"{source.format}:{source.digest}:*"
-    others = rows(
-        connection, "SELECT source FROM imports WHERE source GLOB ? AND source <> ?", (same_file, source.name)
-    )
-    if others:
-        raise ImportConflictError(f"this file was loaded before with other options ({others[0][0].split(':', 2)[2]})")
-    return scalar(connection, _STEPS, (source.key,)) or 0
+class Chunk(NamedTuple):
+    """The events of the steps from `before` up to, not including, `after`, and the names that they take."""
+
+    before: int
+    after: int
+    events: Sequence[Event]
+    claims: Sequence[Claim]
+
+    def advanced(self, source: Source) -> ImportAdvanced:
+        """Return the event that says that the chunk is on the log; its id is that of the chunk's last event."""
+        last = self.events[-1].envelope
+        envelope = Envelope(last.event_id, last.occurred_at_ms, 0)
+        return ImportAdvanced(envelope, source_key=source.key, source=source.name, steps=self.after)
 
 
-class ChunkGuard:
-    """Lets a chunk in that begins where the import stands, with names that nobody holds."""
+class Ledger(Protocol):
+    """Takes the chunks of one source, in order; its calls block."""
 
-    def __init__(self, source: Source, before: int, after: int, claims: Sequence[Claim]) -> None:
-        self._source = source
-        self._before = before
-        self._after = after
-        self._claims = CommitGuard(claims)
+    def steps_done(self) -> int:
+        """Return how many steps are done; raises ImportConflictError where the file was imported in another way."""
 
-    def check(self, connection: apsw.Connection) -> object | None:
-        """Return the error to raise, or None."""
-        if (scalar(connection, _STEPS, (self._source.key,)) or 0) != self._before:
-            return ImportConflictError("another process is loading the same file at this moment")
-        refused = self._claims.check(connection)
-        if isinstance(refused, AlreadyClaimedError):
-            return ImportConflictError(f"{refused.claim.key} is taken already")
-        return refused
+    def append(self, chunk: Chunk) -> int:
+        """Take a chunk; return how many steps are done by now, which may be fewer than were taken.
 
-    def record(self, connection: apsw.Connection, positions: Sequence[Position]) -> None:
-        """Write the claims and how far the import has come."""
-        self._claims.record(connection, positions)
-        row = (self._source.key, self._source.name, self._after)
-        connection.execute("INSERT OR REPLACE INTO imports VALUES (?, ?, ?)", row)
+        Raises ImportConflictError where a name is held by another, LogUnavailableError; then the chunk is not done.
+        """
+
+    def settle(self) -> int:
+        """Return how many steps are done, when all that was taken is."""
+
+    def close(self) -> None:
+        """Let go of the log."""
+
+
+def check_options(source: Source, imported: Iterable[str]) -> None:
+    """Raise ImportConflictError where one of the sources imported before is the same file with other options."""
+    for name in imported:
+        if name != source.name and name.startswith(f"{source.file}:"):
+            options = name.removeprefix(f"{source.file}:")
+            raise ImportConflictError(f"this file was loaded before with other options ({options})")

@@ -1,0 +1,30 @@
+"""Appends a file's plan to Kafka, as `murmur load` does, without waiting for projections: FILE BOOTSTRAP."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+from commands.imports.bootstrap import plan_of
+from commands.imports.cluster import ClusterLedger
+from commands.imports.files import digest_of
+from commands.imports.ledger import Source
+from commands.imports.loader import Import
+from infra.settings import Settings
+
+
+def main(file: str, bootstrap: str) -> None:
+    content = Path(file).read_bytes()
+    source = Source("higgs", digest_of(content), None, active=False)
+    settings = Settings(profile="cluster", kafka_bootstrap=bootstrap)
+    with closing(ClusterLedger(settings, source)) as ledger:
+        plan = plan_of("higgs", content, None, active=False)
+        advance = Import(ledger, plan, ledger.steps_done()).run(threading.Event(), lambda _: None)
+    assert advance.steps == plan.total_steps
+    sys.stdout.write(f"{advance.events}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
