@@ -1,0 +1,1 @@
+"""Tweets by what they say, people by their names."""

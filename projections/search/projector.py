@@ -1,0 +1,90 @@
+"""Decides what an event makes findable.
+
+Consumes:   TweetPosted, TweetDeleted; AccountRegistered, ProfileEdited; retweets and sign-ins are passed over
+Writes:     nothing itself; returns IndexTweet, RemoveTweet, IndexPerson, RenamePerson for the store
+Guarantee:  the same events give the same writes; no clock, no I/O
+Rebuild:    safe from position 0, in any interleaving that keeps each key's order
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from projections.search.words import EVERY, MEDIA, by, fold, names, to, words
+from schemas.accounts.events import AccountRegistered, ProfileEdited
+from schemas.tweets.events import TweetDeleted, TweetPosted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schemas.envelope import Event
+
+
+class IndexTweet(NamedTuple):
+    """The tweet can be found, unless it was removed; each text is words joined by spaces."""
+
+    tweet_id: int
+    words: str
+    tags: str
+    facts: str
+
+
+class RemoveTweet(NamedTuple):
+    """The tweet cannot be found, for good."""
+
+    tweet_id: int
+
+
+class IndexPerson(NamedTuple):
+    """The account can be found by the words of its names."""
+
+    user_id: int
+    username: str
+    name: str
+
+
+class RenamePerson(NamedTuple):
+    """The display name is another."""
+
+    user_id: int
+    name: str
+
+
+Write = IndexTweet | RemoveTweet | IndexPerson | RenamePerson
+
+
+def project(events: Sequence[Event]) -> list[Write]:
+    """Return the writes of a batch by type: removals hold for good, and a new name follows its account anyway."""
+    removed: list[Write] = []
+    indexed: list[Write] = []
+    people: list[Write] = []
+    renamed: dict[int, Write] = {}
+    for event in events:
+        match event:
+            case TweetPosted():
+                indexed.append(_tweet(event))
+            case TweetDeleted():
+                removed.append(RemoveTweet(event.tweet_id))
+            case AccountRegistered():
+                people.append(IndexPerson(event.user_id, _joined(event.username), _joined(event.display_name)))
+            case ProfileEdited():
+                if event.display_name is not None:
+                    renamed[event.user_id] = RenamePerson(event.user_id, _joined(event.display_name))
+            case _:
+                pass
+    return [*removed, *indexed, *people, *renamed.values()]
+
+
+def _tweet(event: TweetPosted) -> IndexTweet:
+    facts = [EVERY, by(event.author_id)]
+    if event.reply_to_author_id:
+        facts.append(to(event.reply_to_author_id))
+    if event.media_ids:
+        facts.append(MEDIA)
+    facts += [names(user_id) for user_id in dict.fromkeys(it.user_id for it in event.mentions)]
+    tags = dict.fromkeys(map(fold, event.hashtags))
+    return IndexTweet(event.tweet_id, _joined(event.content), " ".join(tags), " ".join(facts))
+
+
+def _joined(text: str) -> str:
+    return " ".join(words(text))

@@ -1,0 +1,1 @@
+"""Search: tweets by what they say, people by their names."""
