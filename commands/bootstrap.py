@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from commands.accounts.registry import Registry
 from commands.services import Services
@@ -17,7 +17,8 @@ from infra.consistency import SECRET_NAME, ConsistencyTokens
 from infra.http.rate_limits import RateLimits
 from infra.journal.embedded import EmbeddedJournal
 from infra.log.embedded import ensure
-from infra.sqlite.projection_store import generation_path
+from infra.sources import FileSource
+from infra.sqlite.projection_store import SqliteProjectionReader, generation_path
 from projections.accounts import read_model as accounts
 from projections.accounts.sqlite import SqliteAccountsReader
 from projections.engagement import read_model as engagement
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 REVOKED_ELSEWHERE_S = 0.25  # by an operator's command; what this process revokes it knows at once
 _DAY_MS = 86_400_000
 _EMAIL_SECRET = "email"  # noqa: S105 - the name of the file in keys_dir
+
+R = TypeVar("R", bound=SqliteProjectionReader)
 
 
 class Opened(NamedTuple):
@@ -103,14 +106,14 @@ def _registry(
 
 
 def _views(folder: Path, journal: Journal, wait_ms: int) -> Views:
-    def path(projection: str) -> Path:
-        return generation_path(folder, projection)
+    def source(projection: str, reader: Callable[[Path], R]) -> FileSource[R]:
+        return FileSource(generation_path(folder, projection), reader)
 
     return Views(
-        View(SqliteAccountsReader, path(accounts.PROJECTION), accounts.TOPICS),
-        View(SqliteTweetsReader, path(tweets.PROJECTION), tweets.TOPICS),
-        View(SqliteGraphReader, path(graph.PROJECTION), graph.TOPICS),
-        View(SqliteEngagementReader, path(engagement.PROJECTION), engagement.TOPICS),
+        View("accounts", source(accounts.PROJECTION, SqliteAccountsReader), accounts.TOPICS),
+        View("tweets", source(tweets.PROJECTION, SqliteTweetsReader), tweets.TOPICS),
+        View("graph", source(graph.PROJECTION, SqliteGraphReader), graph.TOPICS),
+        View("engagement", source(engagement.PROJECTION, SqliteEngagementReader), engagement.TOPICS),
         journal,
         wait_ms,
     )

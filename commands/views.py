@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import apsw
-
 from commands.errors import CommandRefusedError
-from infra.consistency import CatchUp, has_passed
+from infra.consistency import have_passed
 from infra.projections import ProjectionReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from infra.journal.port import Journal
-    from infra.log.port import Position
+    from infra.log.port import Position, TopicPartition
+    from infra.sources import Source
     from projections.accounts.read_model import AccountsReader
     from projections.engagement.read_model import EngagementReader
     from projections.graph.read_model import GraphReader
@@ -30,47 +28,38 @@ R = TypeVar("R", bound=ProjectionReader)
 
 
 class View(Generic[R]):
-    """One read model; its file may come into being after this process."""
+    """One read model; it may come into being after this process."""
 
-    def __init__(self, open_: Callable[[Path], R], path: Path, topics: Sequence[str]) -> None:
-        self._open = open_
-        self._path = path
+    def __init__(self, name: str, source: Source[R], topics: Sequence[str]) -> None:
+        self._name = name
+        self._source = source
         self._topics = topics
-        self._reader: R | None = None
-        self._inode = 0
-        self._catch_up: CatchUp | None = None
 
     @property
     def reader(self) -> R:
         """Return the reader; refuses the command where the projection has not been built yet."""
-        if self._reader is None:
-            try:
-                self._inode = self._path.stat().st_ino if self._path.exists() else 0
-                self._reader = self._open(self._path)
-            except (apsw.CantOpenError, apsw.SQLError) as error:
-                raise CommandRefusedError("projection_behind", f"{self._path.parent.name} is not there yet") from error
-        return self._reader
+        reader = self._source.reader
+        if reader is None:
+            self._source.look()
+            reader = self._source.reader
+        if reader is None:
+            raise CommandRefusedError("projection_behind", f"{self._name} is not there yet")
+        return reader
 
     async def passed(self, positions: Sequence[Position], wait_s: float) -> bool:
         """Return whether the model has passed those of the positions that it consumes, within `wait_s` seconds."""
         mine = [position for position in positions if position.topic in self._topics]
-        if not mine or has_passed(self.reader, mine):
+        if not mine or have_passed(self._checkpoints(), mine):
             return True
-        self._catch_up = self._catch_up or CatchUp(self._path)
-        if await self._catch_up.until_passed(self.reader, mine, wait_s):
-            return True
-        self._let_go_of_a_replaced_file()
-        return False
+        return await self._source.until_passed(mine, wait_s)
 
-    def _let_go_of_a_replaced_file(self) -> None:
-        """Open the file anew, when next asked, where it was deleted to be rebuilt from the log."""
-        if self._reader is not None and not (self._path.exists() and self._path.stat().st_ino == self._inode):
-            self._reader = None  # requests under way may still read by it; it closes with the last of them
+    def _checkpoints(self) -> Mapping[TopicPartition, int]:
+        self.reader  # noqa: B018 - refuses where there is none
+        return self._source.checkpoints() or {}
 
     def close(self) -> None:
         """Stop listening."""
-        if self._catch_up:
-            self._catch_up.close()
+        self._source.close("the process is stopping")
 
 
 class Views:

@@ -19,7 +19,7 @@ from infra.log.port import Position, TopicPartition
 from schemas.catalogue import DERIVED_TOPICS, FACT_TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from infra.projections import ProjectionReader
@@ -77,7 +77,11 @@ class ConsistencyTokens:
 
 def has_passed(reader: ProjectionReader, positions: Sequence[Position]) -> bool:
     """Tell whether the projection has applied the records at these positions."""
-    checkpoints = reader.checkpoints()
+    return have_passed(reader.checkpoints(), positions)
+
+
+def have_passed(checkpoints: Mapping[TopicPartition, int], positions: Sequence[Position]) -> bool:
+    """Tell whether the checkpoints are beyond these positions."""
     return all(checkpoints.get(TopicPartition(topic, part), 0) > offset for topic, part, offset in positions)
 
 

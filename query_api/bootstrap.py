@@ -12,6 +12,7 @@ from infra.consistency import SECRET_NAME, ConsistencyTokens
 from infra.http.rate_limits import RateLimits
 from infra.log.embedded import path_of
 from infra.log.sqlite_reader import SqliteLogReader
+from infra.sources import FileSource, Slot
 from infra.sqlite.projection_store import generation_path
 from projections.accounts.sqlite import SqliteAccountsReader
 from projections.engagement.sqlite import SqliteEngagementReader
@@ -20,7 +21,7 @@ from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
 from projections.tweets.sqlite import SqliteTweetsReader
 from query_api.freshness import Freshness
 from query_api.lag import LagMeter
-from query_api.stores import TOPICS, Slot, Stores
+from query_api.stores import TOPICS, Stores
 
 if TYPE_CHECKING:
     from infra.clock import Clock
@@ -51,7 +52,6 @@ class Services(NamedTuple):
 
     def close(self) -> None:
         """Let go of everything."""
-        self.freshness.close()
         self.lag.close()
         self.stores.close("the process is stopping")
         self.revocations.close()
@@ -61,7 +61,9 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
     """Return the services of the embedded profile; files that are not there yet are opened when they come."""
     clock = clock or SystemClock()
     paths = {name: generation_path(settings.projections_dir, name) for name in TOPICS}
-    stores = Stores({name: Slot(path, READERS[name]) for name, path in paths.items()}, settings.tweet_cache_entries)
+    stores = Stores(
+        {name: FileSource(path, READERS[name]) for name, path in paths.items()}, settings.tweet_cache_entries
+    )
     log = Slot(path_of(settings.log_dir, "facts"), SqliteLogReader)
     revocations = SqliteRevocations(settings.credentials_path, clock.now_ms())
     return Services(

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from infra.clock import Clock
     from infra.log.port import TopicPartition
     from infra.log.sqlite_reader import SqliteLogReader
-    from query_api.stores import Slot, Stores
+    from infra.sources import Slot
+    from query_api.stores import Stores
 
 SAMPLE_SECONDS = 0.1  # both ends of the difference are read together, at most this often
 

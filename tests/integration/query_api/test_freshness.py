@@ -143,18 +143,18 @@ async def test_a_store_that_is_wiped_and_rebuilt_is_read_again(world: World, mon
 async def test_a_reader_that_fails_is_opened_again(world: World) -> None:
     path = f"/users/{to_uuid(ANN)}"
     before = await world.get(path)
-    slot = world.services.stores._slots["accounts"]
-    assert slot.reader is not None
-    slot.reader._connection.close()
+    source = world.services.stores._sources["accounts"]
+    assert source.reader is not None
+    source.reader._connection.close()
     assert await world.refused(path) == (503, "not_ready")
     assert await world.get(path) == before
 
 
 async def test_a_lag_that_cannot_be_sampled_is_sampled_again(world: World) -> None:
     world.services.stores.readers()
-    slot = world.services.stores._slots["accounts"]
-    assert slot.reader is not None
-    slot.reader._connection.close()
+    source = world.services.stores._sources["accounts"]
+    assert source.reader is not None
+    source.reader._connection.close()
     with pytest.raises(apsw.Error):
         world.services.lag.header(["accounts"])
     world.services.stores.close("it failed")
@@ -163,8 +163,8 @@ async def test_a_lag_that_cannot_be_sampled_is_sampled_again(world: World) -> No
 
 async def test_the_readers_cannot_write(world: World) -> None:
     world.services.stores.readers()
-    for slot in world.services.stores._slots.values():
-        assert slot.reader is not None
-        connection: apsw.Connection = slot.reader._connection
+    for source in world.services.stores._sources.values():
+        assert source.reader is not None
+        connection: apsw.Connection = source.reader._connection
         with pytest.raises(apsw.ReadOnlyError):
             connection.execute("CREATE TABLE mine (x)").fetchall()
