@@ -10,7 +10,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from infra.servers.maven import copy_dependencies, java
-from infra.servers.server import LOOPBACK, Place, Server
+from infra.servers.server import MAX_COPIES, Place, Server
 from infra.servers.wire import conversation
 
 if TYPE_CHECKING:
@@ -74,20 +74,22 @@ def fetch(folder: Path) -> None:
 
 def configuration(place: Place) -> str:
     """Return cassandra.yaml."""
-    client, storage = place.ports["cassandra"], place.ports["storage"]
+    client, storage, node = place.ports["cassandra"], place.ports["storage"], place.node
+    seeds = ",".join(f"{host}:{storage}" for host in node.hosts)  # all of them: then they may start in any order
     provider = "org.apache.cassandra.locator.SimpleSeedProvider"
     own = {
         "cluster_name": "murmuration",
         "num_tokens": "8",
         "auto_bootstrap": "false",
         "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
-        "listen_address": LOOPBACK,
+        "listen_address": node.host,
         "storage_port": str(storage),
-        "rpc_address": LOOPBACK,
+        "rpc_address": node.host,
         "native_transport_port": str(client),
-        "seed_provider": f"[{{class_name: {provider}, parameters: [{{seeds: '{LOOPBACK}:{storage}'}}]}}]",
+        "seed_provider": f"[{{class_name: {provider}, parameters: [{{seeds: '{seeds}'}}]}}]",
         "data_file_directories": f"['{place.data}/rows']",
         "auto_snapshot": "false",
+        "default_keyspace_rf": str(min(node.of, MAX_COPIES)),  # the roles too must outlive a node
     }
     folders = ("commitlog", "hints", "saved_caches", "cdc_raw")
     own |= {f"{folder}_directory": f"'{place.data}/{folder}'" for folder in folders}
@@ -110,7 +112,12 @@ def command(place: Place) -> Sequence[str]:
     ]  # fmt: skip
 
 
-def is_ready(port: int) -> bool:
+def copies(nodes: int) -> dict[str, str]:
+    """Return the settings of a cluster of so many nodes."""
+    return {"cassandra_replication": str(min(nodes, MAX_COPIES))}
+
+
+def is_ready(host: str, port: int) -> bool:
     """Log in, in CQL's own protocol: the port opens before the first role is there."""
     version = _text(b"CQL_VERSION") + _text(b"3.0.0")
     token = f"\0{USER}\0{PASSWORD}".encode()
@@ -118,7 +125,7 @@ def is_ready(port: int) -> bool:
         _frame(_STARTUP, struct.pack(">h", 1) + version),
         _frame(_AUTH_RESPONSE, struct.pack(">i", len(token)) + token),
     )
-    answers = conversation(port, questions, _FRAME.size, lambda head: int(_FRAME.unpack(head)[4]))
+    answers = conversation(host, port, questions, _FRAME.size, lambda head: int(_FRAME.unpack(head)[4]))
     return len(answers) == len(questions) and _FRAME.unpack(answers[-1][: _FRAME.size])[3] == _AUTH_SUCCESS
 
 
@@ -132,6 +139,7 @@ def _text(value: bytes) -> bytes:
 
 CASSANDRA = Server(
     "cassandra", VERSION, ("cassandra", "storage"), fetch, command, is_ready,
-    address=lambda port: f"{LOOPBACK}:{port}", setting="cassandra_hosts",
-    credentials={"cassandra_user": USER, "cassandra_password": PASSWORD}, ready_seconds=180.0, stop_seconds=30.0,
+    address=lambda host, port: f"{host}:{port}", setting="cassandra_hosts",
+    credentials={"cassandra_user": USER, "cassandra_password": PASSWORD}, copies=copies,
+    ready_seconds=180.0, stop_seconds=30.0,
 )  # fmt: skip

@@ -91,13 +91,13 @@ def _unprivileged() -> list[str]:
     return ["/usr/bin/unshare", "--user", f"--map-user={_NOT_ROOT}", f"--map-group={_NOT_ROOT}", "--"]
 
 
-def is_ready(port: int) -> bool:
+def is_ready(host: str, port: int) -> bool:
     """Ask for the cluster's health."""
-    answer = get_json(LOOPBACK, port, "/_cluster/health")
+    answer = get_json(host, port, "/_cluster/health")
     return answer is not None and answer[0] == HTTPStatus.OK and answer[1]["status"] in {"green", "yellow"}
 
 
 ELASTICSEARCH = Server(
     "elasticsearch", VERSION, ("elasticsearch", "transport"), fetch, command, is_ready,
-    address=lambda port: f"http://{LOOPBACK}:{port}", ready_seconds=120.0,
+    address=lambda host, port: f"http://{host}:{port}", ready_seconds=120.0,
 )  # fmt: skip

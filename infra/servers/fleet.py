@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from infra.servers import launcher
@@ -13,9 +15,11 @@ from infra.servers.cache import locked
 from infra.servers.cassandra import CASSANDRA
 from infra.servers.elasticsearch import ELASTICSEARCH
 from infra.servers.kafka import KAFKA
+from infra.servers.launcher import Start
 from infra.servers.objects import OBJECTS
 from infra.servers.redis import REDIS
 from infra.servers.registry import REGISTRY
+from infra.servers.server import Node
 from infra.settings import PREFIX, Settings
 from infra.trouble import TroubleError
 
@@ -32,17 +36,29 @@ SERVERS: Mapping[str, Server] = {
 }
 WANTED = tuple(name for name, server in SERVERS.items() if server.setting)
 """Those that the profile uses; search and media will want the others."""
+MAX_NODES = 10
 LINE_BYTES = 1000  # more than a line of a server's log has, but for a stack trace
 FOLDER = "servers"
 """Where in the data folder those of `murmur servers` live."""
 
 
 def server_of(name: str) -> Server:
-    """Return what a name means: a kind, or a further instance of one, such as `redis-2`."""
-    kind, dash, number = name.partition("-")
-    if kind not in SERVERS or (dash and not number.isdigit()):
+    """Return what a name means: a kind, a further instance of one (`redis-2`), or a node of a cluster (`kafka.2`)."""
+    named = re.fullmatch(r"([a-z]+)(-\d+)?(\.\d+)?", name)
+    kind = SERVERS.get(named[1]) if named else None
+    if named is None or kind is None or (named[3] and kind.copies is None):
         raise TroubleError(f"there is no server {name!r}", f"the servers are {', '.join(SERVERS)} (and redis-2 …)")
-    return SERVERS[kind]
+    return kind
+
+
+def nodes_of(name: str) -> list[str]:
+    """Return the names that one stands for: `kafka*3` for kafka.1, kafka.2 and kafka.3, any other for itself."""
+    cluster, times, nodes = name.partition("*")
+    if not times:
+        return [name]
+    if not nodes.isdigit() or not 1 < int(nodes) < MAX_NODES:
+        raise TroubleError(f"there is no {name!r}", "write a number of nodes, as in kafka*3")
+    return [f"{cluster}.{number}" for number in range(1, int(nodes) + 1)]
 
 
 class Fleet:
@@ -53,16 +69,37 @@ class Fleet:
         self._cache = cache
         self._tell = tell
 
-    def start(self, *names: str) -> None:
-        """Start them side by side; return when all are ready, or raise the first TroubleError when all were tried."""
-        kinds = {name: server_of(name) for name in names}
-        with locked(self._folder / "lock"), ThreadPoolExecutor(max(1, len(names))) as pool:
-            starts = [pool.submit(self._start, name, kind) for name, kind in kinds.items()]
+    def start(self, *names: str, within: Sequence[str] = ()) -> None:
+        """Start them side by side; return when all are ready, or raise the first TroubleError when all were tried.
+
+        `kafka*3` starts three nodes of one cluster, kafka.1 and so on; afterwards each has its own name.
+        """
+        with locked(self._folder / "lock"):
+            hows = {each: how for name in names for each, how in self._hows(name, tuple(within))}
+            with ThreadPoolExecutor(max(1, len(hows))) as pool:
+                starts = [pool.submit(self._start, name, how) for name, how in hows.items()]
         for start in starts:
             start.result()
 
-    def _start(self, name: str, kind: Server) -> Running:
-        return launcher.start(name, kind, self._folder / name, self._cache, self._tell)
+    def _hows(self, name: str, within: tuple[str, ...]) -> Iterator[tuple[str, Start]]:
+        how = Start(self._cache, self._tell, within)
+        names = nodes_of(name)
+        kind, last = server_of(names[0]), launcher.read_state(self._folder / names[0])
+        if "." not in names[0]:
+            yield name, how
+        elif last is not None:
+            for each in names:
+                yield each, replace(how, node=Node(int(each.rpartition(".")[2]), last.of), ports=last.ports)
+        elif len(names) == 1:
+            raise TroubleError(f"{name} is a node of no cluster", "start all of its nodes first, as in kafka*3")
+        else:
+            hosts = Node(of=len(names)).hosts
+            ports = {port: launcher.free_port(hosts) for port in kind.ports}
+            for number, each in enumerate(names, start=1):
+                yield each, replace(how, node=Node(number, len(names)), ports=ports)
+
+    def _start(self, name: str, how: Start) -> Running:
+        return launcher.start(name, server_of(name), self._folder / name, how)
 
     def stop(self, *names: str) -> list[str]:
         """Stop them side by side, by SIGTERM, then SIGKILL; return the names of those that ran."""
@@ -126,6 +163,7 @@ class Fleet:
             if running.setting and running.process.alive():
                 addresses.setdefault(running.setting, []).append(running.address)
                 credentials |= SERVERS[running.server].credentials
+                credentials |= _copies(running)
         return {**{setting: ",".join(those) for setting, those in addresses.items()}, **credentials}
 
 
@@ -142,6 +180,11 @@ def running(names: Sequence[str], folder: Path, cache: Path | None = None) -> It
             yield fleet
         finally:
             fleet.stop(*fleet.names())
+
+
+def _copies(running: Running) -> Mapping[str, str]:
+    copies = SERVERS[running.server].copies
+    return copies(running.of) if copies is not None and running.of > 1 else {}
 
 
 def _told(_: int | None) -> None:

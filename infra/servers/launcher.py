@@ -10,17 +10,17 @@ import json
 import socket
 import subprocess
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from infra.probe import port_is_free
 from infra.servers.cache import software
 from infra.servers.process import Process
-from infra.servers.server import LOOPBACK, Place, Server
+from infra.servers.server import ALONE, Node, Place, Server
 from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 STATE_FILE = "state.json"
@@ -44,11 +44,18 @@ class Running:
     setting: str
     log: str
     seconds: float = 0.0
+    number: int = 1
+    of: int = 1
 
     @property
     def process(self) -> Process:
         """Return its process."""
         return Process(self.pid, self.born)
+
+    @property
+    def node(self) -> Node:
+        """Return which node of its cluster it is."""
+        return Node(self.number, self.of)
 
 
 def read_state(folder: Path) -> Running | None:
@@ -60,30 +67,44 @@ def read_state(folder: Path) -> Running | None:
     return Running(**facts)
 
 
-def start(
-    name: str, server: Server, folder: Path, cache: Path, tell: Callable[[Process], None] = lambda _: None
-) -> Running:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How to start a server.
+
+    `tell` hears of the process as soon as there is one. `within` is put before the command line: what leads into other
+    namespaces. A `node` of several has its ports given, and gets no others.
+    """
+
+    cache: Path
+    tell: Callable[[Process], None] = lambda _: None
+    within: tuple[str, ...] = ()
+    node: Node = ALONE
+    ports: Mapping[str, int] = field(default_factory=dict)
+
+
+def start(name: str, server: Server, folder: Path, how: Start) -> Running:
     """Start a server in its folder and return when it is ready; one that runs there already is left alone.
 
-    It gets the ports that it had, where they are free. `tell` hears of the process as soon as there is one.
+    It gets the ports that it had, where they are free.
     Raises TroubleError where it does not start, with its last words; then nothing of it is left running.
     """
-    home = software(server, cache)
+    home = software(server, how.cache)
     last = read_state(folder)
     if last is not None and last.process.alive() and last.seconds:
         return last
-    ports = dict(last.ports) if last is not None else {}
+    ports = dict(how.ports or (last.ports if last is not None else {}))
     for _ in range(ATTEMPTS):
-        ports = {port: _port(ports.get(port, 0)) for port in server.ports}
+        if how.node == ALONE:
+            ports = {port: free_port(how.node.hosts, ports.get(port, 0)) for port in server.ports}
         begun = time.monotonic()
-        running = _spawn(name, server, Place(home, folder, ports))
-        tell(running.process)
+        running = _spawn(name, server, Place(home, folder, ports, how.node), how.within)
+        how.tell(running.process)
         if _wait_until_ready(server, running):
             ready = replace(running, seconds=round(time.monotonic() - begun, 2))
             _write(ready, folder)
             return ready
         kill(folder)
-        if all(port_is_free(LOOPBACK, port) for port in ports.values()):
+        if all(port_is_free(how.node.host, port) for port in ports.values()):
             break
     raise TroubleError(f"{name} does not start: {_last_words(folder)}", f"read {folder / LOG_FILE}")
 
@@ -106,26 +127,34 @@ def kill(folder: Path) -> None:
         _reap(running.process)
 
 
-def _port(wanted: int) -> int:
-    if wanted and port_is_free(LOOPBACK, wanted):
-        return wanted
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(hosts: Sequence[str], wanted: int = 0) -> int:
+    """Return a port that is free on each of the addresses: the wanted one, where it is."""
+    while not wanted or not all(port_is_free(host, wanted) for host in hosts):
+        with socket.socket() as probe:
+            probe.bind((hosts[0], 0))
+            wanted = probe.getsockname()[1]
+    return wanted
 
 
-def _spawn(name: str, server: Server, place: Place) -> Running:
+def _spawn(name: str, server: Server, place: Place, within: Sequence[str]) -> Running:
     place.data.mkdir(parents=True, exist_ok=True)
     command = server.command(place)
     log = place.folder / LOG_FILE
     with log.open("ab") as output:
         child = subprocess.Popen(  # noqa: S603 - our own command
-            command, cwd=place.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            [*within, *command],
+            cwd=place.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     process = Process.of(child.pid)
-    address = server.address(place.client_port)
-    facts = Running(name, server.name, server.version, *process, dict(place.ports), address, server.setting, str(log))
+    facts = Running(
+        name, server.name, server.version, *process, dict(place.ports),
+        server.address(place.node.host, place.client_port), server.setting, str(log),
+        number=place.node.number, of=place.node.of,
+    )  # fmt: skip
     _CHILDREN[process] = child
     _write(facts, place.folder)
     return facts
@@ -145,7 +174,7 @@ def _wait_until_ready(server: Server, running: Running) -> bool:
     deadline = time.monotonic() + server.ready_seconds
     process, port = running.process, next(iter(running.ports.values()))
     while time.monotonic() < deadline:
-        if process.listens(port) and server.is_ready(port):
+        if process.listens(port) and server.is_ready(running.node.host, port):
             return True
         if process.wait(POLL_SECONDS):
             return False

@@ -44,9 +44,9 @@ def command(place: Place) -> Sequence[str]:
     return [str(place.software / "versitygw"), *listen, *keys, "posix", str(place.data)]
 
 
-def is_ready(port: int) -> bool:
+def is_ready(host: str, port: int) -> bool:
     """Ask without a signature: it is refused, in the protocol's own words."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_SECONDS)
+    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
     try:
         connection.request("GET", "/")
         answer = connection.getresponse()
@@ -58,5 +58,5 @@ def is_ready(port: int) -> bool:
 
 
 OBJECTS = Server(
-    "objects", VERSION, ("objects",), fetch, command, is_ready, address=lambda port: f"{LOOPBACK}:{port}"
+    "objects", VERSION, ("objects",), fetch, command, is_ready, address=lambda host, port: f"{host}:{port}"
 )  # fmt: skip

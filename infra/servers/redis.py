@@ -59,12 +59,12 @@ def command(place: Place) -> Sequence[str]:
     return [str(place.software / PROGRAM), str(file)]
 
 
-def is_ready(port: int) -> bool:
+def is_ready(host: str, port: int) -> bool:
     """PING; while it loads its data the answer is an error."""
-    return talk(port, b"PING\r\n", 7) == b"+PONG\r\n"
+    return talk(host, port, b"PING\r\n", 7) == b"+PONG\r\n"
 
 
 REDIS = Server(
     "redis", VERSION, ("redis",), fetch, command, is_ready,
-    address=lambda port: f"redis://{LOOPBACK}:{port}/0", setting="redis_urls",
+    address=lambda host, port: f"redis://{host}:{port}/0", setting="redis_urls",
 )  # fmt: skip

@@ -43,13 +43,13 @@ def command(place: Place) -> Sequence[str]:
     return [java(), *MEMORY, *(f"-D{name}={value}" for name, value in properties.items()), "-jar", str(program)]
 
 
-def is_ready(port: int) -> bool:
+def is_ready(host: str, port: int) -> bool:
     """Ask for the subjects."""
-    answer = get_json(LOOPBACK, port, f"{PATH}/subjects")
+    answer = get_json(host, port, f"{PATH}/subjects")
     return answer is not None and answer[0] == HTTPStatus.OK
 
 
 REGISTRY = Server(
     "registry", VERSION, ("registry",), fetch, command, is_ready,
-    address=lambda port: f"http://{LOOPBACK}:{port}{PATH}", setting="schema_registry_url",
+    address=lambda host, port: f"http://{host}:{port}{PATH}", setting="schema_registry_url",
 )  # fmt: skip

@@ -5,28 +5,28 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from infra.servers.server import LOOPBACK
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ANSWER_SECONDS = 2.0
 
 
-def talk(port: int, request: bytes, size: int) -> bytes:
+def talk(host: str, port: int, request: bytes, size: int) -> bytes:
     """Send a request and return the first `size` bytes of the answer, or none where it is shorter."""
-    answers = conversation(port, [request], size, lambda _: 0)
+    answers = conversation(host, port, [request], size, lambda _: 0)
     return answers[0] if answers else b""
 
 
-def conversation(port: int, requests: Sequence[bytes], head: int, body: Callable[[bytes], int]) -> list[bytes]:
+def conversation(
+    host: str, port: int, requests: Sequence[bytes], head: int, body: Callable[[bytes], int]
+) -> list[bytes]:
     """Send each request when the one before is answered; return the whole answers there were.
 
     An answer is `head` bytes, and as many more as `body` reads from these.
     """
     answers = []
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=ANSWER_SECONDS) as connection:
+        with socket.create_connection((host, port), timeout=ANSWER_SECONDS) as connection:
             for request in requests:
                 connection.sendall(request)
                 start = _receive(connection, head)

@@ -40,7 +40,8 @@ def server(source: str, ready_seconds: float = 20.0) -> Server:
         return [sys.executable, str(place.software / "server.py"), str(place.client_port)]
 
     return Server(
-        "small", "1", ("small",), fetch, command, lambda port: talk(port, b"?", 4) == b"here", str,
+        "small", "1", ("small",), fetch, command, lambda host, port: talk(host, port, b"?", 4) == b"here",
+        lambda host, port: f"{host}:{port}",
         ready_seconds=ready_seconds,
     )  # fmt: skip
 
@@ -52,7 +53,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def start(folder: Path, source: str = LISTENING) -> launcher.Running:
-    return launcher.start("small", server(source), folder, folder.parent / "cache")
+    return launcher.start("small", server(source), folder, launcher.Start(folder.parent / "cache"))
 
 
 def test_a_server_is_fetched_once_started_and_written_down(folder: Path) -> None:
@@ -97,7 +98,7 @@ def test_a_server_that_does_not_start_says_why_in_one_line(folder: Path) -> None
 def test_a_server_that_is_never_ready_is_ended(folder: Path) -> None:
     never = server("import signal\nprint('still thinking', flush=True)\nsignal.pause()\n", ready_seconds=1.0)
     with pytest.raises(TroubleError, match="small does not start: still thinking"):
-        launcher.start("small", never, folder, folder.parent / "cache")
+        launcher.start("small", never, folder, launcher.Start(folder.parent / "cache"))
     last = launcher.read_state(folder)
     assert last is not None
     assert not last.process.alive()
@@ -117,9 +118,9 @@ def test_software_that_cannot_be_fetched_leaves_nothing_half_done(folder: Path) 
         (into / "half").touch()
         raise TroubleError("no line", "mend it")
 
-    broken = Server("small", "1", ("small",), fetch, lambda _: [], lambda _: True, str)
+    broken = Server("small", "1", ("small",), fetch, lambda _: [], lambda *_: True, lambda host, _: host)
     with pytest.raises(TroubleError, match="no line; mend it"):
-        launcher.start("small", broken, folder, folder.parent / "cache")
+        launcher.start("small", broken, folder, launcher.Start(folder.parent / "cache"))
     assert [path.name for path in (folder.parent / "cache").iterdir()] == ["small-1.lock"]
 
 

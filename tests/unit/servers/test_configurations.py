@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra.servers import cassandra, elasticsearch, kafka, objects, redis, registry
-from infra.servers.fleet import SERVERS, server_of
+from infra.servers import Fleet, cassandra, elasticsearch, kafka, objects, redis, registry
+from infra.servers.fleet import SERVERS, nodes_of, server_of
 from infra.servers.maven import java
-from infra.servers.server import LOOPBACK, Place, Server
+from infra.servers.server import ALONE, LOOPBACK, Node, Place, Server
 from infra.trouble import TroubleError
 
 ROOT = Path(__file__).parents[3]
 
 
-def place(server: Server, folder: Path) -> Place:
-    return Place(folder, folder, {name: 40_000 + number for number, name in enumerate(server.ports)})
+def place(server: Server, folder: Path, node: Node = ALONE) -> Place:
+    return Place(folder, folder, {name: 40_000 + number for number, name in enumerate(server.ports)}, node)
 
 
 def test_kafka_is_told_its_ports_and_makes_no_topics(tmp_path: Path) -> None:
@@ -27,6 +27,34 @@ def test_kafka_is_told_its_ports_and_makes_no_topics(tmp_path: Path) -> None:
     assert told["listeners"] == f"PLAINTEXT://{LOOPBACK}:40000,CONTROLLER://{LOOPBACK}:40001"
     assert told["auto.create.topics.enable"] == "false"
     assert told["log.dirs"] == str(tmp_path / "data")
+
+
+def test_a_broker_of_three_knows_the_others_and_asks_for_copies(tmp_path: Path) -> None:
+    lines = kafka.configuration(place(kafka.KAFKA, tmp_path, Node(2, 3))).splitlines()
+    told = dict(line.split("=", 1) for line in lines)
+    assert told["controller.quorum.voters"] == "1@127.0.0.1:40001,2@127.0.0.2:40001,3@127.0.0.3:40001"
+    assert (told["node.id"], told["advertised.listeners"]) == ("2", "PLAINTEXT://127.0.0.2:40000")
+    assert (told["offsets.topic.replication.factor"], told["transaction.state.log.min.isr"]) == ("3", "2")
+    assert kafka.copies(3) == {"kafka_replication": "3", "kafka_min_insync": "2"}
+
+
+def test_a_node_of_cassandra_has_an_address_of_its_own_and_all_as_seeds(tmp_path: Path) -> None:
+    told = yaml.safe_load(cassandra.configuration(place(cassandra.CASSANDRA, tmp_path, Node(3, 3))))
+    assert (told["rpc_address"], told["listen_address"], told["default_keyspace_rf"]) == ("127.0.0.3", "127.0.0.3", 3)
+    assert told["seed_provider"][0]["parameters"] == [{"seeds": "127.0.0.1:40001,127.0.0.2:40001,127.0.0.3:40001"}]
+
+
+def test_a_name_may_stand_for_the_nodes_of_a_cluster() -> None:
+    assert nodes_of("kafka*3") == ["kafka.1", "kafka.2", "kafka.3"]
+    assert nodes_of("redis-2") == ["redis-2"]
+    for name in ("kafka*", "kafka*1", "kafka*x"):
+        with pytest.raises(TroubleError, match="write a number of nodes, as in kafka"):
+            nodes_of(name)
+
+
+def test_a_node_is_started_only_with_the_others_first(tmp_path: Path) -> None:
+    with pytest.raises(TroubleError, match=r"kafka.2 is a node of no cluster; start all of its nodes first"):
+        Fleet(tmp_path, tmp_path / "cache").start("kafka.2")
 
 
 def test_redis_syncs_every_second_and_evicts_nothing(tmp_path: Path) -> None:
@@ -59,7 +87,7 @@ def test_the_registry_keeps_its_schemas_in_its_folder(tmp_path: Path) -> None:
     assert f"-Dquarkus.datasource.jdbc.url=jdbc:h2:file:{tmp_path}/data/registry" in words
 
 
-@pytest.mark.parametrize("name", ["mongo", "redis-", "redis-two"])
+@pytest.mark.parametrize("name", ["mongo", "redis-", "redis-two", "redis.2"])
 def test_an_unknown_server_is_refused_with_those_there_are(name: str) -> None:
     with pytest.raises(TroubleError, match="the servers are kafka, redis, cassandra, registry"):
         server_of(name)
