@@ -1,4 +1,7 @@
-"""Appends a file's plan to Kafka, as `murmur load` does, without waiting for projections: FILE BOOTSTRAP."""
+"""Appends a file's plan to Kafka, as `murmur load` does, without waiting for projections: FILE BOOTSTRAP.
+
+Prints how many events were taken after each chunk.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from commands.imports.bootstrap import plan_of
 from commands.imports.cluster import ClusterLedger
 from commands.imports.files import digest_of
 from commands.imports.ledger import Source
-from commands.imports.loader import Import
+from commands.imports.loader import Advance, Import
 from infra.settings import Settings
 
 
@@ -21,9 +24,14 @@ def main(file: str, bootstrap: str) -> None:
     settings = Settings(profile="cluster", kafka_bootstrap=bootstrap)
     with closing(ClusterLedger(settings, source)) as ledger:
         plan = plan_of("higgs", content, None, active=False)
-        advance = Import(ledger, plan, ledger.steps_done()).run(threading.Event(), lambda _: None)
+        advance = Import(ledger, plan, ledger.steps_done()).run(threading.Event(), told)
     assert advance.steps == plan.total_steps
+    told(advance)
+
+
+def told(advance: Advance) -> None:
     sys.stdout.write(f"{advance.events}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
