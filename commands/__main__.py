@@ -15,6 +15,7 @@ from commands.bootstrap import open_services
 from infra import json_logs
 from infra.http import server
 from infra.settings import Settings
+from infra.trouble import refusing
 
 
 def main(arguments: list[str]) -> int:
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
     json_logs.configure(settings.log_level)
     services, close = open_services(settings)
     app = create_app(services, close)
-    server.run(app, settings.host, settings.commands_port, settings.data_dir / "run" / "commands.json")
+    server.serve(app, settings, "commands")
     return 0
 
 
@@ -50,4 +51,4 @@ async def _print_token(settings: Settings, username: str, minutes: int | None) -
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(refusing("commands", lambda: main(sys.argv[1:])))

@@ -31,6 +31,9 @@ app = typer.Typer(
 )
 
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder.  [default: setting data_dir, ./data]")]
+Profile = Annotated[
+    Literal["embedded", "cluster"] | None, typer.Option(help="Keep everything in files, or on servers.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -78,11 +81,18 @@ def up(
     commands_port: Annotated[int | None, typer.Option(help="Port of the command API.  [default: 8000]")] = None,
     query_port: Annotated[int | None, typer.Option(help="Port of the query API.  [default: 8001]")] = None,
     demo: Annotated[bool, typer.Option("--demo/--no-demo", help="Let generated people live in it.")] = False,
+    profile: Profile = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes of each kind (cluster).  [default: 1]")
+    ] = None,
 ) -> None:
     """Start everything, keep it running, stop it with Ctrl-C."""
     from infra import up as verb  # noqa: PLC0415
 
-    settings = settings_of(data_dir=data, commands_port=commands_port, query_port=query_port)
+    of_each = {f"{kind}_workers": workers for kind in ("commands", "streams", "query")}
+    settings = settings_of(
+        data_dir=data, commands_port=commands_port, query_port=query_port, profile=profile, **of_each
+    )
     raise typer.Exit(verb.run(settings, demo=demo, say=say))
 
 

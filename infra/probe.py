@@ -1,11 +1,18 @@
-"""Asks a process from outside how it is: whether its port is free, whether it says that it is ready."""
+"""Asks a process from outside how it is: whether its port is free, whether it says that it is ready.
+
+A process tells where it can be asked in a file of the data folder, `run/<name>.json`.
+"""
 
 from __future__ import annotations
 
 import http.client
 import json
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 PROBE_SECONDS = 2.0  # /readyz looks at files: milliseconds; a process that is busy loading may need longer
 
@@ -42,3 +49,20 @@ def port_is_free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def announce(file: Path, facts: Mapping[str, Any]) -> None:
+    """Write where a process can be asked, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(".new")
+    draft.write_text(json.dumps(facts), encoding="utf-8")
+    draft.replace(file)
+
+
+def announced(file: Path) -> dict[str, Any]:
+    """Return what a process said of itself; nothing where it has not, or has ended in order."""
+    try:
+        facts: dict[str, Any] = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return facts

@@ -74,8 +74,12 @@ class Settings(BaseSettings):
     cassandra_datacenter: str = Field("datacenter1", description="the data centre that LOCAL_QUORUM means")
     cassandra_keyspace: str = Field("murmuration", description="keyspace of the tables")
     cassandra_replication: int = Field(1, ge=1, description="copies of a row when the keyspace is first created")
-    cassandra_user: str = Field("", description="role to log in as; empty: no log-in")
+    cassandra_user: str = Field("", description="role that makes tables and roles; empty: no log-in")
     cassandra_password: str = Field("", description="its password")
+    cassandra_app_user: str = Field("murmuration", description="role that writes rows; `murmur migrate` makes it")
+    cassandra_app_password: str = Field("", description="its password; empty: one that only the data folder knows")
+    cassandra_query_user: str = Field("murmuration_query", description="role that may only read; as above")
+    cassandra_query_password: str = Field("", description="its password; empty: as above")
     redis_urls: str = Field("", description=f"redis://user:password@host:port/0 of primaries, in order; {_BY_LAUNCHER}")
     redis_shards: int = Field(16, ge=1, le=4096, description="logical shards over the primaries; fixed for life")
     servers_cache: Path = Field(Path("~/.cache/murmuration"), description="where `murmur servers` keeps its downloads")
@@ -107,6 +111,11 @@ class Settings(BaseSettings):
     def keys_dir(self) -> Path:
         """Folder of the signing keys."""
         return self.data_dir / "keys"
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder in which each running process tells where it can be asked."""
+        return self.data_dir / "run"
 
     @property
     def credentials_path(self) -> Path:

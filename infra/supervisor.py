@@ -1,8 +1,11 @@
 """Keeps a set of processes running: starts them again when they die, and stops them with itself.
 
 Guarantee: a child that dies is started again after a delay that doubles; one that keeps dying young of itself ends
-everything, with GaveUpError. Stopping asks first (SIGTERM) and kills after a bound. A supervisor that is killed itself
-takes its children along: each hangs on a leash (see infra.leash).
+everything, with GaveUpError. One that says why it cannot run (exit code REFUSED) ends everything sooner, with
+RefusedError: it is tried again only because one that ran before it may still have to let go. Once the whole has been up
+(`patient`), what a child misses was there and may come back: it is tried for ever, its reason told when it changes.
+Stopping asks first (SIGTERM) and kills after a bound. A supervisor that is killed itself takes its children along: each
+hangs on a leash (see infra.leash).
 """
 
 from __future__ import annotations
@@ -16,11 +19,14 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from infra.trouble import REFUSED
+
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+LINE_BYTES = 4_000
 MAX_LOG_BYTES = 20_000_000  # some 100,000 requests; one older file is kept
 
 
@@ -47,12 +53,21 @@ class Policy:
     longest_delay_s: float = 5.0
     young_s: float = 5.0  # whoever dies younger has most likely a reason to die again
     young_deaths: int = 5  # in a row; with the delays above some 3 s go by before it is given up
-    stop_s: float = 10.0
+    refusals: int = 3
+    stop_s: float = 15.0  # a request ends within 10, and what it wrote is delivered or given up
     look_at_logs_s: float = 10.0  # at 2,000 requests a second a log grows by 4 MB in between
+
+    def delay(self, deaths: int) -> float:
+        """Return the seconds to wait after so many deaths in a row, from 1."""
+        return min(self.first_delay_s * 2.0 ** min(deaths - 1, 20), self.longest_delay_s)
 
 
 class GaveUpError(Exception):
     """A child died young too often; the message says which, and where its last words stand."""
+
+
+class RefusedError(GaveUpError):
+    """A child cannot run, and said why; the message is its last line."""
 
 
 class Supervisor:
@@ -71,6 +86,7 @@ class Supervisor:
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._logs: list[asyncio.Task[None]] = []
         self.starts: dict[str, int] = {}
+        self.patient = False
 
     def pids(self) -> dict[str, int]:
         """Return the process ids of the children that run."""
@@ -113,22 +129,31 @@ class Supervisor:
 
     async def _keep(self, child: Child) -> None:
         clock = asyncio.get_running_loop().time
-        process, born, young_deaths = self._processes[child.name], clock(), 0
+        process, born, young_deaths, refusals, told = self._processes[child.name], clock(), 0, 0, ""
         while True:
             code = await process.wait()
             young_deaths = young_deaths + 1 if clock() - born < self._policy.young_s else 1
-            reason = f"{child.name} ended {_how(code)}"
-            # SIGKILL comes from outside (an operator, a machine short of memory): no reason to think it will not live
-            if young_deaths >= self._policy.young_deaths and code != -signal.SIGKILL:
+            reason = last_line(child.log) if code == REFUSED else f"{child.name} ended {_how(code)}"
+            refusals = refusals + 1 if code == REFUSED else 0
+            if refusals >= self._policy.refusals and child.essential and not self.patient:
+                raise RefusedError(reason)
+            if self._is_given_up(code, young_deaths):
                 gave_up = f"{reason}, {young_deaths} times in a row; read the end of {child.log}, then start again"
                 if child.essential:
                     raise GaveUpError(gave_up)
                 self._say(gave_up)
                 return
-            delay = min(self._policy.first_delay_s * 2 ** (young_deaths - 1), self._policy.longest_delay_s)
-            self._say(f"{reason}; starting it again in {delay:.1f} s (its log: {child.log})")
+            delay = self._policy.delay(young_deaths)
+            if code != REFUSED or reason != told:
+                self._say(f"{reason}; starting it again in {delay:.1f} s (its log: {child.log})")
+            told = reason
             await asyncio.sleep(delay)
             process, born = await self._spawn(child), clock()
+
+    def _is_given_up(self, code: int, young_deaths: int) -> bool:
+        """SIGKILL comes from outside (an operator, a machine short of memory): no reason to think it will not live."""
+        waits = code == REFUSED and self.patient
+        return young_deaths >= self._policy.young_deaths and code != -signal.SIGKILL and not waits
 
     async def _keep_short(self, log: Path) -> None:
         while True:
@@ -163,6 +188,14 @@ class Supervisor:
 
 def _how(code: int) -> str:
     return f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+
+
+def last_line(log: Path) -> str:
+    """Return the last line that a process wrote."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LINE_BYTES))
+        lines = file.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
 def _put_aside(log: Path) -> None:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REFUSED = 2  # exit code: something that the person at the keyboard can put right
+
 
 class TroubleError(Exception):
     """Something that the person at the keyboard can put right; `remedy` says how."""
@@ -10,3 +18,12 @@ class TroubleError(Exception):
         super().__init__(f"{what}; {remedy}" if remedy else what)
         self.what = what
         self.remedy = remedy
+
+
+def refusing(name: str, main: Callable[[], int]) -> int:
+    """Return the exit code of `main`; trouble is one line on standard error, and REFUSED."""
+    try:
+        return main()
+    except TroubleError as error:
+        sys.stderr.write(f"{name}: {' '.join(str(error).split())}\n")
+        return REFUSED

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+
 from infra import json_logs
 from infra.http import server
 from infra.settings import Settings
+from infra.trouble import refusing
 from query_api.app import create_app
 from query_api.bootstrap import build
 
 
-def main() -> None:
-    """Run the query API."""
+def main() -> int:
+    """Run the query API; return the exit code."""
     settings = Settings()
     json_logs.configure(settings.log_level)
-    server.run(create_app(build(settings)), settings.host, settings.query_port)
+    server.serve(create_app(build(settings)), settings, "query")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(refusing("query", main))

@@ -9,14 +9,13 @@ import sys
 from infra import json_logs
 from infra.projections import StoreError
 from infra.settings import Settings
-from infra.trouble import TroubleError
+from infra.trouble import REFUSED, TroubleError, refusing
 from streams.bootstrap import PROJECTIONS, retry_dead_letters, run
 from streams.errors import AppCrashedError
 from streams.loop import EXIT_CODE
 
 ALL = "all"
 RETRY = "dlq-retry"
-REFUSED = 2  # exit code: something that the person at the keyboard can put right
 
 FAUST_LOGGERS = ("faust", "mode", "streams.app", "streams.transports.sqlog")  # a line per service started or stopped
 
@@ -42,9 +41,8 @@ def main(arguments: list[str]) -> int:
             return 0
         logger.info("starting %s", ", ".join(names))
         asyncio.run(run(settings, names))
-    except (TroubleError, StoreError) as error:
-        sys.stderr.write(f"streams: {error}\n")
-        return REFUSED
+    except StoreError as error:
+        raise TroubleError(str(error), "") from error
     except AppCrashedError:
         logger.critical("a projection died", exc_info=True)
         return EXIT_CODE
@@ -53,4 +51,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(refusing("streams", lambda: main(sys.argv[1:])))

@@ -1,4 +1,9 @@
-"""Runs an app on uvicorn: tells its port, drains on SIGTERM and SIGINT, keeps the garbage collector out of the way."""
+"""Runs an app on uvicorn: tells its port, drains on SIGTERM and SIGINT, keeps the garbage collector out of the way.
+
+Workers of the cluster profile share one port: the kernel deals new connections out among those who listen there
+(SO_REUSEPORT). So that each can be asked how it is, it has a port of its own besides, on the loopback address, which
+its file in `run/` names.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +14,26 @@ import os
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import orjson
 import uvicorn
 import uvloop
 
+from infra import probe
 from infra.http.protocol import BoundedHttpProtocol
 from infra.json_logs import FIELDS
+from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.types import ASGIApp
 
+    from infra.settings import Settings
+
 DRAIN_S = 10
-REFUSED = 2  # exit code: something that the person at the keyboard can put right
+LOOPBACK = "127.0.0.1"
 BACKLOG = 2048
 SWITCH_S = 0.0005  # a log's commit thread may hold the GIL for no longer (default 5 ms)
 GC_THRESHOLDS = (50_000, 20, 20)  # after the freeze, collections are rare: p99 40 → 14 ms on dict-heavy paths
@@ -32,23 +41,38 @@ GC_THRESHOLDS = (50_000, 20, 20)  # after the freeze, collections are rare: p99 
 log = logging.getLogger(__name__)
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Bind the listening socket; port 0 takes a free one. Raises OSError where the port is taken."""
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Bind the listening socket; port 0 takes a free one. Raises OSError where the port is taken.
+
+    With `shared` others of this user may listen there too, if they say so as well.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.bind((host, port))
     listener.setblocking(False)
     return listener
 
 
-def run(app: ASGIApp, host: str, port: int, announce: Path | None = None) -> None:
+def serve(app: ASGIApp, settings: Settings, kind: Literal["commands", "query"]) -> None:
+    """Serve one of the two APIs where the settings say (see `run`); on servers its workers share the port."""
+    announce = settings.run_dir / f"{settings.instance or kind}.json"
+    port = settings.commands_port if kind == "commands" else settings.query_port
+    run(app, settings.host, port, announce, shared=settings.profile == "cluster")
+
+
+def run(app: ASGIApp, host: str, port: int, announce: Path | None = None, *, shared: bool = False) -> None:
     """Serve until SIGTERM or SIGINT, then let running requests end (at most DRAIN_S).
 
-    When the app is up its address goes to standard output as one JSON line, {"listening": url, "port": n, "pid": n},
-    and to the file `announce`, which is removed at the end.
+    When the app is up its address goes to standard output as one JSON line, {"listening": url, "port": n, "pid": n,
+    "own_port": n}, and to the file `announce`, which is removed at the end. The own port is another one only where
+    the port is shared. Raises TroubleError where the port is taken.
     """
-    listener = _bound(host, port)
+    listeners = [_bound(host, port, shared=shared)]
+    if shared:
+        listeners.append(_bound(LOOPBACK, 0))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _already_heeded)
     config = uvicorn.Config(
@@ -66,21 +90,22 @@ def run(app: ASGIApp, host: str, port: int, announce: Path | None = None) -> Non
     server = _Server(config, announce)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(server.serve(sockets=[listener]))
+            runner.run(server.serve(sockets=listeners))
     finally:
-        listener.close()
+        for listener in listeners:
+            listener.close()
         if announce:
             announce.unlink(missing_ok=True)
     if not server.started:
         raise SystemExit(1)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
     try:
-        return bind(host, port)
+        return bind(host, port, shared=shared)
     except OSError as error:
-        sys.stderr.write(f"cannot listen on {host}:{port}: {error.strerror}; stop what does, or choose another port\n")
-        raise SystemExit(REFUSED) from error
+        what = f"cannot listen on {host}:{port}: {error.strerror}"
+        raise TroubleError(what, "stop what does, or choose another port") from error
 
 
 def _already_heeded(number: int, frame: object) -> None:
@@ -104,11 +129,10 @@ class _Server(uvicorn.Server):
         sys.setswitchinterval(SWITCH_S)
         host, port = sockets[0].getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        line = orjson.dumps({"listening": url, "port": port, "pid": os.getpid()}).decode()
+        own_port = sockets[-1].getsockname()[1]
+        facts = {"listening": url, "port": port, "pid": os.getpid(), "own_port": own_port}
+        line = orjson.dumps(facts).decode()
         if self._announce:
-            self._announce.parent.mkdir(parents=True, exist_ok=True)
-            draft = self._announce.with_suffix(".new")
-            draft.write_text(line, encoding="utf-8")
-            draft.replace(self._announce)
+            probe.announce(self._announce, facts)
         print(line, flush=True)  # noqa: T201 - the starter reads it
         log.info("listening", extra={FIELDS: {"url": url}})

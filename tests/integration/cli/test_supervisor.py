@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.supervisor import Child, GaveUpError, Policy, Supervisor
+from infra.supervisor import Child, GaveUpError, Policy, RefusedError, Supervisor
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
@@ -23,6 +23,7 @@ QUICK = Policy(first_delay_s=0.01, longest_delay_s=0.02, young_deaths=3, stop_s=
 
 PATIENT = "import pathlib, os, signal, sys\npathlib.Path(sys.argv[1]).write_text(str(os.getpid()))\nsignal.pause()\n"
 DEAF = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + PATIENT
+REFUSING = "import sys\nsys.stderr.write('refusing: no such thing; bring it\\n')\nsys.exit(2)\n"
 DYING = "import sys\nprint('no luck', flush=True)\nsys.exit(3)\n"
 
 
@@ -70,6 +71,24 @@ async def test_a_child_that_keeps_dying_young_is_given_up(tmp_path: Path) -> Non
                 await supervisor.wait(asyncio.Event())
     assert supervisor.starts == {"patient": 3}
     assert (tmp_path / "patient.log").read_text() == "no luck\n" * 3
+
+
+async def test_a_child_that_says_why_it_cannot_run_ends_everything_with_its_line(tmp_path: Path) -> None:
+    async with Supervisor(lambda _: None, QUICK) as supervisor:
+        await supervisor.start(child_of(tmp_path, REFUSING))
+        async with asyncio.timeout(BOUND_SECONDS):
+            with pytest.raises(RefusedError, match=r"^refusing: no such thing; bring it$"):
+                await supervisor.wait(asyncio.Event())
+
+
+async def test_once_all_was_up_a_child_that_refuses_is_tried_for_ever_and_its_line_told_once(tmp_path: Path) -> None:
+    said: list[str] = []
+    async with Supervisor(said.append, QUICK) as supervisor:
+        supervisor.patient = True
+        await supervisor.start(child_of(tmp_path, REFUSING))
+        await asyncio.to_thread(until, lambda: supervisor.starts["patient"] > QUICK.young_deaths + 2)
+        supervisor.check()
+    assert [line.split(";")[0] for line in said] == ["refusing: no such thing"]
 
 
 async def test_a_child_that_does_not_listen_is_killed_when_all_stops(tmp_path: Path) -> None:

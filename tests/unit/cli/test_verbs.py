@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -141,10 +140,20 @@ def test_up_does_not_import_what_its_children_are_made_of() -> None:
         assert f" {heavy}\n" not in ended.stderr
 
 
-def test_a_profile_that_is_not_wired_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "infra.cli", "up", "--data", str(tmp_path)]
-    environment = {**os.environ, "MURMURATION_PROFILE": "cluster"}
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=20, check=False)
+def up(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "infra.cli", "up", "--data", str(folder), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+
+
+def test_servers_that_do_not_run_are_named_before_anything_starts(tmp_path: Path) -> None:
+    ended = up(tmp_path, "--profile", "cluster")
     assert ended.returncode == 2
-    assert "MURMURATION_PROFILE" in ended.stderr
-    assert ended.stderr.count("\n") == 1
+    assert ended.stderr == (
+        "murmur: the setting kafka_bootstrap is empty and no such server runs; start it: `murmur servers up`\n"
+    )
+
+
+def test_files_are_not_shared_by_workers(tmp_path: Path) -> None:
+    ended = up(tmp_path, "--workers", "2")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "--profile cluster" in ended.stderr

@@ -1,0 +1,97 @@
+"""The servers of the cluster profile as its processes need them: where they are, and topics and tables on them.
+
+What is wrong is a TroubleError, one line: which server, what it says, what to do. NOTE: addresses of Redis hold
+passwords, and are never told.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from infra.log import kafka_topics
+from infra.log.port import LogUnavailableError
+from infra.projections import StoreError
+from infra.servers.fleet import located
+from infra.trouble import TroubleError
+from schemas.catalogue import DERIVED_TOPICS, FACT_TOPICS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from infra.log.kafka_topics import Durability
+    from infra.settings import Settings
+
+TOPICS = (*FACT_TOPICS, *DERIVED_TOPICS)
+MIGRATE = "make it: `murmur migrate`"
+
+
+def servers_of(settings: Settings) -> Settings:
+    """Return the settings with the addresses of the servers; raises TroubleError where one is nowhere to be found."""
+    return located(settings, "kafka_bootstrap", "cassandra_hosts", "redis_urls")
+
+
+def prepare(settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
+    """Make the topics and tables that are missing; a repeat changes nothing."""
+    make_topics(settings)
+    make_tables(settings, say)
+
+
+def make_topics(settings: Settings) -> None:
+    """Make the topics that are missing."""
+    with kafka_trouble(settings):
+        kafka_topics.ensure(settings.kafka_bootstrap, dict.fromkeys(TOPICS, settings.partitions), durability(settings))
+
+
+def make_tables(settings: Settings, say: Callable[[str], None]) -> None:
+    """Make the tables that are missing."""
+    from infra.cql.migrate import migrate  # noqa: PLC0415 - the driver is loaded where there is a cluster
+    from infra.cql.session import CqlSession  # noqa: PLC0415
+
+    with closing(CqlSession(settings, keyspace="")) as session, cassandra_trouble(settings):
+        for name in migrate(session, settings, say=say):
+            say(f"made the tables of {name}")
+
+
+def durability(settings: Settings) -> Durability:
+    """Return how many brokers keep a record; raises TroubleError for what cannot be."""
+    try:
+        return kafka_topics.Durability(settings.kafka_replication, settings.kafka_min_insync, settings.retention_days)
+    except ValueError as error:
+        remedy = "lower MURMURATION_KAFKA_MIN_INSYNC, or raise MURMURATION_KAFKA_REPLICATION"
+        raise TroubleError(str(error), remedy) from error
+
+
+@contextmanager
+def kafka_trouble(settings: Settings) -> Iterator[None]:
+    """Say of which Kafka it is that something is wrong with."""
+    try:
+        yield
+    except LogUnavailableError as error:
+        what = f"Kafka at {settings.kafka_bootstrap}: {error}"
+        raise TroubleError(what, "start it, or correct MURMURATION_KAFKA_BOOTSTRAP") from error
+
+
+@contextmanager
+def cassandra_trouble(settings: Settings) -> Iterator[None]:
+    """Say of which Cassandra it is that something is wrong with."""
+    try:
+        yield
+    except StoreError as error:
+        what = f"Scylla or Cassandra at {settings.cassandra_hosts}: {error}"
+        raise TroubleError(what, "look at its log; `murmur doctor` tells more") from error
+
+
+@contextmanager
+def redis_trouble() -> Iterator[None]:
+    """Say that it is Redis that something is wrong with."""
+    try:
+        yield
+    except StoreError as error:
+        raise TroubleError(str(error), "start it, or correct MURMURATION_REDIS_URLS") from error
+
+
+def check_topics(settings: Settings, there: dict[str, int]) -> None:
+    """Raise TroubleError where a topic is missing of those that are there."""
+    if missing := [topic for topic in TOPICS if topic not in there]:
+        raise TroubleError(f"topic {missing[0]} is missing on Kafka at {settings.kafka_bootstrap}", MIGRATE)
