@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from greenlet import getcurrent, greenlet
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Generator
+    from collections.abc import Awaitable, Coroutine, Generator
     from concurrent.futures import Future
 
 T = TypeVar("T")
@@ -53,9 +53,9 @@ def wait(future: Future[T]) -> T:
     return result
 
 
-def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Return the result of a coroutine of the event loop; only below `bridged`."""
-    result: T = _drive(coroutine)
+def wait_for(awaitable: Awaitable[T]) -> T:
+    """Return the result of a coroutine or future of the event loop; only below `bridged`."""
+    result: T = _drive(awaitable)
     return result
 
 

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from infra.log.port import TopicPartition
-from infra.redis_primaries import Command, Primaries
+from infra.redis_primaries import READER_SECONDS, Command, Primaries
 from projections.home_timeline.redis_layout import SHARDS, Layout, entry, packed, read_checkpoints, unpacked
 from schemas.ids import MAX_ID
 
@@ -36,7 +36,7 @@ class RedisHomeTimelineReader:
 
     def __init__(self, urls: Sequence[str], *, shards: int = SHARDS, generation: int = 1) -> None:
         self._layout = Layout(shards, generation)
-        self._primaries = Primaries(urls)
+        self._primaries = Primaries(urls, seconds=READER_SECONDS)
 
     def page(self, viewer_id: int, max_id: int | None, limit: int) -> list[int]:
         """Return the newest tweets below `max_id` (exclusive; None: from the newest), newest first, each once.
