@@ -18,6 +18,7 @@ Rebuild:    the next generation; or drop the tables (`drop`), create them again 
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from infra.cql.progress import progress_of
@@ -27,11 +28,13 @@ from infra.log.port import TopicPartition
 from infra.projections import WrongSpanError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Mapping
 
     from infra.cql.session import CqlSession
     from infra.log.port import Span
     from infra.projections import Placed
+
+Steps = Generator[Sequence[Call | Batch], None, Iterable[tuple[int, int]] | None]
 
 BATCH_CALLS = 100
 """Rows of one partition that go together: 12 times as fast as alone; some 10 KB, and Cassandra warns at 128 KB."""
@@ -62,13 +65,12 @@ class CqlProjectionStore:
         self.build = open_tables(session, type(self), generation, log_id).id
         self._next: dict[TopicPartition, int] | None = None
 
-    def steps(self, writes: Sequence[Placed], span: Span) -> Iterable[Sequence[Call | Batch]]:
-        """Yield what is to be sent, in the order in which it has to be acknowledged."""
-        raise NotImplementedError
+    def steps(self, writes: Sequence[Placed], span: Span) -> Steps:
+        """Yield what is to be sent, in the order in which it has to be acknowledged.
 
-    def changed(self, writes: Sequence[Placed]) -> Iterable[tuple[int, int]]:  # noqa: ARG002 - a subclass's to use
-        """Return what caches have to drop: the place of the record in the span, and the id."""
-        return ()
+        Return what caches have to drop: the place of the record in the span, and the id; or None for nothing.
+        """
+        raise NotImplementedError
 
     def cql(self, text: str) -> str:
         """Return a statement with its `{g}` replaced."""
@@ -89,9 +91,7 @@ class CqlProjectionStore:
             return
         if span.start != stored:
             raise WrongSpanError(f"{span.topic}/{span.partition}: applied up to {stored}, given {span.start}")
-        for step in self.steps(writes, span):
-            self.session.run_all(step)
-        self._finish(writes, span)
+        self._finish(span, self._send(self.steps(writes, span)))
         self._remember(span, span.end)
 
     def _stored(self, span: Span) -> int:
@@ -108,11 +108,20 @@ class CqlProjectionStore:
     def _remember(self, span: Span, next_offset: int) -> None:
         self._next = {**(self._next or {}), TopicPartition(span.topic, span.partition): next_offset}
 
-    def _finish(self, writes: Sequence[Placed], span: Span) -> None:
+    def _send(self, steps: Steps) -> Iterable[tuple[int, int]]:
+        """Send one step after the other; return what they changed."""
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                return end.value or ()
+            self.session.run_all(step)
+
+    def _finish(self, span: Span, changed: Iterable[tuple[int, int]]) -> None:
         """Say what changed, then that the span is applied."""
         key = self._key(span)
         moves = [Call(_MOVE, (span.end, span.end, *key))]
-        if changes := [(span.start + at, changed_id) for at, changed_id in self.changed(writes)]:
+        if changes := [(span.start + at, changed_id) for at, changed_id in changed]:
             place = (self.build, self.PROJECTION, span.topic, span.partition)
             told = (Call(_CHANGE, (*place, offset, changed_id, offset + 1)) for offset, changed_id in changes)
             self.session.run_all(in_batches((key, call) for call in told))

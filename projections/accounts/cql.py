@@ -1,0 +1,101 @@
+"""Keeps accounts on Scylla or Cassandra.
+
+Consumes:   the writes of projections.accounts.projector, placed
+Writes:     accounts (user_id → profile), accounts_by_name (lower-cased name → user ids), changes (what was edited)
+Guarantee:  see infra.cql.projection_store; an account registered twice stays as it was first
+Rebuild:    see infra.cql.projection_store
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from infra.cql.many import read_many
+from infra.cql.progress import Changes
+from infra.cql.projection_store import CqlProjectionReader, CqlProjectionStore, timestamp
+from infra.cql.session import Call
+from projections.accounts.projector import EditAccount
+from projections.accounts.read_model import PROJECTION, Account
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from infra.cql.progress import Progress
+    from infra.cql.projection_store import Steps
+    from infra.cql.session import CqlSession
+    from infra.log.port import Span, TopicPartition
+    from infra.projections import Placed
+
+_COLUMNS = ", ".join(Account._fields)
+_PUT = f"INSERT INTO accounts{{g}} ({_COLUMNS}) VALUES ({', '.join('?' * len(Account._fields))}) USING TIMESTAMP ?"
+_PUT_NAME = "INSERT INTO accounts_by_name{g} (name, user_id) VALUES (?, ?) USING TIMESTAMP ?"
+_EDIT = "UPDATE accounts{{g}} USING TIMESTAMP ? SET {} WHERE user_id = ?"
+_SINCE = "SELECT user_id, WRITETIME(username) FROM accounts{g} WHERE user_id IN ?"
+_MANY = f"SELECT {_COLUMNS} FROM accounts{{g}} WHERE user_id IN ?"
+_BY_NAME = "SELECT name, user_id FROM accounts_by_name{g} WHERE name IN ? PER PARTITION LIMIT 1"
+
+
+class CqlAccountsStore(CqlProjectionStore):
+    """A writer of accounts: those of its log partitions."""
+
+    PROJECTION = PROJECTION
+    TABLES: ClassVar[Mapping[str, str]] = {
+        "accounts": """(
+            user_id bigint PRIMARY KEY, username text, display_name text, bio text, location text,
+            profile_image_url text, banner_image_url text, verified boolean, status text, created_at_ms bigint)""",
+        "accounts_by_name": "(name text, user_id bigint, PRIMARY KEY (name, user_id))",
+    }
+
+    def steps(self, writes: Sequence[Placed], span: Span) -> Steps:
+        """Put and edit profiles, side by side: a registration holds where none was before, an edit where one was."""
+        user_ids = {placed.write.user_id for placed in writes}
+        since = {row[0]: row[1] for row in read_many(self.session, self.cql(_SINCE), user_ids) if row[1] is not None}
+        calls: list[Call] = []
+        edited = []
+        for placed in writes:
+            write, at = placed.write, timestamp(span, placed)
+            if isinstance(write, EditAccount):
+                if since.get(write.user_id, at) < at:
+                    calls += self._edit(write, at)
+                    edited.append((placed.at, write.user_id))
+            elif since.setdefault(write.user_id, at) == at:  # none before, or this very one, applied already
+                calls.append(Call(self.cql(_PUT), (*write, at)))
+                calls.append(Call(self.cql(_PUT_NAME), (write.username.lower(), write.user_id, at)))
+        yield calls
+        return edited
+
+    def _edit(self, write: EditAccount, at: int) -> list[Call]:
+        fields = {name: value for name, value in write._asdict().items() if value is not None and name != "user_id"}
+        if not fields:
+            return []
+        columns = ", ".join(f"{name} = ?" for name in fields)
+        return [Call(self.cql(_EDIT.format(columns)), (at, *fields.values(), write.user_id))]
+
+
+class CqlAccountsReader(CqlProjectionReader):
+    """Reads accounts (AccountsReader)."""
+
+    PROJECTION = PROJECTION
+
+    def __init__(
+        self,
+        session: CqlSession,
+        generation: int = 1,
+        progress: Callable[[], Mapping[TopicPartition, Progress]] | None = None,
+    ) -> None:
+        """Read a generation; `progress`: see infra.cql.progress.Changes."""
+        super().__init__(session, generation)
+        self._changes = Changes(session, PROJECTION, generation, progress)
+
+    def many(self, user_ids: Collection[int]) -> dict[int, Account]:
+        """Return the accounts that exist among the ids."""
+        return {row[0]: Account._make(row) for row in read_many(self.session, self.cql(_MANY), user_ids)}
+
+    def ids_by_username(self, usernames: Collection[str]) -> dict[str, int]:
+        """Return user ids by lower-cased name, for the names that exist."""
+        names = (name.lower() for name in usernames)
+        return {row[0]: row[1] for row in read_many(self.session, self.cql(_BY_NAME), names)}
+
+    def changed(self) -> list[int]:
+        """Return the ids of the accounts that were edited since the last call: caches drop them."""
+        return self._changes.new()
