@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
+from infra.capacity.verb import capacity
 from infra.server_verbs import servers_app
 from infra.trouble import TroubleError
 
@@ -255,6 +256,7 @@ def keys_rotate(data: Data = None) -> None:
 
 
 app.add_typer(servers_app, name="servers")
+app.command()(capacity)
 
 
 def main() -> NoReturn:
