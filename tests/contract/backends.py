@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
@@ -39,6 +40,12 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "graph": {"sqlite": Backend(graph.project, SqliteGraphStore, SqliteGraphReader)},
     "engagement": {"sqlite": Backend(engagement.project, SqliteEngagementStore, SqliteEngagementReader)},
 }
+
+if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not be installed
+    from projections.accounts.cql import CqlAccountsReader, CqlAccountsStore
+    from tests.contract.cql_backends import cql_backend
+
+    BACKENDS["accounts"]["cql"] = Backend(*cql_backend(accounts.project, CqlAccountsStore, CqlAccountsReader))
 
 
 class Kept(Generic[Reader]):

@@ -1,0 +1,40 @@
+"""Contract tests over CQL belong to the cluster's: the same tests, marked, on the session's server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.servers import Fleet
+
+CQL = "cql"
+
+
+def _over_cql(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and CQL in item.name.partition("[")[2].rstrip("]").split("-")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark them, before the marks decide what is run."""
+    for item in items:
+        if _over_cql(item):
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cql(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    if not any(map(_over_cql, request.session.items)):
+        yield
+        return
+    from tests.contract.cql_backends import connected  # noqa: PLC0415 - the driver is of the extra `cluster`
+
+    fleet: Fleet = request.getfixturevalue("fleet")
+    with connected(settings_of(fleet, tmp_path_factory.mktemp("data"), "cassandra")):
+        yield

@@ -1,0 +1,84 @@
+"""The backends on Scylla or Cassandra: one keyspace a session, emptied for each file that a test would have made."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from infra.cql.migrate import migrate
+from infra.cql.projection_tables import create, named
+from infra.cql.session import CqlSession
+from infra.projections import placed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from infra.cql.projection_store import CqlProjectionStore
+    from infra.projections import Placed, ProjectionStore
+    from infra.settings import Settings
+    from schemas.envelope import Event
+
+KEYSPACE = f"contract_{os.getpid()}"
+
+_sessions: list[CqlSession] = []
+"""The one of this run, while it is open."""
+
+
+class OpenReader(Protocol):
+    def __call__(self, session: CqlSession) -> Any: ...
+
+
+class CqlBackend(NamedTuple):
+    """What tests.contract.backends.Backend has."""
+
+    project: Callable[[Sequence[Event]], Sequence[Placed]]
+    open_store: Callable[[Path, str], ProjectionStore]
+    open_reader: Callable[[Path], Any]
+
+
+def cql_backend(
+    project: Callable[[Sequence[Event]], Sequence[Any]], store: type[CqlProjectionStore], reader: OpenReader
+) -> CqlBackend:
+    """Return a backend whose tables are empty when a path is opened that was not opened last."""
+    last: list[Path] = []
+
+    def session_for(path: Path) -> CqlSession:
+        (session,) = _sessions
+        if last != [path]:
+            last[:] = [path]
+            empty(session, store)
+        return session
+
+    return CqlBackend(
+        placed(project),
+        lambda path, log_id: store(session_for(path), log_id),
+        lambda path: reader(session_for(path)),
+    )
+
+
+def empty(session: CqlSession, store: type[CqlProjectionStore]) -> None:
+    """Make the tables of a store where they are missing, take all rows out of them, and begin a new build."""
+    create(session, store)
+    with ThreadPoolExecutor(len(store.TABLES)) as pool:
+        list(pool.map(session.execute, [named(f"TRUNCATE {table}{{g}}", 1) for table in store.TABLES]))
+    session.run("DELETE FROM stores WHERE projection = ? AND generation = ?", (store.PROJECTION, 1))
+    create(session, store)
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[None]:
+    """Give the backends a keyspace of their own for the length of a `with`."""
+    own = settings.model_copy(update={"cassandra_keyspace": KEYSPACE})
+    with closing(CqlSession(own, keyspace="")) as admin:
+        migrate(admin, own)
+        with closing(CqlSession(own)) as session:
+            _sessions.append(session)
+            try:
+                yield
+            finally:
+                _sessions.clear()
+        for keyspace in (KEYSPACE, f"{KEYSPACE}_lwt"):
+            admin.execute(f"DROP KEYSPACE {keyspace}")
