@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+from confluent_kafka.admin import AdminClient
+
 from infra.log import kafka_topics
 from infra.log.port import LogUnavailableError
 from infra.projections import StoreError
@@ -91,7 +93,11 @@ def redis_trouble() -> Iterator[None]:
         raise TroubleError(str(error), "start it, or correct MURMURATION_REDIS_URLS") from error
 
 
-def check_topics(settings: Settings, there: dict[str, int]) -> None:
-    """Raise TroubleError where a topic is missing of those that are there."""
+def check_topics(settings: Settings) -> None:
+    """Raise TroubleError where no broker answers, or a topic is missing."""
+    with kafka_trouble(settings):
+        there = kafka_topics.partition_counts(
+            AdminClient(kafka_topics.client_config(settings.kafka_bootstrap)), settings.kafka_bootstrap
+        )
     if missing := [topic for topic in TOPICS if topic not in there]:
         raise TroubleError(f"topic {missing[0]} is missing on Kafka at {settings.kafka_bootstrap}", MIGRATE)

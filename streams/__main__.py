@@ -17,7 +17,14 @@ from streams.loop import EXIT_CODE
 ALL = "all"
 RETRY = "dlq-retry"
 
-FAUST_LOGGERS = ("faust", "mode", "streams.app", "streams.transports.sqlog")  # a line per service started or stopped
+FAUST_LOGGERS = (
+    "faust",
+    "mode",
+    "aiokafka",
+    "streams.app",
+    "streams.transports.sqlog",
+    "streams.transports.kafkabatch",
+)  # a line per service started or stopped
 
 logger = logging.getLogger(__name__)
 

@@ -39,7 +39,7 @@ from streams.transports.kafkabatch import KafkaSource
 from streams.transports.sqlog import LogSource
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Mapping, Sequence
+    from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from infra.log.port import Batch, LogReader
     from streams.loop import ProjectionLoop
@@ -80,6 +80,8 @@ class ProjectionApp(faust.App):  # type: ignore[misc]  # Faust is untyped here
 
     source: LogSource | KafkaSource
     agent_task: asyncio.Task[None] | None = None
+    has_begun = False
+    """Whether it has been given its partitions, if only none, and stands where its store says."""
 
     def _create_directories(self) -> None:
         """Do nothing: these hold tables, and state is kept in stores."""
@@ -117,10 +119,16 @@ def build_cluster_app(
 ) -> ProjectionApp:
     """Return the app `murmur-<name>` on Kafka: its workers share the partitions, each partition has one at a time.
 
-    `instance` names this worker among those of the app (see streams.transports.kafkabatch.KafkaSource).
+    `instance` names this worker among those of the app (see streams.transports.kafkabatch.KafkaSource). Agent and store
+    run bridged: while a store waits for the network, other projections and Kafka's heartbeats go on.
     """
-    source = KafkaSource(bootstrap, loop.checkpoints, instance)
-    return _build(name, topics, agent, loop, source, settings, source.options(settings.batch_records))
+    from infra.bridge import bridged  # noqa: PLC0415 - installed where there are servers
+
+    async def checkpoints() -> Mapping[TopicPartition, int]:
+        return loop.checkpoints()
+
+    source = KafkaSource(bootstrap, lambda: bridged(checkpoints()), instance)
+    return _build(name, topics, agent, loop, source, settings, source.options(settings.batch_records), bridged)
 
 
 def _build(
@@ -131,6 +139,7 @@ def _build(
     source: LogSource | KafkaSource,
     settings: StreamSettings,
     broker: Mapping[str, Any],
+    below: Callable[[Coroutine[Any, Any, None]], Awaitable[None]] = lambda agent: agent,
 ) -> ProjectionApp:
     transports.register()
     app = ProjectionApp(
@@ -155,12 +164,16 @@ def _build(
     app.source = source
 
     async def run(batches: Any) -> None:
-        app.agent_task = asyncio.ensure_future(agent(batches, loop))
+        app.agent_task = asyncio.ensure_future(_awaited(below(agent(batches, loop))))
         await app.agent_task
 
     channel = app.topic(*topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     app.agent(channel, name=name, concurrency=1)(run)
     return app
+
+
+async def _awaited(agent: Awaitable[None]) -> None:
+    await agent
 
 
 async def run_apps(apps: Sequence[ProjectionApp], stop: asyncio.Event | None = None) -> None:

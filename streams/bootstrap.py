@@ -1,6 +1,6 @@
-"""Makes the stream process of the embedded profile: the table of all projections, and what each is made of.
+"""Makes the stream process: the table of all projections, and what they are made of on files.
 
-Nothing else in streams opens a file or reads a setting.
+What they are made of on servers is streams.cluster's. Nothing else in streams opens a file or reads a setting.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry
 
 from infra.clock import SystemClock
 from infra.log import embedded
+from infra.projections import placed
 from infra.sqlite.projection_store import generation_path
 from projections.accounts import projector as accounts
 from projections.accounts.sqlite import SqliteAccountsStore
@@ -36,19 +37,19 @@ from streams.graph import agent as graph_agent
 from streams.home_timeline import agent as home_timeline_agent
 from streams.loop import ProjectionLoop
 from streams.metrics import StreamMetrics
-from streams.metrics_server import metrics_served
+from streams.metrics_server import served
 from streams.tweets import agent as tweets_agent
 from streams.writer_lock import WriterLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from infra.log.port import LogReader
     from infra.projections import ProjectionStore
     from infra.settings import Settings
     from schemas.envelope import Event
-    from streams.app import Agent
+    from streams.app import Agent, ProjectionApp
 
 logger = logging.getLogger(__name__)
 
@@ -111,68 +112,125 @@ PROJECTIONS: tuple[Projection, ...] = (
 )
 
 
+class Parts(Protocol):
+    """What a profile gives the projections of a process."""
+
+    @property
+    def log(self) -> LogReader:
+        """The log; its ends as of the last look."""
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """Where poison goes."""
+
+    def open_store(self, projection: Projection) -> ProjectionStore:
+        """Open the store of a projection; raises TroubleError, StoreError."""
+
+    def places(self, projection: Projection) -> bool:
+        """Tell whether the store takes each write with the place of its record."""
+
+    def build_app(self, projection: Projection, loop: ProjectionLoop, reading: StreamSettings) -> ProjectionApp:
+        """Return the projection's app."""
+
+    async def look(self) -> Mapping[str, bool]:
+        """Tell, by part, whether it does its work; lags are as of this."""
+
+    async def guard(self) -> None:
+        """Watch the stores for as long as the process runs."""
+
+
 async def run(settings: Settings, names: Sequence[str], stop: asyncio.Event | None = None) -> None:
     """Run the projections of these names until a signal or `stop`, then let each finish its batch.
 
-    Raises TroubleError, WrongSpanError or AppCrashedError.
+    Raises TroubleError, StoreError or AppCrashedError.
     """
     wanted = [projection for projection in PROJECTIONS if projection.name in names]
     with ExitStack() as open_things:
-        log, dead_letters = _open_log(settings, wanted, open_things)
-        tail = open_things.enter_context(closing(embedded.EmbeddedLogTail(settings.log_dir)))
+        parts = _open_parts(settings, wanted, open_things)
         registry = CollectorRegistry()
         decoded, metrics = DecodedBatches(), StreamMetrics(registry)
         apps, loops = [], []
         for projection in wanted:
-            store = projection.open_store(_path(settings, projection), log.log_id, settings)
-            open_things.enter_context(closing(store))
-            loop = ProjectionLoop(projection.name, projection.project, store, dead_letters, decoded, metrics)
-            reading = StreamSettings(batch_records=settings.batch_records)
-            apps.append(build_app(projection.name, projection.topics, projection.agent, loop, log, tail, reading))
-            watch_lag(metrics, loop, projection.topics, log)
+            store = open_things.enter_context(closing(parts.open_store(projection)))
+            placing = parts.places(projection)
+            loop = ProjectionLoop(
+                projection.name, projection.project, store, parts.dead_letters, decoded, metrics, placing=placing
+            )
+            apps.append(parts.build_app(projection, loop, StreamSettings(batch_records=settings.batch_records)))
+            watch_lag(metrics, loop, projection.topics, parts.log, apps[-1])
             loops.append(loop)
-        lag_lines = asyncio.create_task(_tell_lag(wanted, loops, log))
+        besides = [asyncio.create_task(_tell_lag(wanted, loops, parts)), asyncio.create_task(parts.guard())]
         collect_garbage_rarely()
         try:
-            async with metrics_served(registry, settings.host, settings.streams_metrics_port):
+            async with served(registry, settings, parts.look):
                 await run_apps(apps, stop)
         finally:
-            lag_lines.cancel()
+            for task in besides:
+                task.cancel()
 
 
 async def retry_dead_letters(settings: Settings, name: str) -> Retried:
-    """Try the dead letters of a projection again; raises TroubleError while the projection is run elsewhere."""
-    wanted = [projection for projection in PROJECTIONS if projection.name == name]
+    """Try the dead letters of a projection again; on files, raises TroubleError while another process runs it."""
+    (projection,) = (projection for projection in PROJECTIONS if projection.name == name)
     with ExitStack() as open_things:
-        log, dead_letters = _open_log(settings, wanted, open_things)
-        (projection,) = wanted
-        store = projection.open_store(_path(settings, projection), log.log_id, settings)
-        open_things.enter_context(closing(store))
-        return await retry(name, projection.project, store, log, dead_letters)
+        parts = _open_parts(settings, [projection], open_things)
+        store = open_things.enter_context(closing(parts.open_store(projection)))
+        project = placed(projection.project) if parts.places(projection) else projection.project
+        return await retry(name, project, store, parts.log, parts.dead_letters)
 
 
-def _open_log(
-    settings: Settings, wanted: Sequence[Projection], open_things: ExitStack
-) -> tuple[embedded.EmbeddedLogReader, DeadLetters]:
-    """Become the one writer of the projections, then open the log and the way to the dead letters."""
-    for projection in wanted:
-        open_things.enter_context(closing(WriterLock(_path(settings, projection).parent)))
-    partitions = {topic: settings.partitions for topics in embedded.PARTS.values() for topic in topics}
-    embedded.ensure(settings.log_dir, partitions)
-    log = open_things.enter_context(closing(embedded.EmbeddedLogReader(settings.log_dir)))
-    derived = open_things.enter_context(closing(embedded.open_appender(settings.log_dir, "derived", partitions)))
-    return log, DeadLetters(derived, SnowflakeGenerator(DEAD_LETTER_WORKER, SystemClock().now_ms))
+def _open_parts(settings: Settings, wanted: Sequence[Projection], open_things: ExitStack) -> Parts:
+    if settings.profile == "cluster":
+        from streams.cluster import ClusterParts  # noqa: PLC0415 - its clients are installed where there are servers
+
+        return ClusterParts(settings, wanted, open_things)
+    return FileParts(settings, wanted, open_things)
+
+
+class FileParts:
+    """The log, the dead letters and the stores on files; this process is the projections' one writer."""
+
+    def __init__(self, settings: Settings, wanted: Sequence[Projection], open_things: ExitStack) -> None:
+        for projection in wanted:
+            open_things.enter_context(closing(WriterLock(_path(settings, projection).parent)))
+        partitions = {topic: settings.partitions for topics in embedded.PARTS.values() for topic in topics}
+        embedded.ensure(settings.log_dir, partitions)
+        self._settings = settings
+        self.log = open_things.enter_context(closing(embedded.EmbeddedLogReader(settings.log_dir)))
+        derived = open_things.enter_context(closing(embedded.open_appender(settings.log_dir, "derived", partitions)))
+        self.dead_letters = DeadLetters(derived, SnowflakeGenerator(DEAD_LETTER_WORKER, SystemClock().now_ms))
+        self._tail = open_things.enter_context(closing(embedded.EmbeddedLogTail(settings.log_dir)))
+
+    def open_store(self, projection: Projection) -> ProjectionStore:
+        """Open the file of a projection."""
+        return projection.open_store(_path(self._settings, projection), self.log.log_id, self._settings)
+
+    def places(self, projection: Projection) -> bool:  # noqa: ARG002 - the same for all
+        """Files have transactions, and need no places."""
+        return False
+
+    def build_app(self, projection: Projection, loop: ProjectionLoop, reading: StreamSettings) -> ProjectionApp:
+        """Return the projection's app."""
+        return build_app(projection.name, projection.topics, projection.agent, loop, self.log, self._tail, reading)
+
+    async def look(self) -> Mapping[str, bool]:
+        """Nothing to ask: files are there as long as the process is."""
+        return {"log": True}
+
+    async def guard(self) -> None:
+        """Nothing to watch: files that are replaced live on until their process ends."""
 
 
 def _path(settings: Settings, projection: Projection) -> Path:
     return generation_path(settings.projections_dir, projection.name)
 
 
-async def _tell_lag(projections: Sequence[Projection], loops: Sequence[ProjectionLoop], log: LogReader) -> None:
+async def _tell_lag(projections: Sequence[Projection], loops: Sequence[ProjectionLoop], parts: Parts) -> None:
     while True:
         await asyncio.sleep(LAG_LINE_SECONDS)
+        await parts.look()
         waiting = {
-            projection.name: loop.lag(log.end_offsets(projection.topics)).events
+            projection.name: loop.lag(parts.log.end_offsets(projection.topics)).events
             for projection, loop in zip(projections, loops, strict=True)
         }
         logger.info("records waiting", extra={"fields": {"records": waiting}})

@@ -10,6 +10,8 @@ earliest record instead.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,11 +21,15 @@ from faust.types import TP
 
 from infra.log.partitioner import keys_of
 from infra.log.port import Batch, TopicPartition
+from infra.projections import StoreUnavailableError
+from streams.backoff import Backoff
 from streams.errors import CheckpointError
 from streams.transports.batches import BatchConsumer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+
+logger = logging.getLogger(__name__)
 
 MAX_FETCH_BYTES = 512 * 1024  # a partition; larger records still come, one at a time
 SESSION_SECONDS = 6.0  # a worker that was killed holds its partitions so long: the least that a broker allows
@@ -43,7 +49,7 @@ class KafkaSource:
     """
 
     bootstrap: str
-    checkpoints: Callable[[], Mapping[TopicPartition, int]]
+    checkpoints: Callable[[], Awaitable[Mapping[TopicPartition, int]]]
     instance: str | None = None
 
     def options(self, batch_records: int) -> dict[str, Any]:
@@ -83,12 +89,14 @@ class Consumer(BatchConsumer, aiokafka.Consumer):  # type: ignore[misc]  # Faust
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek to the store's checkpoints; a worker that was given no partition has nothing to seek."""
-        return await super().seek_to_committed() if self.assignment() else {}
+        found = await super().seek_to_committed() if self.assignment() else {}
+        self.app.has_begun = True
+        return found
 
     async def starting_offsets(self) -> Mapping[TP, int]:
         """Return the store's checkpoints, 0 where it has none; raises CheckpointError where the log has not that."""
         assigned = self.assignment()
-        checkpoints = self.app.source.checkpoints()
+        checkpoints = await self._checkpoints()
         firsts, ends = await self.earliest_offsets(*assigned), await self.highwaters(*assigned)
         starts = {tp: checkpoints.get(TopicPartition(*tp), 0) for tp in assigned}
         for tp, start in starts.items():
@@ -98,6 +106,19 @@ class Consumer(BatchConsumer, aiokafka.Consumer):  # type: ignore[misc]  # Faust
                     f"holds {firsts[tp]} to {ends[tp]}; records were lost, or the store is of another log"
                 )
         return starts
+
+    async def _checkpoints(self) -> Mapping[TopicPartition, int]:
+        """Ask the store until it answers: partitions are kept meanwhile, and nobody else could do more for them."""
+        delays = Backoff()
+        while True:
+            try:
+                found: Mapping[TopicPartition, int] = await self.app.source.checkpoints()
+            except StoreUnavailableError as error:
+                delay = delays.next()
+                logger.warning("%s: no checkpoints, next attempt in %.2f s: %s", self.app.conf.id, delay, error)
+                await asyncio.sleep(delay)
+            else:
+                return found
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing: Faust would call every partition without news a stalled one."""

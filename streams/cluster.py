@@ -1,0 +1,189 @@
+"""What the stream processes of the cluster profile are made of: Kafka, and a store of each projection's kind.
+
+Workers share the partitions. There is no writer's lock: the stores' fences, and the log's order in every write, keep a
+worker out that was driven out of a partition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from contextlib import closing
+from threading import Lock
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from infra.bridge import bridged
+from infra.clock import SystemClock
+from infra.cluster import TOPICS, cassandra_trouble, check_topics, kafka_trouble, redis_trouble, servers_of
+from infra.cql.roles import role
+from infra.cql.session import CqlSession
+from infra.log.kafka import KafkaEventLog
+from infra.log.kafka_reader import KafkaLogReader
+from infra.log.port import LogUnavailableError
+from infra.projections import StoreError
+from projections.accounts.cql import CqlAccountsStore
+from projections.home_timeline.redis import RedisHomeTimelineStore
+from schemas.ids import MAX_WORKER, SnowflakeGenerator
+from streams.app import StreamSettings, build_cluster_app
+from streams.dead_letters import DeadLetters
+from streams.loop import EXIT_CODE, end_process
+from streams.watched import WatchedStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import ExitStack
+
+    from infra.cql.projection_store import CqlProjectionStore
+    from infra.log.port import Batch, TopicPartition
+    from infra.projections import ProjectionStore
+    from infra.settings import Settings
+    from streams.app import ProjectionApp
+    from streams.bootstrap import Projection
+    from streams.loop import ProjectionLoop
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0  # how long an emptied store may go unnoticed while no record comes
+DEAD_LETTER_WORKER = MAX_WORKER  # of the ids of dead letters; commands count their workers from 0
+LOOK_BOUND_SECONDS = 2.0
+CQL_STORES: dict[str, type[CqlProjectionStore]] = {"accounts": CqlAccountsStore}
+"""Projection → its store on Scylla or Cassandra; the others are on Redis."""
+
+
+class ClusterParts:
+    """The log, the dead letters and the stores (see streams.bootstrap.Parts); made once a process."""
+
+    def __init__(self, settings: Settings, wanted: Sequence[Projection], open_things: ExitStack) -> None:
+        self._settings = servers_of(settings)
+        self._open_things = open_things
+        self._opened: CqlSession | None = None
+        self._stores: dict[str, WatchedStore] = {}
+        self._apps: dict[str, ProjectionApp] = {}
+        bootstrap = self._settings.kafka_bootstrap
+        check_topics(self._settings)
+        with kafka_trouble(self._settings):
+            topics = sorted({topic for projection in wanted for topic in projection.topics})
+            self._reader = open_things.enter_context(closing(KafkaLogReader(bootstrap, topics)))
+            self._producer = open_things.enter_context(closing(KafkaEventLog(bootstrap)))
+        self.dead_letters = DeadLetters(self._producer, SnowflakeGenerator(DEAD_LETTER_WORKER, SystemClock().now_ms))
+        self.log = KnownEnds(self._reader)
+
+    def open_store(self, projection: Projection) -> ProjectionStore:
+        """Open the store of a projection; raises TroubleError where it cannot be what it should be."""
+        with kafka_trouble(self._settings):
+            log_id = self._reader.log_id_of(projection.topics)
+        if projection.name in CQL_STORES:
+            with cassandra_trouble(self._settings):
+                store = WatchedStore(CQL_STORES[projection.name](self._session(), log_id))
+        else:
+            with redis_trouble():
+                store = WatchedStore(_redis_store(self._settings, log_id))
+        self._stores[projection.name] = store
+        return store
+
+    def places(self, projection: Projection) -> bool:
+        """Tell whether the store takes each write with the place of its record."""
+        return projection.name in CQL_STORES
+
+    def _session(self) -> CqlSession:
+        if self._opened is None:
+            self._opened = self._open_things.enter_context(closing(CqlSession(role(self._settings, "app"))))
+        return self._opened
+
+    def build_app(self, projection: Projection, loop: ProjectionLoop, reading: StreamSettings) -> ProjectionApp:
+        """Return the projection's app, one of many of its kind."""
+        member = member_name(self._settings)
+        bootstrap = self._settings.kafka_bootstrap
+        app = build_cluster_app(projection.name, projection.topics, projection.agent, loop, bootstrap, member, reading)
+        self._apps[projection.name] = app
+        return app
+
+    async def look(self) -> dict[str, bool]:
+        """Tell, by part, whether it does its work: the log answers, a projection has begun and its store answers."""
+        log, *stores = await asyncio.gather(self._log_answers(), *map(self._works, self._stores))
+        return {"log": log, **dict(zip(self._stores, stores, strict=True))}
+
+    async def _log_answers(self) -> bool:
+        try:
+            await asyncio.to_thread(self.log.look)
+        except LogUnavailableError:
+            return False
+        return self._producer.fatal is None
+
+    async def _works(self, name: str) -> bool:
+        try:
+            async with asyncio.timeout(LOOK_BOUND_SECONDS):
+                await bridged(_checkpoints(self._stores[name]))
+        except (StoreError, TimeoutError):
+            return False
+        return self._apps[name].has_begun
+
+    async def guard(self) -> None:
+        """End the process when a store has lost what it had: it begins again where that store now is."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for name, store in self._stores.items():
+                with contextlib.suppress(StoreError):  # it is away; whoever writes to it says so
+                    if place := await bridged(_lost(store)):
+                        logger.critical("%s: the store has lost what it had of %s[%d]", name, *place)
+                        end_process(EXIT_CODE)
+
+
+class KnownEnds:
+    """The log (LogReader); its ends are as of the last look, because asking takes the network."""
+
+    def __init__(self, reader: KafkaLogReader) -> None:
+        self._reader = reader
+        self._ends: dict[TopicPartition, int] = {}
+        self._looking = Lock()
+
+    @property
+    def log_id(self) -> str:
+        """The name of the log."""
+        return self._reader.log_id
+
+    def look(self) -> None:
+        """Ask for the ends; blocks."""
+        with self._looking:  # the reader takes one question at a time
+            self._ends = self._reader.end_offsets(TOPICS)
+
+    def end_offsets(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
+        """Return the ends that are known."""
+        return {place: end for place, end in self._ends.items() if place.topic in topics}
+
+    def partitions(self, topic: str) -> int:
+        """Return the number of partitions of a topic."""
+        return self._reader.partitions(topic)
+
+    def read(self, topic: str, partition: int, offset: int, max_records: int) -> Batch | None:
+        """Read; blocks."""
+        return self._reader.read(topic, partition, offset, max_records)
+
+
+def member_name(settings: Settings) -> str | None:
+    """Return by which name Kafka knows this process again when it has started anew; None for one that has none."""
+    if not settings.instance:
+        return None
+    installation = crc32(str(settings.data_dir.absolute()).encode())
+    return f"{socket.gethostname()}-{installation:08x}-{settings.instance}"
+
+
+def _redis_store(settings: Settings, log_id: str) -> RedisHomeTimelineStore:
+    return RedisHomeTimelineStore(
+        settings.redis_urls.split(","),
+        log_id,
+        celebrity_followers=settings.celebrity_followers,
+        active_days=settings.active_days,
+        shards=settings.redis_shards,
+    )
+
+
+async def _checkpoints(store: WatchedStore) -> Mapping[TopicPartition, int]:
+    return store.checkpoints()
+
+
+async def _lost(store: WatchedStore) -> TopicPartition | None:
+    return store.lost()
