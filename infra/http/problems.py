@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+RETRY_SECONDS = "1"  # whatever is a 503 here passes, or is an operator's to end; asking again costs little
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "murmur.request_id"  # where the middleware keeps the id in the ASGI scope
 _BY_STATUS = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "media_type_unsupported"}
@@ -41,7 +43,10 @@ class Problem(Exception):  # noqa: N818 - the RFC's own word
         self.code = code
         self.detail = detail or self.type.title + "."
         self.param = param
-        self.headers = dict(headers or {})
+        self.headers = {**self._passing(), **(headers or {})}
+
+    def _passing(self) -> dict[str, str]:
+        return {"Retry-After": RETRY_SECONDS} if self.type.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
 
     def body(self, request_id: str) -> bytes:
         """Return the JSON."""
