@@ -94,6 +94,11 @@ class KafkaEventLog:
             self._send(record, partition, partial(append.delivered, at))
         return await append.waiter
 
+    def check(self, records: Sequence[Record]) -> None:
+        """Raise KeyError or ValueError where a record cannot be stored, as `append` would."""
+        for record in records:
+            self._partition(record)
+
     def _partition(self, record: Record) -> int:
         if not 0 <= record.key <= MAX_KEY:
             raise ValueError(f"{record.key} is no key: keys have 63 bits")
