@@ -45,7 +45,7 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType(AccountRegistered, ACCOUNTS, "user_id", {1: 101}),
     EventType(ProfileEdited, ACCOUNTS, "user_id", {1: 102}),
     EventType(SignedIn, ACCOUNTS, "user_id", {1: 103}),
-    EventType(TweetPosted, TWEETS, "author_id", {1: 201}),
+    EventType(TweetPosted, TWEETS, "author_id", {1: 201, 2: 211}),
     EventType(TweetDeleted, TWEETS, "author_id", {1: 202}),
     EventType(Retweeted, TWEETS, "author_id", {1: 203}),
     EventType(RetweetUndone, TWEETS, "author_id", {1: 204}),

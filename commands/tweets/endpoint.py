@@ -92,7 +92,7 @@ def _post(request: Request, command: PostTweet) -> Callable[[Stamp], Awaitable[D
 
     async def decide(stamp: Stamp) -> Decision:
         entities = text.extract(command.content)
-        found = await lookups.for_post(services, command, entities.mentions)
+        found = await lookups.for_post(services, command, entities)
         return handler.post_tweet(command, entities, found, stamp)
 
     return decide

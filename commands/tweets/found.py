@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from infra.places import WORLD
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,11 +21,12 @@ class Reference(NamedTuple):
 
 
 class PostFound(NamedTuple):
-    """What a post refers to."""
+    """What a post refers to, and the place (woeid) that its hashtags count for."""
 
     mentions: Sequence[Mention] = ()
     parent: Reference | None = None
     quoted: Reference | None = None
+    place: int = WORLD
 
 
 class RetweetFound(NamedTuple):

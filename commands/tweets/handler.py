@@ -56,6 +56,7 @@ def post_tweet(command: PostTweet, entities: text.Entities, found: PostFound, st
         hashtags=list(dict.fromkeys(entities.hashtags)),
         mentions=list(found.mentions),
         urls=list(dict.fromkeys(entities.urls)),
+        place=found.place,
     )
     return Decision(_answer(event), (event,), status=201)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from commands import claims
 from commands.errors import CommandRefusedError
 from commands.tweets.found import DeleteFound, PostFound, Reference, RetweetFound
+from infra.places import WORLD, place_of
 from projections.engagement.read_model import Counts
 from projections.tweets.read_model import Kind
 from schemas.tweets.events import Mention
@@ -16,17 +17,19 @@ if TYPE_CHECKING:
 
     from commands.services import Services
     from commands.tweets.command import PostTweet, TweetCommand
+    from commands.tweets.text import Entities
     from projections.tweets.read_model import Tweet
 
 
-async def for_post(services: Services, command: PostTweet, names: Sequence[str]) -> PostFound:
-    """Look up the accounts named, the parent and the quoted tweet."""
+async def for_post(services: Services, command: PostTweet, entities: Entities) -> PostFound:
+    """Look up the accounts named, the parent and the quoted tweet, and where hashtags count."""
     parent = quoted = None
     if command.reply_to_tweet_id is not None:
         parent = await reference(services, command.author_id, command.reply_to_tweet_id)
     if command.quoted_tweet_id is not None:
         quoted = await reference(services, command.author_id, command.quoted_tweet_id)
-    return PostFound(_mentions(services, names) if names else (), parent, quoted)
+    mentions = _mentions(services, entities.mentions) if entities.mentions else ()
+    return PostFound(mentions, parent, quoted, _place(services, command.author_id) if entities.hashtags else WORLD)
 
 
 async def for_retweet(services: Services, command: TweetCommand) -> RetweetFound:
@@ -79,6 +82,12 @@ async def _standing(services: Services, tweet_id: int) -> Tweet | None:
     if not await services.views.tweets_fresh():
         raise CommandRefusedError("projection_behind", "It is not known yet whether there is such a tweet.")
     return services.views.tweets.many([tweet_id]).get(tweet_id)
+
+
+def _place(services: Services, author_id: int) -> int:
+    """Return where the author says to be; the world while the account is not projected yet."""
+    author = services.views.accounts.many([author_id]).get(author_id)
+    return WORLD if author is None or not author.location else place_of(author.location)
 
 
 def _mentions(services: Services, names: Sequence[str]) -> list[Mention]:

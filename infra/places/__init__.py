@@ -55,6 +55,11 @@ def lineage(woeid: int) -> tuple[int, ...]:
     return tuple(found) or (WORLD,)
 
 
+def parts(woeid: int) -> tuple[int, ...]:
+    """Return a place and all that is part of it; of one that is not known: itself."""
+    return (woeid, *(each for each in _table().places if each != woeid and woeid in lineage(each)))
+
+
 def place_of(location: str) -> int:
     """Return the woeid of the place in a text; the world where none is found, or two that exclude each other."""
     table = _table()

@@ -17,7 +17,8 @@ class Mention(msgspec.Struct, frozen=True):
 class TweetPosted(Event, frozen=True):
     """An author wrote a tweet, a reply (`reply_to_*` given) or a quote (`quoted_*` given).
 
-    `conversation_id` is the tweet at the root of the thread: the tweet itself where it replies to nothing.
+    `conversation_id` is the tweet at the root of the thread: the tweet itself where it replies to nothing. `place` is
+    where a tweet with hashtags counts: the woeid of its author's location at that time, 1 (the world) for others.
     """
 
     tweet_id: int
@@ -32,6 +33,7 @@ class TweetPosted(Event, frozen=True):
     mentions: list[Mention] = []
     urls: list[str] = []
     media_ids: list[int] = []
+    place: int = 1
 
 
 class TweetDeleted(Event, frozen=True):
