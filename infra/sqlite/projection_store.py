@@ -80,7 +80,7 @@ class SqliteProjectionStore:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 if self._move_checkpoint(span):
-                    self._write(writes)
+                    self._write(writes, span)
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
@@ -104,7 +104,7 @@ class SqliteProjectionStore:
         self._connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", row)
         return True
 
-    def _write(self, writes: Iterable[Any]) -> None:
+    def _write(self, writes: Iterable[Any], span: Span) -> None:  # noqa: ARG002 - a subclass may need it
         for write_type, run in groupby(writes, type):
             statement = self._statements[write_type]
             if isinstance(statement, str):

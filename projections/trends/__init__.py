@@ -1,0 +1,1 @@
+"""What is talked about, where and when."""

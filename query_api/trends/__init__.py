@@ -1,0 +1,1 @@
+"""Trends: what is talked about more than usual."""

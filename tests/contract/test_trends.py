@@ -1,0 +1,156 @@
+"""What a store of trends answers, for every backend."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infra.log.port import Span
+from infra.places import WORLD, lineage
+from projections.trends import projector
+from projections.trends.read_model import DAY_MS, HOUR_MS, MINUTE_MS, USES_KEPT_MS, Point, TrendsReader, Volume
+from projections.trends.sqlite import SqliteTrendsReader, SqliteTrendsStore
+from tests.builders import posted
+from tests.contract.backends import Backend, Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from schemas.tweets.events import TweetPosted
+
+BACKENDS = {"sqlite": Backend(projector.project, SqliteTrendsStore, SqliteTrendsReader)}
+ADA, BOB, EVE = 1, 2, 3
+LONDON, LEEDS, GB = 44418, 26042, 23424975
+DAY = 20_000 * DAY_MS
+
+
+@pytest.fixture(params=BACKENDS)
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept[TrendsReader]]:
+    it: Kept[TrendsReader] = Kept(BACKENDS[request.param], tmp_path / "g1.db")
+    yield it
+    it.close()
+
+
+def tagged(author_id: int, tweet_id: int, *tags: str, at_ms: int = DAY, place: int = WORLD) -> TweetPosted:
+    return msgspec.structs.replace(posted(author_id, tweet_id, at_ms=at_ms), hashtags=list(tags), place=place)
+
+
+def top(kept: Kept[TrendsReader], place: int = WORLD, day_ms: int = DAY) -> list[Volume]:
+    return kept.reader.top_of_day(place, day_ms, "uses", 10)
+
+
+def test_uses_and_distinct_authors_are_counted_a_day(kept: Kept[TrendsReader]) -> None:
+    kept.say(
+        tagged(ADA, 1, "Cats"),
+        tagged(ADA, 2, "cats", "dogs", "DOGS", at_ms=DAY + HOUR_MS),
+        tagged(BOB, 3, "dogs", at_ms=DAY + DAY_MS - 1),
+        tagged(BOB, 4, "dogs", at_ms=DAY + DAY_MS),
+    )
+    assert top(kept) == [Volume("dogs", 2, 2), Volume("cats", 2, 1)]
+    assert top(kept, day_ms=DAY + DAY_MS) == [Volume("dogs", 1, 1)]
+    assert kept.reader.days(WORLD, ["dogs"], DAY, DAY + 9 * DAY_MS) == {
+        "dogs": [Point(DAY, 2, 2), Point(DAY + DAY_MS, 1, 1)]
+    }
+    assert kept.reader.hours(WORLD, ["cats"], DAY, DAY + DAY_MS) == {
+        "cats": [Point(DAY, 1, 1), Point(DAY + HOUR_MS, 1, 1)]
+    }
+
+
+def test_the_order_is_by_uses_or_by_authors(kept: Kept[TrendsReader]) -> None:
+    kept.say(*(tagged(ADA, number, "loud") for number in range(1, 5)), tagged(ADA, 8, "many"), tagged(BOB, 9, "many"))
+    assert [it.topic for it in kept.reader.top_of_day(WORLD, DAY, "uses", 9)] == ["loud", "many"]
+    assert [it.topic for it in kept.reader.top_of_day(WORLD, DAY, "authors", 9)] == ["many", "loud"]
+    assert [it.topic for it in kept.reader.top_of_day(WORLD, DAY, "authors", 1)] == ["many"]
+
+
+def test_a_place_counts_for_all_that_it_is_part_of(kept: Kept[TrendsReader]) -> None:
+    kept.say(tagged(ADA, 1, "tea", place=LONDON), tagged(BOB, 2, "tea", place=LEEDS), tagged(EVE, 3, "tea"))
+    assert [top(kept, place) for place in (LONDON, LEEDS, GB, WORLD)] == [
+        [Volume("tea", 1, 1)],
+        [Volume("tea", 1, 1)],
+        [Volume("tea", 2, 2)],
+        [Volume("tea", 3, 3)],
+    ]
+    assert kept.reader.window(GB, DAY, DAY + MINUTE_MS, 9) == [Volume("tea", 2, 2)]
+    assert kept.reader.window(WORLD, DAY, DAY + MINUTE_MS, 9) == [Volume("tea", 3, 3)]
+
+
+def test_an_author_who_moves_counts_once_in_each_place(kept: Kept[TrendsReader]) -> None:
+    kept.say(tagged(ADA, 1, "tea", place=LONDON), tagged(ADA, 2, "tea", place=LEEDS))
+    assert [top(kept, place)[0] for place in (LONDON, LEEDS, GB, WORLD)] == [
+        Volume("tea", 1, 1),
+        Volume("tea", 1, 1),
+        Volume("tea", 2, 1),
+        Volume("tea", 2, 1),
+    ]
+
+
+def test_a_window_is_cut_to_the_minute(kept: Kept[TrendsReader]) -> None:
+    kept.say(*(tagged(author, author, "tea", at_ms=DAY + author * MINUTE_MS) for author in (1, 2, 3)))
+    assert kept.reader.window(WORLD, DAY + 2 * MINUTE_MS + 5, DAY + 3 * MINUTE_MS + 5, 9) == [Volume("tea", 1, 1)]
+    assert kept.reader.newest_ms() == DAY + 3 * MINUTE_MS
+
+
+def test_a_tweet_said_twice_counts_once(kept: Kept[TrendsReader]) -> None:
+    kept.say(tagged(ADA, 1, "tea"), tagged(ADA, 1, "tea"))
+    assert top(kept) == [Volume("tea", 1, 1)]
+
+
+def test_the_newest_tweets_of_a_topic_are_known(kept: Kept[TrendsReader]) -> None:
+    kept.say(tagged(ADA, 1, "tea"), tagged(ADA, 2, "tea", "milk"), tagged(BOB, 3, "milk"))
+    assert kept.reader.tweets("tea", 9) == [2, 1]
+    assert kept.reader.tweets("milk", 1) == [3]
+
+
+def test_single_uses_are_let_go_and_counts_stay(kept: Kept[TrendsReader]) -> None:
+    kept.say(tagged(ADA, 1, "tea"), tagged(BOB, 2, "milk", at_ms=DAY + USES_KEPT_MS + 1))
+    assert kept.reader.tweets("tea", 9) == []
+    assert top(kept) == [Volume("tea", 1, 1)]
+
+
+HISTORY = st.lists(
+    st.tuples(
+        st.integers(1, 4),
+        st.sampled_from(["tea", "milk", "Tea"]),
+        st.integers(0, 3 * 24),
+        st.sampled_from([WORLD, LONDON, LEEDS, GB]),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(history=HISTORY, late=st.booleans())
+def test_counts_equal_a_naive_recount_in_any_order_of_partitions(
+    tmp_path_factory: pytest.TempPathFactory, history: list[tuple[int, str, int, int]], *, late: bool
+) -> None:
+    rows = [
+        tagged(author, at + 1, tag, at_ms=DAY + hour * HOUR_MS, place=place)
+        for at, (author, tag, hour, place) in enumerate(sorted(history, key=lambda it: it[2]))
+    ]
+    for backend in BACKENDS.values():
+        kept: Kept[TrendsReader] = Kept(backend, tmp_path_factory.mktemp("trends") / "g1.db")
+        for partition in (0, 1) if late else (1, 0):  # one after another, as in a replay
+            mine = [row for row in rows if row.author_id % 2 == partition]
+            for at, row in enumerate(mine):
+                kept.store.apply(projector.project([row]), Span("tweets", partition, at, at + 1))
+        for place in (WORLD, GB, LONDON):
+            for day in range(4):
+                began = DAY + day * DAY_MS
+                assert kept.reader.top_of_day(place, began, "authors", 9) == naive(rows, place, began)
+        kept.close()
+
+
+def naive(rows: Sequence[TweetPosted], place: int, began: int) -> list[Volume]:
+    uses: defaultdict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        if began <= row.envelope.occurred_at_ms < began + DAY_MS and place in lineage(row.place):
+            uses[row.hashtags[0].lower()].append(row.author_id)
+    volumes = [Volume(topic, len(authors), len(set(authors))) for topic, authors in uses.items()]
+    return sorted(volumes, key=lambda it: (-it.authors, -it.uses, it.topic))
