@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+DECIMALS = 6  # of what is expected, so that what is usual does not surprise by an error of rounding
+
+
 class Past(NamedTuple):
     """How the past counts: `half_life` in windows, `windows` looked at, `minimum` authors expected of anything."""
 
@@ -35,7 +38,7 @@ def expected(authors: Mapping[int, int], past: Past) -> float:
     """Return what is expected, given the distinct authors `authors[k]` of the k-th window before (absent: none)."""
     weights: list[float] = [2.0 ** (-k / past.half_life) for k in range(1, past.windows + 1)]
     mean: float = sum(weight * authors.get(k, 0) for k, weight in enumerate(weights, 1)) / sum(weights)
-    return max(mean, past.minimum)
+    return max(round(mean, DECIMALS), past.minimum)
 
 
 def score(observed: int, expected_: float) -> Score:
