@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from infra.auth.keys import KeyRing, secret
 from infra.auth.revocations import SqliteRevocations
@@ -20,12 +20,16 @@ from projections.graph.sqlite import SqliteGraphReader
 from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
 from projections.tweets.sqlite import SqliteTweetsReader
 from query_api.freshness import Freshness
-from query_api.lag import LagMeter
+from query_api.lag import FileEnds, LagMeter
 from query_api.stores import TOPICS, Stores
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from infra.clock import Clock
     from infra.settings import Settings
+    from query_api.home_timeline.fallback import HomeTimelines
+    from query_api.tweets.counts import KeptCounts
 
 READERS = {
     "accounts": SqliteAccountsReader,
@@ -48,18 +52,35 @@ class Services(NamedTuple):
     tokens: ConsistencyTokens
     verifier: AccessTokenVerifier
     rate_limits: RateLimits
-    revocations: SqliteRevocations
+    revocations: Closeable
+    timelines: HomeTimelines | None = None
+    counts: KeptCounts | None = None
+    close_servers: Callable[[], None] | None = None
 
     def close(self) -> None:
         """Let go of everything."""
         self.lag.close()
         self.stores.close("the process is stopping")
         self.revocations.close()
+        if self.close_servers is not None:
+            self.close_servers()
+
+
+class Closeable(Protocol):
+    """What is let go of at the end."""
+
+    def close(self) -> None:
+        """Let go."""
 
 
 def build(settings: Settings, clock: Clock | None = None) -> Services:
-    """Return the services of the embedded profile; files that are not there yet are opened when they come."""
+    """Return the services; raises TroubleError where a server that is needed cannot be reached."""
     clock = clock or SystemClock()
+    return _build_embedded(settings, clock)
+
+
+def _build_embedded(settings: Settings, clock: Clock) -> Services:
+    """Return those over files; what is not there yet is opened when it comes."""
     paths = {name: generation_path(settings.projections_dir, name) for name in TOPICS}
     stores = Stores(
         {name: FileSource(path, READERS[name]) for name, path in paths.items()}, settings.tweet_cache_entries
@@ -70,7 +91,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
         settings=settings,
         clock=clock,
         stores=stores,
-        lag=LagMeter(stores, log, clock),
+        lag=LagMeter(stores, FileEnds(log), clock),
         freshness=Freshness(stores),
         tokens=ConsistencyTokens(secret(settings.keys_dir, SECRET_NAME)),
         verifier=AccessTokenVerifier(KeyRing(settings.keys_dir), revocations, clock),

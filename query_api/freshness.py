@@ -25,15 +25,18 @@ class Freshness:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
-    async def wait(self, positions: Sequence[Position], projections: Iterable[str], wait_ms: int) -> bool:
-        """Return whether the projections passed the positions within `wait_ms`, all together.
+    async def left_behind(
+        self, positions: Sequence[Position], projections: Iterable[str], wait_ms: int
+    ) -> tuple[str, ...]:
+        """Return the projections that did not pass the positions within `wait_ms`, all together.
 
         A topic that a projection does not consume is nothing to wait for.
         """
         deadline = time.monotonic() + wait_ms / 1000
+        behind = []
         for name in projections:
             needed = [position for position in positions if position.topic in TOPICS[name]]
             left = max(0.0, deadline - time.monotonic())
             if needed and not await self._stores.until_passed(name, needed, left):
-                return False
-        return True
+                behind.append(name)
+        return tuple(behind)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from query_api.stores import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from infra.clock import Clock
     from infra.log.port import TopicPartition
@@ -32,10 +32,43 @@ class Progress(NamedTuple):
         return {key: max(0, end - applied.get(key, 0)) for key, end in self.ends.items()}
 
 
+class LogEnds(Protocol):
+    """What lag is measured against."""
+
+    def end_offsets(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
+        """Return, as far as is known, the offset that the next record of each partition will get."""
+
+    def appended_at_ms(self, topic: str, partition: int, offset: int) -> int | None:
+        """Return when a record was appended, unix milliseconds; None where that is not known."""
+
+    def close(self) -> None:
+        """Let go of the log."""
+
+
+class FileEnds:
+    """The ends of a log in a file (LogEnds)."""
+
+    def __init__(self, slot: Slot[SqliteLogReader]) -> None:
+        self._slot = slot
+
+    def end_offsets(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
+        """Return the ends; none where there is no log yet."""
+        self._slot.look()
+        return {} if self._slot.reader is None else self._slot.reader.end_offsets(topics)
+
+    def appended_at_ms(self, topic: str, partition: int, offset: int) -> int | None:
+        """Return when a record was appended."""
+        return None if self._slot.reader is None else self._slot.reader.appended_at_ms(topic, partition, offset)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._slot.close("the process is stopping")
+
+
 class LagMeter:
     """Compares checkpoints with the ends of the log."""
 
-    def __init__(self, stores: Stores, log: Slot[SqliteLogReader], clock: Clock) -> None:
+    def __init__(self, stores: Stores, log: LogEnds, clock: Clock) -> None:
         self._stores = stores
         self._log = log
         self._clock = clock
@@ -57,23 +90,16 @@ class LagMeter:
     def progress(self, projection: str) -> Progress:
         """Return where a projection stands now."""
         applied = self._stores.checkpoints(projection)
-        return Progress(projection, applied, self._ends(TOPICS[projection]))
+        return Progress(projection, applied, self._log.end_offsets(TOPICS[projection]))
 
     def seconds(self, progress: Progress) -> float:
         """Return for how long the oldest record that is not applied has been waiting; 0 where there is none."""
         applied = progress.applied or {}
         behind = [key for key, count in progress.behind().items() if count]
-        times = [self._appended_at_ms(key, applied.get(key, 0)) for key in behind]
+        times = [self._log.appended_at_ms(*key, applied.get(key, 0)) for key in behind]
         oldest = min((at_ms for at_ms in times if at_ms is not None), default=None)
         return 0.0 if oldest is None else max(0.0, (self._clock.now_ms() - oldest) / 1000)
 
     def close(self) -> None:
         """Let go of the log."""
-        self._log.close("the process is stopping")
-
-    def _ends(self, topics: tuple[str, ...]) -> Mapping[TopicPartition, int]:
-        self._log.look()
-        return {} if self._log.reader is None else self._log.reader.end_offsets(topics)
-
-    def _appended_at_ms(self, key: TopicPartition, offset: int) -> int | None:
-        return None if self._log.reader is None else self._log.reader.appended_at_ms(*key, offset)
+        self._log.close()

@@ -1,6 +1,8 @@
 """One query: who asks, from which read models, how fresh. A dependency of every endpoint, so that none can forget.
 
-After the dependency an endpoint does not await: what it reads, it reads in one go, with caches as fresh as the files.
+After the dependency an endpoint does not await. On files it then reads in one go, with caches as fresh as the files;
+on servers other requests run between two of its reads, and caches are as fresh as the token that it waited for
+(infra.progress) and never hold what was read before a change was heard of (query_api.loading).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from infra.auth.bearer import identify, subject
 from infra.consistency import HEADER, MAX_CHARS, InvalidConsistencyTokenError
 from infra.http.problems import Problem
 from query_api.freshness import MAX_WAIT_MS
+from query_api.stores import TOPICS
 from query_api.tweets.rules import NOBODY
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ FRESHNESS = "murmuration.freshness"  # these headers in the request's scope: a r
 _NUMBER = re.compile(r"[0-9]{1,5}")
 
 WAIT_MS = "wait_ms"
+HOME = "home_timeline"
+COUNTED = TOPICS["engagement"]
 
 PARAMETERS: list[dict[str, Any]] = [
     {
@@ -73,6 +78,25 @@ class Reading(NamedTuple):
         return Response(body, headers=self.headers, media_type="application/json")
 
 
+class _Waited(NamedTuple):
+    """What came of a consistency token: which projections it has not been passed by, and what follows from it."""
+
+    behind: tuple[str, ...] = ()
+    counts_anew: bool = False  # it concerns counts: none from a moment ago
+    pulls: bool = False  # all but the store of home timelines have passed it
+
+    def over(self, readers: Readers, services: Services) -> Readers:
+        """Return the readers, less what would not be as fresh as the token."""
+        if self.counts_anew and services.counts is not None:
+            readers = readers._replace(counts=services.counts.read)
+        if self.pulls and services.timelines is not None:
+            readers = readers._replace(home_timeline=services.timelines.pulled)
+        return readers
+
+
+_NOT_ASKED = _Waited()
+
+
 class Reads:
     """Dependency: waits for the caller's consistency token, then opens a Reading over the projections named."""
 
@@ -85,23 +109,31 @@ class Reads:
         services: Services = request.app.state.services
         who = await subject(request) if self._signed_in else identify(request)
         token, wait_ms = request.headers.get(HEADER), _wait_ms(request)
-        stale = token is not None and not await self._wait(services, token, wait_ms)
-        readers = services.stores.readers()
+        waited = _NOT_ASKED if token is None else await self._wait(services, token, wait_ms)
+        readers = waited.over(services.stores.readers(), services)
         headers = {LAG_HEADER: services.lag.header(self.projections)}
-        if stale:
+        if waited.behind:
             headers[STALE_HEADER] = "true"
         request.scope[FRESHNESS] = headers
-        return Reading(services, readers, ANONYMOUS if who is None else who.user_id, headers)
+        viewer_id = ANONYMOUS if who is None else who.user_id
+        return Reading(services, readers, viewer_id, headers)
 
-    async def _wait(self, services: Services, token: str, wait_ms: int | None) -> bool:
+    async def _wait(self, services: Services, token: str, wait_ms: int | None) -> _Waited:
         try:
             positions = services.tokens.read(token)
         except InvalidConsistencyTokenError as error:
             raise Problem("consistency_token_invalid", str(error), param=HEADER) from error
         patience = services.settings.wait_ms if wait_ms is None else wait_ms
-        passed = await services.freshness.wait(positions, self.projections, patience)
+        timelines = services.timelines
+        needed = self.projections
+        if timelines is not None and timelines.watch.pulls():
+            needed = tuple(name for name in needed if name != HOME)
+        behind = await services.freshness.left_behind(positions, needed, patience)
         services.lag.forget()
-        return passed
+        anew = any(position.topic in COUNTED for position in positions)
+        if timelines is not None and behind == (HOME,):
+            return _Waited((), anew, pulls=True)
+        return _Waited(behind, anew)
 
 
 def _wait_ms(request: Request) -> int | None:

@@ -21,6 +21,7 @@ class Recent(Generic[V]):
         self._share = entries // 3  # young: one share; old: two at most, when a large put filled the young one
         self._young: dict[int, V] = {}
         self._old: dict[int, V] = {}
+        self._told = True
         self.hits = 0
         self.misses = 0
 
@@ -48,14 +49,21 @@ class Recent(Generic[V]):
 
     def put(self, values: dict[int, V]) -> None:
         """Keep the values."""
-        self._young.update(values)
-        self._turn()
+        if self._told:
+            self._young.update(values)
+            self._turn()
 
     def drop(self, ids: Iterable[int]) -> None:
         """Keep the ids no longer."""
         for gone in ids:
             self._young.pop(gone, None)
             self._old.pop(gone, None)
+
+    def rely(self, told: bool) -> None:
+        """Keep nothing while nobody tells what changed."""
+        if not told:
+            self.clear()
+        self._told = told
 
     def clear(self) -> None:
         """Keep nothing."""

@@ -7,7 +7,7 @@ what they opened, which is safe: a file that is replaced lives on until its last
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from projections.accounts import read_model as accounts
 from projections.engagement import read_model as engagement
@@ -19,10 +19,12 @@ from query_api.recent import Recent
 from query_api.tweets.hydrate import AuthorHydrator, TweetHydrator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from concurrent.futures import Future
 
     from infra.log.port import Position, TopicPartition
     from infra.sources import Source
+    from projections.engagement.read_model import CountsRow
     from query_api.tweets.rules import Shown
 
 LOOK_SECONDS = 0.1
@@ -41,6 +43,7 @@ class Readers(NamedTuple):
     graph: graph.GraphReader
     engagement: engagement.EngagementReader
     home_timeline: home_timeline.HomeTimelineReader
+    counts: Callable[[Collection[int]], Mapping[int, CountsRow]]
     hydrate_tweets: TweetHydrator
     hydrate_authors: AuthorHydrator
 
@@ -50,11 +53,25 @@ class Readers(NamedTuple):
         self.hydrate_authors.refresh()
 
 
+class Shared(Protocol):
+    """How read models on servers are read, where requests run side by side."""
+
+    def wait(self, future: Future[Any], /) -> Any:
+        """Wait for what another request reads."""
+
+    def tell(self, projection: str, kept: TweetHydrator | AuthorHydrator) -> None:
+        """From now on tell what is kept of a projection what changed there."""
+
+    def over(self, readers: Readers) -> Readers:
+        """Return the readers with what stands between them and the servers."""
+
+
 class Stores:
     """The sources of all read models."""
 
-    def __init__(self, sources: Mapping[str, Source[Any]], cache_entries: int) -> None:
+    def __init__(self, sources: Mapping[str, Source[Any]], cache_entries: int, shared: Shared | None = None) -> None:
         self._sources = sources
+        self._shared = shared
         self._found: dict[str, Any] = {}
         self._readers: Readers | None = None
         self._looked_at = float("-inf")
@@ -67,7 +84,8 @@ class Stores:
         if self._readers is None:
             missing = "; ".join(f"{name}: {it.reason}" for name, it in self._sources.items() if it.reader is None)
             raise NotReadyError(f"not all read models are there yet: {missing}")
-        self._readers.refresh()
+        if self._shared is None:
+            self._readers.refresh()
         return self._readers
 
     def look(self) -> None:
@@ -88,11 +106,17 @@ class Stores:
         self.kept_authors.clear()
         if len(self._found) < len(self._sources):
             return None
-        return Readers(
-            **self._found,
-            hydrate_tweets=TweetHydrator(self._found["tweets"], self.kept_tweets),
-            hydrate_authors=AuthorHydrator(self._found["accounts"], self.kept_authors),
-        )
+        shared = self._shared
+        wait = None if shared is None else shared.wait
+        tweets = TweetHydrator(self._found["tweets"], self.kept_tweets, wait)
+        authors = AuthorHydrator(self._found["accounts"], self.kept_authors, wait)
+        counts = self._found["engagement"].counts
+        readers = Readers(**self._found, counts=counts, hydrate_tweets=tweets, hydrate_authors=authors)
+        if shared is None:
+            return readers
+        shared.tell("tweets", tweets)
+        shared.tell("accounts", authors)
+        return shared.over(readers)
 
     def checkpoints(self, projection: str) -> Mapping[TopicPartition, int] | None:
         """Return how far one projection is, or None where it is not there yet."""
@@ -104,6 +128,10 @@ class Stores:
         passed = await self._sources[projection].until_passed(positions, wait_s)
         self._looked_at = float("-inf")  # what was waited for may have been opened meanwhile
         return passed
+
+    def reason(self, projection: str) -> str:
+        """Return why a projection cannot be read, or nothing."""
+        return self._sources[projection].reason
 
     def generation(self, projection: str) -> int:
         """Return which build of a projection is read."""

@@ -1,19 +1,22 @@
 """Hydrate: ids to what a tweet shows, in bulk: one call per store and step, none for what is kept.
 
 A tweet never changes, an account rarely: both are kept as they were read, and dropped when their store says that they
-were deleted or edited (`refresh`, at the start of each request). Counts and flags are read each time.
+were deleted or edited (`refresh`: on files at the start of each request, on servers with each look at them).
+Flags are read each time.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from projections.engagement.read_model import Flags
+from query_api.loading import Loading
 from query_api.tweets.rules import alone
 from query_api.users.response import author_members
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from concurrent.futures import Future
 
     from projections.accounts.read_model import AccountsReader
     from projections.engagement.read_model import CountsRow
@@ -37,54 +40,50 @@ class Hydrated(NamedTuple):
 class TweetHydrator:
     """Reads tweets with what they refer to."""
 
-    def __init__(self, tweets: TweetsReader, kept: Recent[Shown]) -> None:
+    def __init__(
+        self, tweets: TweetsReader, kept: Recent[Shown], wait: Callable[[Future[Any]], Any] | None = None
+    ) -> None:
         self._tweets = tweets
-        self._kept = kept
+        self._loading: Loading[Shown] = Loading(kept, self._many, wait)
+        self.rely = self._loading.rely
 
     def refresh(self) -> None:
         """Forget what was deleted since the last call."""
-        self._kept.drop(self._tweets.removed())
+        self._loading.drop(self._tweets.removed())
 
     def load(self, tweet_ids: Collection[int]) -> dict[int, Shown]:
         """Return, each alone, the tweets that stand among the ids, the originals of retweets, and what these quote."""
-        found = self._read(tweet_ids)
+        found = self._loading.load(tweet_ids)
         referring = [item for item in found.values() if item.refers]
         retweeted = {item.tweet.original_id for item in referring if item.tweet.original_id not in found} - _NONE
         if retweeted:
-            originals = self._read(retweeted)
+            originals = self._loading.load(retweeted)
             found |= originals
             referring += originals.values()
         quoted = {item.tweet.quoted_id for item in referring if item.tweet.quoted_id not in found} - _NONE
-        return found | self._read(quoted) if quoted else found
+        return found | self._loading.load(quoted) if quoted else found
 
-    def _read(self, tweet_ids: Collection[int]) -> dict[int, Shown]:
-        found, missing = self._kept.take(tweet_ids)
-        if missing:
-            read = {tweet_id: alone(tweet) for tweet_id, tweet in self._tweets.many(missing).items()}
-            self._kept.put(read)
-            found |= read
-        return found
+    def _many(self, tweet_ids: list[int]) -> dict[int, Shown]:
+        return {tweet_id: alone(tweet) for tweet_id, tweet in self._tweets.many(tweet_ids).items()}
 
 
 class AuthorHydrator:
     """Reads accounts as the fragments that stand in tweets and lists."""
 
-    def __init__(self, accounts: AccountsReader, kept: Recent[bytes]) -> None:
+    def __init__(
+        self, accounts: AccountsReader, kept: Recent[bytes], wait: Callable[[Future[Any]], Any] | None = None
+    ) -> None:
         self._accounts = accounts
-        self._kept = kept
+        self._loading: Loading[bytes] = Loading(kept, self._many, wait)
+        self.rely = self._loading.rely
+        self.load = self._loading.load
 
     def refresh(self) -> None:
         """Forget what was edited since the last call."""
-        self._kept.drop(self._accounts.changed())
+        self._loading.drop(self._accounts.changed())
 
-    def load(self, user_ids: Collection[int]) -> dict[int, bytes]:
-        """Return the fragments of the accounts that exist among the ids."""
-        found, missing = self._kept.take(user_ids)
-        if missing:
-            read = {user_id: author_members(account) for user_id, account in self._accounts.many(missing).items()}
-            self._kept.put(read)
-            found |= read
-        return found
+    def _many(self, user_ids: list[int]) -> dict[int, bytes]:
+        return {user_id: author_members(account) for user_id, account in self._accounts.many(user_ids).items()}
 
 
 def details(items: Sequence[Shown], viewer_id: int, readers: Readers) -> Hydrated:
@@ -98,4 +97,4 @@ def details(items: Sequence[Shown], viewer_id: int, readers: Readers) -> Hydrate
                 tweet_ids.append(item.quoted.tweet_id)
                 user_ids.add(item.quoted.author_id)
     flags = readers.engagement.flags(viewer_id, tweet_ids) if viewer_id else NO_FLAGS
-    return Hydrated(readers.engagement.counts(tweet_ids), flags, readers.hydrate_authors.load(user_ids))
+    return Hydrated(readers.counts(tweet_ids), flags, readers.hydrate_authors.load(user_ids))

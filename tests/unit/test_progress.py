@@ -1,0 +1,134 @@
+"""Looks at stores on servers: what is known, who waits, what caches hear and when."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from infra import progress
+from infra.log.port import Position, TopicPartition
+from infra.progress import Part, Progress, ServerSource
+from infra.projections import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import pytest
+
+PLACE = TopicPartition("tweets", 0)
+BEYOND = [Position("tweets", 0, 4)]
+
+
+class HandFedStore:
+    """An engine with one projection, and a cache of it."""
+
+    def __init__(self) -> None:
+        self.applied = 0
+        self.looks = 0
+        self.away = False
+        self.heard: list[str] = []
+
+    def read(self) -> dict[str, dict[TopicPartition, int]]:
+        self.looks += 1
+        if self.away:
+            raise StoreUnavailableError("away")
+        return {"tweets": {PLACE: self.applied}}
+
+    def refresh(self) -> None:
+        self.heard.append(f"changes up to {self.applied}")
+
+    def rely(self, told: bool) -> None:
+        self.heard.append("told" if told else "silent")
+
+
+@asynccontextmanager
+async def followed(store: HandFedStore) -> AsyncIterator[Progress]:
+    made = Progress([Part("a store", ("tweets",), store.read)])
+    made.tell("tweets", store)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+async def until(condition: object, seconds: float = 5.0) -> None:
+    assert callable(condition)
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is waited for announces nothing
+            await asyncio.sleep(0.005)
+
+
+async def test_all_who_wait_hang_on_one_look() -> None:
+    store = HandFedStore()
+    async with followed(store) as made:
+        waits = [asyncio.create_task(made.until_passed("tweets", BEYOND, 30)) for _ in range(100)]
+        await until(lambda: store.looks > 2)
+        before = store.looks
+        store.applied = 5
+        assert all(await asyncio.gather(*waits))
+        assert store.looks - before <= 2
+        assert await made.until_passed("tweets", BEYOND, 0)
+
+
+async def test_who_waits_is_looked_for_more_often_than_who_does_not() -> None:
+    store = HandFedStore()
+    async with followed(store) as made:
+        await until(lambda: made.checkpoints("tweets") == {PLACE: 0})
+        before, began = store.looks, time.monotonic()
+        await asyncio.sleep(3 * progress.LOOK_S)
+        assert store.looks - before <= (time.monotonic() - began) / progress.LOOK_S + 1
+        before = store.looks
+        assert not await made.until_passed("tweets", BEYOND, 3 * progress.LOOK_S)
+        assert store.looks - before > 5
+
+
+async def test_caches_hear_what_changed_before_the_checkpoint_is_known() -> None:
+    store = HandFedStore()
+    async with followed(store) as made:
+        waiting = asyncio.create_task(made.until_passed("tweets", BEYOND, 30))
+        await until(lambda: store.looks)
+        store.applied = 5
+        assert await waiting
+        assert "changes up to 5" in store.heard
+
+
+async def test_a_store_that_is_away_says_so_and_what_was_known_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SILENT_S", 0.15)
+    store = HandFedStore()
+    store.applied = 3
+    async with followed(store) as made:
+        source = ServerSource("tweets", store, made)
+        assert source.reason == "it was not asked yet"
+        await until(lambda: not source.reason)
+        assert store.heard[0] == "silent"
+        assert store.heard[-1] == "told"
+        store.away = True
+        await until(lambda: source.reason)
+        assert source.reason == "a store does not answer (StoreUnavailableError)"
+        assert source.checkpoints() == {PLACE: 3}
+        await until(lambda: store.heard[-1] == "silent")
+        store.away, store.applied = False, 4
+        await until(lambda: source.checkpoints() == {PLACE: 4})
+        assert (source.reason, store.heard[-2:]) == ("", ["changes up to 4", "told"])
+
+
+async def test_a_look_that_fails_in_an_unforeseen_way_is_not_the_last() -> None:
+    store = HandFedStore()
+
+    def broken() -> dict[str, dict[TopicPartition, int]]:
+        if store.looks < 2:
+            store.looks += 1
+            raise ValueError("unforeseen")
+        return store.read()
+
+    made = Progress([Part("a store", ("tweets",), broken)])
+    made.start()
+    await until(lambda: made.checkpoints("tweets") is not None)
+    made.close()
+
+
+def test_outside_of_an_event_loop_nothing_is_followed() -> None:
+    Progress([Part("a store", ("tweets",), HandFedStore().read)]).start()
