@@ -11,17 +11,21 @@ from infra.log.kafka import KafkaEventLog
 from infra.log.kafka_reader import KafkaLogReader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
-def make_topics_anew(bootstrap: str, partitions: Mapping[str, int]) -> None:
+def delete_topics(bootstrap: str, topics: Iterable[str]) -> None:
     admin = AdminClient(kafka_topics.client_config(bootstrap))
-    there = partitions.keys() & kafka_topics.partition_counts(admin, bootstrap).keys()
+    there = kafka_topics.partition_counts(admin, bootstrap).keys() & set(topics)
     if there:
         for deleted in admin.delete_topics(list(there)).values():
             deleted.result()
-    while partitions.keys() & kafka_topics.partition_counts(admin, bootstrap).keys():
+    while there & kafka_topics.partition_counts(admin, bootstrap).keys():
         pass  # brokers hear of it after the controller has answered, within milliseconds
+
+
+def make_topics_anew(bootstrap: str, partitions: Mapping[str, int]) -> None:
+    delete_topics(bootstrap, partitions)
     kafka_topics.ensure(bootstrap, partitions)
 
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import httpx
 
+from infra.log.embedded import EmbeddedLogReader
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from infra.log.port import LogReader
 
 ROOT = Path(__file__).parents[2]
-READY_SECONDS = 40.0
 CAUGHT_UP_SECONDS = 60.0
-PROCESSES = {"commands": "commands", "streams": "streams", "query": "query_api"}
+INSTANCE = b"MURMURATION_INSTANCE="
 
 
 def free_port() -> int:
@@ -33,18 +34,20 @@ def free_port() -> int:
 
 
 def children_of(pid: int) -> dict[str, int]:
-    """Module name → pid of the processes that a supervisor has now."""
+    """Name → pid of the processes that a supervisor has now."""
     found = {}
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-        for name, module in PROCESSES.items():
-            if module.encode() in command:
-                found[name] = int(child)
+        with suppress(OSError):  # it may end while it is looked at
+            for variable in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"):
+                if variable.startswith(INSTANCE):
+                    found[variable.removeprefix(INSTANCE).decode()] = int(child)
     return found
 
 
 class System:
     """`murmur up --no-demo` on free ports; use as a context manager."""
+
+    ready_seconds = 40.0
 
     def __init__(self, data: Path, **settings: str) -> None:
         self.data = data
@@ -96,15 +99,25 @@ class System:
             self._process.kill()
             raise
 
-    def kill(self, name: str) -> int | None:
+    def children(self) -> dict[str, int]:
+        """Name → pid of its processes: `commands`, or `commands-1` and so on where there are several."""
+        return children_of(self.pid)
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int | None:
         """kill -9 one of the processes and return its pid, or None where it is down already."""
-        pid = children_of(self.pid).get(name)
+        pid = self.children().get(name)
         if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
         return pid
 
+    @contextmanager
+    def log(self) -> Iterator[LogReader]:
+        """Read the log itself."""
+        with closing(EmbeddedLogReader(self.data / "log")) as log:
+            yield log
+
     def wait_until_ready(self) -> None:
-        self.wait_for(lambda: all(self._answers(base) for base in (self.commands, self.query)), READY_SECONDS)
+        self.wait_for(lambda: all(self._answers(base) for base in (self.commands, self.query)), self.ready_seconds)
 
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> None:
         """Return as soon as the condition holds; fail where it does not in time, or the system has ended."""
@@ -140,61 +153,3 @@ class System:
     def __exit__(self, *_: object) -> None:
         if self._process is not None and self._process.poll() is None:
             self.stop()
-
-
-class Person:
-    """An account and its HTTP clients."""
-
-    def __init__(self, system: System, answer: dict[str, Any]) -> None:
-        self._system = system
-        self.user_id: str = answer["user"]["user_id"]
-        self.username: str = answer["user"]["username"]
-        self.headers = {"Authorization": f"Bearer {answer['access_token']}"}
-        self.last_token = ""
-
-    @classmethod
-    async def register(cls, system: System, client: httpx.AsyncClient, username: str) -> Self:
-        body = {"username": username, "password": "a long password"}
-        answer = await client.post(f"{system.commands}/api/v1/auth/register", json=body)
-        assert answer.status_code == httpx.codes.CREATED, answer.text
-        return cls(system, answer.json())
-
-    async def command(self, client: httpx.AsyncClient, method: str, path: str, **body: Any) -> httpx.Response:
-        """Send a command once; remembers the consistency token of the answer."""
-        url = f"{self._system.commands}/api/v1{path}"
-        answer = await client.request(method, url, json=body or None, headers=self.headers)
-        self.last_token = answer.headers.get("X-Consistency-Token", self.last_token)
-        return answer
-
-    async def surely(self, client: httpx.AsyncClient, method: str, path: str, key: str, **body: Any) -> httpx.Response:
-        """Send a command until it is answered, under one Idempotency-Key, as a client does whose server may die."""
-        url = f"{self._system.commands}/api/v1{path}"
-        headers = {**self.headers, "Idempotency-Key": key}
-        end = time.monotonic() + READY_SECONDS
-        while time.monotonic() < end:
-            try:
-                answer = await client.request(method, url, json=body or None, headers=headers)
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)  # the server is down: let its supervisor have the processor
-                continue
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                return answer
-        raise TimeoutError(f"{method} {path} was not answered within {READY_SECONDS} s")
-
-    async def read(self, client: httpx.AsyncClient, path: str, token: str = "", **params: Any) -> dict[str, Any]:
-        """GET from the query API."""
-        headers = {**self.headers, "X-Consistency-Token": token} if token else self.headers
-        answer = await client.get(f"{self._system.query}/api/v1{path}", params=params, headers=headers)
-        assert answer.status_code == httpx.codes.OK, answer.text
-        result: dict[str, Any] = answer.json()
-        return result
-
-    async def read_all(self, client: httpx.AsyncClient, path: str, limit: int = 200) -> list[list[dict[str, Any]]]:
-        """All pages of a list of tweets."""
-        pages, max_id = [], None
-        while True:
-            page = await self.read(client, path, limit=limit, **({"max_id": max_id} if max_id else {}))
-            pages.append(page["tweets"])
-            if not page["has_more"]:
-                return pages
-            max_id = page["next_max_id"]

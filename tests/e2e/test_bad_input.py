@@ -17,12 +17,13 @@ from query_api import cursors
 from schemas.ids import from_uuid
 from tests.e2e.bad_requests import BY_CURSOR, COMMANDS, FOREIGN, PASSWORD, QUERIES, TWEET, UNKNOWN, Case
 from tests.e2e.forgeries import expired, forged
-from tests.e2e.system import System
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.auth.keys import SigningKey
+    from tests.e2e.conftest import Starting
+    from tests.e2e.system import System
 
 API = "/api/v1"
 LOUD = {"ERROR", "CRITICAL"}
@@ -44,8 +45,8 @@ class Stage(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with System(tmp_path_factory.mktemp("bad-input") / "data", max_body_bytes="65536") as system:
+def stage(starting: Starting, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with starting(tmp_path_factory.mktemp("bad-input") / "data", max_body_bytes="65536") as system:
         ada, bob = (_register(system, name) for name in ("Ada", "Bob"))
         mine, his, deleted = (_post(system, who) for who in (ada, bob, bob))
         assert _call(system, bob, "DELETE", f"/tweets/{deleted}").status_code == httpx.codes.OK

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.e2e.system import System
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.e2e.conftest import Starting
+    from tests.e2e.system import System
 
 CASES_PER_OPERATION = int(os.environ.get("MURMURATION_FUZZ_CASES", "25"))
 SECONDS = 300
@@ -22,8 +23,8 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("fuzzed") / "data", access_token_minutes="600") as running:
+def system(starting: Starting, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with starting(tmp_path_factory.mktemp("fuzzed") / "data", access_token_minutes="600") as running:
         yield running
 
 

@@ -7,10 +7,13 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.e2e.system import ROOT, System
+from tests.e2e.system import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.e2e.conftest import Starting
+    from tests.e2e.system import System
 
 
 def tour(system: System) -> str:
@@ -20,8 +23,8 @@ def tour(system: System) -> str:
     return block[1].replace(":8000", f":{system.commands_port}").replace(":8001", f":{system.query_port}")
 
 
-def test_the_tour_of_the_readme_works(tmp_path: Path) -> None:
-    with System(tmp_path / "data") as system:
+def test_the_tour_of_the_readme_works(starting: Starting, tmp_path: Path) -> None:
+    with starting(tmp_path / "data") as system:
         script = f"set -eu\n{tour(system)}"
         result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
