@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import apsw
 from fastapi import FastAPI
@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from infra.http import problems
 from infra.http.middleware import Edge
 from infra.http.problems import REQUEST_ID, Problem
+from infra.projections import StoreError, StoreUnavailableError
 from query_api.bookmarks import endpoint as bookmarks
 from query_api.engagement import endpoint as engagement
 from query_api.errors import QueryError
@@ -46,6 +47,7 @@ def create_app(services: Services) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        services.stores.look()
         yield
         services.close()
 
@@ -66,10 +68,13 @@ def create_app(services: Services) -> FastAPI:
     app.state.metrics.register(QueryMetrics(services))
     problems.install(app)
     app.add_exception_handler(QueryError, _on_query_error)
-    app.add_exception_handler(apsw.Error, _on_store_error)
+    app.add_exception_handler(apsw.Error, _on_file_error)
+    app.add_exception_handler(StoreError, _on_server_error)
     # Flat, because an included router is matched twice for each request; before the framework's own, and home first.
     app.router.routes[:0] = [route for noun in NOUNS for route in noun.router.routes]
     app.add_middleware(ReadOnly)
+    if services.surround is not None:
+        app.add_middleware(cast("Any", services.surround))
     settings = services.settings
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, timeout_s=settings.request_timeout_s)
     return app
@@ -89,12 +94,19 @@ async def _on_query_error(request: Request, error: Exception) -> Response:
     return _answer(request, Problem(error.code, error.detail, param=error.param, headers=headers))
 
 
-async def _on_store_error(request: Request, error: Exception) -> Response:
+async def _on_file_error(request: Request, error: Exception) -> Response:
     """Let go of all files after one went away under its reader: the next request opens them again."""
     services: Services = request.app.state.services
     log.error("a read model cannot be read", exc_info=error)
     services.stores.close(f"its file could not be read ({type(error).__name__})")
     return _answer(request, Problem("not_ready", "a read model could not be read; it is being opened again"))
+
+
+async def _on_server_error(request: Request, error: Exception) -> Response:
+    """Answer that a server is away, which is told once elsewhere (infra.progress), and log what is another matter."""
+    if not isinstance(error, StoreUnavailableError):
+        log.error("a read model cannot be read: %s", error)
+    return _answer(request, Problem("not_ready", "a read model does not answer; /readyz tells which"))
 
 
 def _answer(request: Request, problem: Problem) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from infra.auth.keys import KeyRing, secret
 from infra.auth.revocations import SqliteRevocations
@@ -55,6 +55,7 @@ class Services(NamedTuple):
     revocations: Closeable
     timelines: HomeTimelines | None = None
     counts: KeptCounts | None = None
+    surround: Callable[[Any], Any] | None = None  # what the app runs in, so that reads may wait for servers
     close_servers: Callable[[], None] | None = None
 
     def close(self) -> None:

@@ -33,7 +33,11 @@ class Progress(NamedTuple):
 
 
 class LogEnds(Protocol):
-    """What lag is measured against."""
+    """What lag is measured against; `reason` tells why the log cannot be asked (empty: it can)."""
+
+    @property
+    def reason(self) -> str:
+        """Why it cannot be asked, or empty."""
 
     def end_offsets(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         """Return, as far as is known, the offset that the next record of each partition will get."""
@@ -50,6 +54,12 @@ class FileEnds:
 
     def __init__(self, slot: Slot[SqliteLogReader]) -> None:
         self._slot = slot
+
+    @property
+    def reason(self) -> str:
+        """Why it cannot be read, or empty."""
+        self._slot.look()
+        return self._slot.reason
 
     def end_offsets(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         """Return the ends; none where there is no log yet."""
@@ -99,6 +109,11 @@ class LagMeter:
         times = [self._log.appended_at_ms(*key, applied.get(key, 0)) for key in behind]
         oldest = min((at_ms for at_ms in times if at_ms is not None), default=None)
         return 0.0 if oldest is None else max(0.0, (self._clock.now_ms() - oldest) / 1000)
+
+    @property
+    def reason(self) -> str:
+        """Why the log cannot be asked, or empty."""
+        return self._log.reason
 
     def close(self) -> None:
         """Let go of the log."""

@@ -17,7 +17,7 @@ from infra.auth.bearer import identify, subject
 from infra.consistency import HEADER, MAX_CHARS, InvalidConsistencyTokenError
 from infra.http.problems import Problem
 from query_api.freshness import MAX_WAIT_MS
-from query_api.stores import TOPICS
+from query_api.stores import HOME, TOPICS
 from query_api.tweets.rules import NOBODY
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ FRESHNESS = "murmuration.freshness"  # these headers in the request's scope: a r
 _NUMBER = re.compile(r"[0-9]{1,5}")
 
 WAIT_MS = "wait_ms"
-HOME = "home_timeline"
 COUNTED = TOPICS["engagement"]
 
 PARAMETERS: list[dict[str, Any]] = [

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from query_api.tweets.rules import Shown
 
 LOOK_SECONDS = 0.1
+HOME = home_timeline.PROJECTION
 
 TOPICS: dict[str, tuple[str, ...]] = {
     model.PROJECTION: model.TOPICS for model in (accounts, tweets, graph, engagement, home_timeline)

@@ -10,7 +10,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 
 from query_api.openapi import describe
 from query_api.operations import response
-from query_api.operations.shapes import Projections, State
+from query_api.operations.shapes import Projections, Readiness, State
 from query_api.reading import LAG_HEADER
 from query_api.stores import TOPICS
 
@@ -26,12 +26,12 @@ async def healthz() -> Response:
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
-@router.get("/readyz", **describe(State, parameters=()))
+@router.get("/readyz", **describe(Readiness, parameters=()))
 async def readyz(request: Request) -> Response:
-    """Return that all read models are there; 503 with the reason where not."""
+    """Return how each part is; 503 with the reasons where queries cannot be answered."""
     services: Services = request.app.state.services
     services.stores.readers()
-    return _answer(services, b'{"status":"ready"}')
+    return _answer(services, response.readiness(services))
 
 
 @router.get("/projections", **describe(Projections, parameters=()))

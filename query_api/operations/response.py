@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import orjson
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from query_api.stores import TOPICS
+from query_api.errors import NotReadyError
+from query_api.stores import HOME, TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,21 @@ if TYPE_CHECKING:
 
     from query_api.bootstrap import Services
     from query_api.lag import Progress
+
+
+def readiness(services: Services) -> bytes:
+    """Return how each part is; raises NotReadyError where one is away that nothing stands in for."""
+    wrong = {name: services.stores.reason(name) for name in TOPICS} | {"log": services.lag.reason}
+    stood_in_for = {"log"}
+    if services.timelines is not None:
+        stood_in_for.add(HOME)
+        services.timelines.watch.pulls()
+        wrong[HOME] = services.timelines.watch.reason
+    missing = [f"{name}: {reason}" for name, reason in wrong.items() if reason and name not in stood_in_for]
+    if missing:
+        raise NotReadyError(f"not all read models answer: {'; '.join(missing)}")
+    parts = {name: reason or "ready" for name, reason in wrong.items()}
+    return orjson.dumps({"status": "degraded" if any(wrong.values()) else "ready", "parts": parts})
 
 
 def projections(services: Services) -> bytes:
@@ -51,24 +67,37 @@ class QueryMetrics(Collector):
         seconds = GaugeMetricFamily(
             "murmur_projection_lag_seconds", "Age of the oldest record not applied.", labels=["projection"]
         )
+        up = GaugeMetricFamily("murmur_read_model_up", "1 where the read model answers.", labels=["projection"])
         for name in TOPICS:
             progress = self._services.lag.progress(name)
             events.add_metric([name], sum(progress.behind().values()))
             seconds.add_metric([name], self._services.lag.seconds(progress))
-        yield events
-        yield seconds
+            up.add_metric([name], not self._services.stores.reason(name))
+        yield from (events, seconds, up)
         yield from self._caches()
 
     def _caches(self) -> Iterator[Metric]:
         hits = CounterMetricFamily("murmur_cache_hits", "Fragments found in memory.", labels=["cache"])
         misses = CounterMetricFamily("murmur_cache_misses", "Fragments read from a store.", labels=["cache"])
         entries = GaugeMetricFamily("murmur_cache_entries", "Fragments in memory.", labels=["cache"])
-        stores = self._services.stores
-        for name, hit, missed, kept in (
-            ("tweets", stores.kept_tweets.hits, stores.kept_tweets.misses, len(stores.kept_tweets)),
-            ("authors", stores.kept_authors.hits, stores.kept_authors.misses, len(stores.kept_authors)),
-        ):
-            hits.add_metric([name], hit)
-            misses.add_metric([name], missed)
-            entries.add_metric([name], kept)
+        services = self._services
+        caches: list[tuple[str, Cache]] = [
+            ("tweets", services.stores.kept_tweets),
+            ("authors", services.stores.kept_authors),
+        ]
+        if services.counts is not None:
+            caches.append(("counts", services.counts.kept))
+        for name, cache in caches:
+            hits.add_metric([name], cache.hits)
+            misses.add_metric([name], cache.misses)
+            entries.add_metric([name], len(cache))
         yield from (hits, misses, entries)
+
+
+class Cache(Protocol):
+    """What counts how often it was of use."""
+
+    hits: int
+    misses: int
+
+    def __len__(self) -> int: ...

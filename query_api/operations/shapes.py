@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from query_api.openapi import Shape
 
 
@@ -9,6 +11,16 @@ class State(Shape):
     """How the process is."""
 
     status: str
+
+
+class Readiness(Shape):
+    """Whether queries are answered; each part is `ready`, or says what is wrong with it.
+
+    `degraded`: all are answered, though one part is away (timelines are then pulled, lag is the last that was known).
+    """
+
+    status: Literal["ready", "degraded"]
+    parts: dict[str, str]
 
 
 class PartitionProgress(Shape):
