@@ -1,4 +1,4 @@
-"""What is secret about accounts: password hashes, sessions, keys of personal data; one file, fsynced.
+"""What is secret about accounts: password hashes, sessions, keys of personal data. The port, and one file, fsynced.
 
 Refresh tokens are kept as SHA-256 (they are 256 random bits: nothing to guess). Each is good for one use; a second
 use means that it was stolen or that its answer was lost, and ends the session with all its tokens.
@@ -8,7 +8,7 @@ A row of an account whose name was never claimed (the process died in between) i
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from infra.auth.revocations import LONGEST_ACCESS_TOKEN_MS
 from infra.sqlite.connections import Durability, open_writer, rows, run_script, scalar
@@ -55,6 +55,43 @@ class RefreshRefusedError(Exception):
 def hash_of(refresh_token: str) -> bytes:
     """Return what is kept of a refresh token."""
     return hashlib.sha256(refresh_token.encode(errors="replace")).digest()
+
+
+class Credentials(Protocol):
+    """Where secrets are kept; each call is durable when it returns. On servers: infra.auth.cql_credentials."""
+
+    def add_account(self, claim: Claim, password_hash: str, data_key: bytes, now_ms: int) -> None:
+        """Keep an account's secrets; they count for nothing until `claim`, its name, is in the journal."""
+
+    def drop_account(self, user_id: int) -> None:
+        """Forget an account's secrets: its data key with them."""
+
+    def password_hash(self, user_id: int) -> str | None:
+        """Return the encoded hash."""
+
+    def data_key(self, user_id: int) -> bytes | None:
+        """Return the key of the account's personal data, or None once it is erased."""
+
+    def open_session(self, session: Session, refresh_hash: bytes, expires_at_ms: int) -> None:
+        """Begin a session with its first refresh token."""
+
+    def rotate(self, old_hash: bytes, new_hash: bytes, now_ms: int, expires_at_ms: int) -> Session:
+        """Exchange a refresh token for a new one; raises RefreshRefusedError, having ended the session if reused."""
+
+    def revoke(self, session_id: int, now_ms: int) -> None:
+        """End a session: its refresh tokens are void, and verifiers hear of it."""
+
+    def signed_in_on(self, user_id: int) -> int:
+        """Return the last day (since 1970) on which the account's sign-in was said, or -1."""
+
+    def mark_signed_in(self, user_id: int, day: int) -> None:
+        """Remember that the sign-in was said."""
+
+    def sweep(self, now_ms: int, owner: Callable[[str], int | None]) -> None:
+        """Remove what has expired, and the secrets of accounts whose name was never claimed."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 class SqliteCredentials:

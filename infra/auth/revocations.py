@@ -26,6 +26,16 @@ class Revocations(Protocol):
     def __contains__(self, session_id: int) -> bool: ...
 
 
+class FollowedRevocations(Revocations, Protocol):
+    """Hears of revocations until it is closed."""
+
+    def add(self, session_id: int) -> None:
+        """Know at once of a session that this process has revoked."""
+
+    def close(self) -> None:
+        """Hear no more."""
+
+
 class SqliteRevocations:
     """Follows the table of credentials.db; an answer is `stale_s` behind the file at most (0: one seek each time).
 

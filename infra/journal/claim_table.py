@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from infra.cql.compare_and_set import compare_and_set
 from infra.cql.session import Call
-from infra.journal.intents import RELEASE, TAKE, Name, compare_and_set
+from infra.journal.intents import RELEASE, TAKE, Name
 from infra.projections import StoreUnavailableError
 
 if TYPE_CHECKING:

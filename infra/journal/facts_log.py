@@ -42,6 +42,11 @@ class FactsLog:
         self._admin = AdminClient(kafka_topics.client_config(bootstrap))
         self._partitions = kafka_topics.partition_counts(self._admin, bootstrap)
 
+    @property
+    def fatal(self) -> str | None:
+        """Why this process can append no more, if so: it has to be started anew."""
+        return self._log.fatal
+
     async def append(self, records: Sequence[Record]) -> list[Position]:
         """Append; see KafkaEventLog."""
         if not self._prefix:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from infra.cql.compare_and_set import compare_and_set
 from infra.journal.port import ANSWERS_KEPT_MS, Answer, Commit, IdempotencyKey
 from infra.log.port import Position, Record
-from infra.projections import StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,6 @@ OPEN, COMMITTED, DONE, ABORTED = "open", "committed", "done", "aborted"
 TAKE, FREE, RELEASE = "take", "free", "release"
 RUN_BYTES = 8
 _KEPT_SECONDS = ANSWERS_KEPT_MS // 1000
-_ATTEMPTS = 3  # of a compare-and-set that timed out: the next one finishes whatever the last one left half done
 _KEYED, _UNKEYED = b"k", b"r"
 
 _COLUMNS = "id, run, state, begun_ms, at_ms, request_hash, status, body, records, names, positions"
@@ -163,24 +162,6 @@ class Intents:
     def forget(self, intent: Intent) -> None:
         """Remove an intent that no name refers to."""
         compare_and_set(self._session, _FORGET, (intent.id, intent.run))
-
-
-def compare_and_set(session: CqlSession, statement: str, values: Sequence[Any]) -> bool | None:
-    """Tell whether the condition held and the row was written.
-
-    None: it did not hold, but an attempt before had timed out and may be why: look whether the row is one's own.
-    """
-    timed_out = False
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            applied = session.run(statement, values, idempotent=False)[0][0]
-        except StoreUnavailableError:
-            if attempt == _ATTEMPTS:
-                raise
-            timed_out = True
-        else:
-            return True if applied else None if timed_out else False
-    raise AssertionError  # the loop returns or raises
 
 
 def _values(intent: Intent) -> tuple[Any, ...]:

@@ -1,0 +1,93 @@
+"""Credentials in Cassandra keep the contract of all stores of them: all of tests/contract/test_credentials.py."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.auth.cql_credentials import CqlCredentials
+from infra.auth.cql_revocations import CqlRevocations
+from infra.cql.schema import keyspaces
+from infra.cql.session import CqlSession
+from tests.cluster.journal_world import own_keyspace
+from tests.conftest import settings_of
+from tests.contract.test_credentials import *  # noqa: F403 - the suite is whatever stands there
+from tests.contract.test_credentials import LIFE_MS, NOW_MS, World
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.servers import Fleet
+    from infra.settings import Settings
+
+pytestmark = pytest.mark.cluster
+
+TABLES = ("accounts", "unconfirmed_accounts", "sign_ins", "sessions", "refresh_tokens", "revocations")
+
+
+class CqlWorld:
+    """Tables that are empty at first."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open = contextlib.ExitStack()
+        self.session = self.connect()
+        for table in TABLES:
+            self.session.execute(f"TRUNCATE {table}")
+        self.credentials = CqlCredentials(self.session, LIFE_MS)
+
+    def connect(self) -> CqlSession:
+        session = CqlSession(self._settings, keyspace=keyspaces(self._settings).lwt)
+        return self._open.enter_context(contextlib.closing(session))
+
+    def again(self) -> CqlCredentials:
+        return CqlCredentials(self.connect(), LIFE_MS)
+
+    def follower(self, now_ms: int = NOW_MS) -> CqlRevocations:
+        return self._open.enter_context(contextlib.closing(CqlRevocations(self.connect(), now_ms)))
+
+    def close(self) -> None:
+        self._open.close()
+
+
+@pytest.fixture(scope="module")
+def tables(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    with own_keyspace(settings_of(fleet, tmp_path_factory.mktemp("data"), "cassandra")) as settings:
+        yield settings
+
+
+@pytest.fixture  # type: ignore[no-redef]  # in place of the suite's own
+def world(tables: Settings) -> Iterator[CqlWorld]:
+    with contextlib.closing(CqlWorld(tables)) as opened:
+        yield opened
+
+
+@pytest.fixture  # type: ignore[no-redef]  # as above
+def credentials(world: World) -> CqlCredentials:
+    assert isinstance(world, CqlWorld)
+    return world.credentials
+
+
+def test_without_the_servers_the_last_known_revocations_are_used_and_the_state_says_so(world: CqlWorld) -> None:
+    session = world.connect()
+    followed = CqlRevocations(session, time.time_ns() // 1_000_000, poll_s=0.05)
+    world.credentials.revoke(9, time.time_ns() // 1_000_000)
+    until(lambda: 9 in followed, seconds=3.0)
+    assert followed.current
+    session.close()
+    until(lambda: not followed.current, seconds=10.0)
+    assert followed.behind_seconds > 1
+    assert 9 in followed
+    followed.close()
+
+
+def test_a_follower_of_another_keyspace_names_the_table(world: CqlWorld, tables: Settings) -> None:
+    world.credentials.revoke(9, NOW_MS)
+    with contextlib.closing(CqlSession(tables)) as session:
+        followed = CqlRevocations(session, NOW_MS, keyspace=keyspaces(tables).lwt)
+        assert 9 in followed
+        followed.close()
