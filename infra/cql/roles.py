@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Role = Literal["admin", "app", "query"]
 
-QUERY_READS: tuple[str, ...] = ()
+QUERY_READS: tuple[str, ...] = ("revocations",)
 """The tables of compare-and-set that the query API reads; of the others it may read nothing."""
 
 _SECRET = "cassandra"  # noqa: S105 - the name of the file
