@@ -10,8 +10,7 @@ import asyncio
 import sys
 
 from commands import claims
-from commands.app import create_app
-from commands.bootstrap import open_services
+from commands.bootstrap import open_app, open_services
 from infra import json_logs
 from infra.http import server
 from infra.settings import Settings
@@ -30,9 +29,7 @@ def main(arguments: list[str]) -> int:
     if chosen.verb == "token":
         return asyncio.run(_print_token(settings, chosen.username, chosen.minutes))
     json_logs.configure(settings.log_level)
-    services, close = open_services(settings)
-    app = create_app(services, close)
-    server.serve(app, settings, "commands")
+    server.serve(open_app(settings), settings, "commands")
     return 0
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import orjson
@@ -21,6 +23,7 @@ from infra.http.middleware import Edge
 from infra.http.problems import Problem
 from infra.journal.port import IdempotencyKeyReusedError, JournalError
 from infra.log.port import LogUnavailableError
+from infra.projections import StoreUnavailableError
 from schemas.ids import ClockWentBackError
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from commands.services import Services
 
 CHORES_EVERY_S = 600  # forgets old answers, sessions and what is beyond the retention
+WATCH_EVERY_S = 0.5
 _RETRY = {"Retry-After": "1"}
 
 log = logging.getLogger(__name__)
@@ -41,12 +45,13 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        chores = asyncio.create_task(_chores(services))
+        besides = [asyncio.create_task(_chores(services)), asyncio.create_task(_watch(services))]
         try:
             yield
         finally:
-            chores.cancel()
-            await asyncio.gather(chores, return_exceptions=True)
+            for task in besides:
+                task.cancel()
+            await asyncio.gather(*besides, return_exceptions=True)
             on_close()
 
     app = FastAPI(
@@ -67,6 +72,7 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
     app.add_exception_handler(CommandRefusedError, _on_refused)
     app.add_exception_handler(JournalError, _on_journal_error)
     app.add_exception_handler(LogUnavailableError, _on_log_unavailable)
+    app.add_exception_handler(StoreUnavailableError, _on_store_unavailable)
     app.add_exception_handler(ClockWentBackError, _on_clock_went_back)
     openapi.install(app, [struct for noun in _NOUNS for struct in noun.STRUCTS])
     settings = services.settings
@@ -86,12 +92,27 @@ def _add_routes(app: FastAPI, services: Services) -> None:
 async def _chores(services: Services) -> None:
     while True:
         try:
-            await services.journal.prune(services.clock.now_ms())
-            await services.journal.cut(services.settings.retention_days, services.clock.now_ms())
-            await services.registry.sweep(services.journal)
+            round_ = _one_round(services)
+            await (round_ if services.below is None else services.below(round_))
         except Exception:
             log.exception("a chore failed; the next round tries again")
         await asyncio.sleep(CHORES_EVERY_S)
+
+
+async def _one_round(services: Services) -> None:
+    await services.journal.prune(services.clock.now_ms())
+    await services.journal.cut(services.settings.retention_days, services.clock.now_ms())
+    await services.registry.sweep(services.journal)
+
+
+async def _watch(services: Services) -> None:
+    """Stop the process, as a signal would, once it can take no commands any more: its supervisor starts it anew."""
+    while True:
+        await asyncio.sleep(WATCH_EVERY_S)
+        if reason := services.broken():
+            log.critical("this process has to be started anew: %s", reason)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
 
 
 async def _on_refused(request: Request, error: Exception) -> Response:
@@ -110,6 +131,11 @@ async def _on_journal_error(request: Request, error: Exception) -> Response:
 async def _on_log_unavailable(request: Request, error: Exception) -> Response:
     del error
     return problems.answer(request, Problem("log_unavailable", headers=_RETRY))
+
+
+async def _on_store_unavailable(request: Request, error: Exception) -> Response:
+    log.warning("a store does not answer: %s", error)
+    return problems.answer(request, Problem("not_ready", "A store does not answer.", headers=_RETRY))
 
 
 async def _on_clock_went_back(request: Request, error: Exception) -> Response:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from commands.accounts.registry import Registry
+from commands.app import create_app
+from commands.parts import Parts
 from commands.services import Services
 from commands.views import View, Views
 from infra.auth.credentials import SqliteCredentials
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from starlette.types import ASGIApp
+
     from infra.clock import Clock
     from infra.journal.port import Journal
     from infra.settings import Settings
@@ -52,56 +56,77 @@ class Opened(NamedTuple):
     close: Callable[[], None]
 
 
+def open_app(settings: Settings) -> ASGIApp:
+    """Open the services and return the app over them, which closes them when it stops."""
+    services, close = open_services(settings)
+    app = create_app(services, close)
+    if services.below is None:
+        return app
+    from infra.bridge import Bridged  # noqa: PLC0415 - installed where there are servers
+
+    return Bridged(app)
+
+
 def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
-    """Open the log, the credentials and the read models of a data folder."""
+    """Open the log, the credentials and the read models. Raises TroubleError where something is wrong with them."""
     clock = clock or SystemClock()
-    partitions = dict.fromkeys((*FACT_TOPICS, *DERIVED_TOPICS), settings.partitions)
-    ensure(settings.log_dir, partitions)
-    journal = EmbeddedJournal(settings.log_dir, partitions)
-    ids = SnowflakeGenerator(settings.worker, clock.now_ms)
     keys = KeyRing(settings.keys_dir)
     keys.signing()
-    revocations = SqliteRevocations(settings.credentials_path, clock.now_ms(), REVOKED_ELSEWHERE_S)
-    registry = _registry(settings, keys, clock, ids.next_id, revocations.add)
-    views = _views(settings.projections_dir, journal, settings.wait_ms)
+    parts = _open_parts(settings, clock)
+    registry = _registry(settings, keys, clock, parts)
 
     def close() -> None:
-        views.close()
-        journal.close()
+        parts.views.close()
+        parts.close()
         registry.close()
-        revocations.close()
+        parts.revocations.close()
 
     services = Services(
         settings=settings,
         clock=clock,
-        next_id=ids.next_id,
-        journal=journal,
-        views=views,
+        next_id=parts.next_id,
+        journal=parts.journal,
+        views=parts.views,
         registry=registry,
         keys=keys,
-        verifier=AccessTokenVerifier(keys, revocations, clock),
+        verifier=AccessTokenVerifier(keys, parts.revocations, clock),
         rate_limits=RateLimits(settings),
         consistency=ConsistencyTokens(secret(settings.keys_dir, SECRET_NAME)),
+        below=parts.below,
+        broken=parts.broken,
     )
     return Opened(services, close)
 
 
-def _registry(
-    settings: Settings,
-    keys: KeyRing,
-    clock: Clock,
-    next_id: Callable[[], int],
-    on_revoked: Callable[[int], None],
-) -> Registry:
-    return Registry(
+def _open_parts(settings: Settings, clock: Clock) -> Parts:
+    if settings.profile == "cluster":
+        from commands.cluster import open_parts  # noqa: PLC0415 - its clients are installed where there are servers
+
+        return open_parts(settings, clock)
+    partitions = dict.fromkeys((*FACT_TOPICS, *DERIVED_TOPICS), settings.partitions)
+    ensure(settings.log_dir, partitions)
+    journal = EmbeddedJournal(settings.log_dir, partitions)
+    return Parts(
+        journal,
+        SnowflakeGenerator(settings.worker, clock.now_ms).next_id,
         SqliteCredentials(settings.credentials_path),
+        SqliteRevocations(settings.credentials_path, clock.now_ms(), REVOKED_ELSEWHERE_S),
+        _views(settings.projections_dir, journal, settings.wait_ms),
+        journal.close,
+    )
+
+
+def _registry(settings: Settings, keys: KeyRing, clock: Clock, parts: Parts) -> Registry:
+    return Registry(
+        parts.credentials,
         Passwords(settings.argon2_memory_kib),
         AccessTokens(keys, clock, settings.access_token_minutes * 60),
         clock,
-        next_id,
+        parts.next_id,
         secret(settings.keys_dir, _EMAIL_SECRET),
         settings.refresh_token_days * _DAY_MS,
-        on_revoked,
+        parts.revocations.add,
+        in_place=parts.below is not None,
     )
 
 

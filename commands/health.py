@@ -13,6 +13,7 @@ from commands.errors import CommandRefusedError
 from infra.http.problems import Problem
 from infra.journal.port import Commit
 from infra.log.port import LogUnavailableError
+from infra.projections import StoreError
 
 if TYPE_CHECKING:
     from commands.services import Services
@@ -33,7 +34,7 @@ async def readiness(request: Request) -> Response:
     """Tell whether commands can be taken: the log takes a commit, the disk has room, the read models are there."""
     services: Services = request.app.state.services
     checks = {
-        "log": await _log_takes_a_commit(services),
+        "log": services.broken() is None and await _log_takes_a_commit(services),
         "disk": shutil.disk_usage(services.settings.data_dir).free >= MIN_FREE_BYTES,
         "projections": _projections_are_there(services),
     }
@@ -52,7 +53,7 @@ async def metrics() -> Response:
 async def _log_takes_a_commit(services: Services) -> bool:
     try:
         await services.journal.commit(Commit((), (), (), 200, b"", None))
-    except LogUnavailableError:
+    except (LogUnavailableError, StoreError):
         return False
     return True
 
@@ -61,7 +62,7 @@ def _projections_are_there(services: Services) -> bool:
     try:
         for view in services.views.all:
             view.reader.checkpoints()
-    except CommandRefusedError:
+    except (CommandRefusedError, StoreError):
         return False
     return True
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from commands.accounts.registry import Registry
     from commands.views import Views
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from infra.http.rate_limits import RateLimits
     from infra.journal.port import Journal
     from infra.settings import Settings
+
+Below: TypeAlias = "Callable[[Coroutine[Any, Any, None]], Awaitable[None]]"
+"""Runs a coroutine so that synchronous code in it waits for the network beside the event loop."""
+
+
+def _never() -> None:
+    """Files break with their process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +40,6 @@ class Services:
     verifier: AccessTokenVerifier
     rate_limits: RateLimits
     consistency: ConsistencyTokens
+    below: Below | None = None
+    broken: Callable[[], str | None] = _never
+    """Why this process can take no commands any more and has to be started anew, if so."""

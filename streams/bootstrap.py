@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
@@ -38,33 +38,23 @@ from streams.home_timeline import agent as home_timeline_agent
 from streams.loop import ProjectionLoop
 from streams.metrics import StreamMetrics
 from streams.metrics_server import served
+from streams.parts import Projection
 from streams.tweets import agent as tweets_agent
 from streams.writer_lock import WriterLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from infra.log.port import LogReader
     from infra.projections import ProjectionStore
     from infra.settings import Settings
-    from schemas.envelope import Event
-    from streams.app import Agent, ProjectionApp
+    from streams.app import ProjectionApp
+    from streams.parts import Parts
 
 logger = logging.getLogger(__name__)
 
 LAG_LINE_SECONDS = 60.0
 DEAD_LETTER_WORKER = MAX_WORKER  # of the ids of dead letters; commands count their workers from 0
-
-
-class Projection(NamedTuple):
-    """One projection: what it reads, how it decides, where it writes."""
-
-    name: str
-    topics: tuple[str, ...]
-    agent: Agent
-    project: Callable[[Sequence[Event]], Sequence[Any]]
-    open_store: Callable[[Path, str, Settings], ProjectionStore]
 
 
 def _home_timeline_store(path: Path, log_id: str, settings: Settings) -> ProjectionStore:
@@ -110,33 +100,6 @@ PROJECTIONS: tuple[Projection, ...] = (
         _home_timeline_store,
     ),
 )
-
-
-class Parts(Protocol):
-    """What a profile gives the projections of a process."""
-
-    @property
-    def log(self) -> LogReader:
-        """The log; its ends as of the last look."""
-
-    @property
-    def dead_letters(self) -> DeadLetters:
-        """Where poison goes."""
-
-    def open_store(self, projection: Projection) -> ProjectionStore:
-        """Open the store of a projection; raises TroubleError, StoreError."""
-
-    def places(self, projection: Projection) -> bool:
-        """Tell whether the store takes each write with the place of its record."""
-
-    def build_app(self, projection: Projection, loop: ProjectionLoop, reading: StreamSettings) -> ProjectionApp:
-        """Return the projection's app."""
-
-    async def look(self) -> Mapping[str, bool]:
-        """Tell, by part, whether it does its work; lags are as of this."""
-
-    async def guard(self) -> None:
-        """Watch the stores for as long as the process runs."""
 
 
 async def run(settings: Settings, names: Sequence[str], stop: asyncio.Event | None = None) -> None:

@@ -26,6 +26,7 @@ from infra.log.port import LogUnavailableError
 from infra.projections import StoreError
 from projections.accounts.cql import CqlAccountsStore
 from projections.home_timeline.redis import RedisHomeTimelineStore
+from projections.tweets.cql import CqlTweetsStore
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
 from streams.app import StreamSettings, build_cluster_app
 from streams.dead_letters import DeadLetters
@@ -41,20 +42,20 @@ if TYPE_CHECKING:
     from infra.projections import ProjectionStore
     from infra.settings import Settings
     from streams.app import ProjectionApp
-    from streams.bootstrap import Projection
     from streams.loop import ProjectionLoop
+    from streams.parts import Projection
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0  # how long an emptied store may go unnoticed while no record comes
 DEAD_LETTER_WORKER = MAX_WORKER  # of the ids of dead letters; commands count their workers from 0
 LOOK_BOUND_SECONDS = 2.0
-CQL_STORES: dict[str, type[CqlProjectionStore]] = {"accounts": CqlAccountsStore}
+CQL_STORES: dict[str, type[CqlProjectionStore]] = {"accounts": CqlAccountsStore, "tweets": CqlTweetsStore}
 """Projection → its store on Scylla or Cassandra; the others are on Redis."""
 
 
 class ClusterParts:
-    """The log, the dead letters and the stores (see streams.bootstrap.Parts); made once a process."""
+    """The log, the dead letters and the stores (see streams.parts.Parts); made once a process."""
 
     def __init__(self, settings: Settings, wanted: Sequence[Projection], open_things: ExitStack) -> None:
         self._settings = servers_of(settings)

@@ -1,4 +1,4 @@
-"""Keeps what is secret about accounts, off the event loop: passwords, sessions, keys of personal data."""
+"""Keeps what is secret about accounts, beside the event loop: passwords, sessions, keys of personal data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import apsw
 
@@ -17,11 +17,11 @@ from infra.auth.passwords import TooManyWaitingError
 from infra.auth.personal_data import encrypt, new_key
 from infra.http.problems import Problem
 from infra.log.port import LogUnavailableError
+from infra.projections import StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from infra.auth.credentials import SqliteCredentials
     from infra.auth.passwords import Passwords
     from infra.auth.tokens import AccessTokens
     from infra.clock import Clock
@@ -42,12 +42,49 @@ class Tokens(NamedTuple):
     expires_in: int
 
 
+class Credentials(Protocol):
+    """Where secrets are kept; each call is durable when it returns (see infra.auth.credentials)."""
+
+    def add_account(self, claim: Claim, password_hash: str, data_key: bytes, now_ms: int) -> None:
+        """Keep an account's secrets; they count for nothing until `claim`, its name, is in the journal."""
+
+    def drop_account(self, user_id: int) -> None:
+        """Forget an account's secrets: its data key with them."""
+
+    def password_hash(self, user_id: int) -> str | None:
+        """Return the encoded hash."""
+
+    def open_session(self, session: Session, refresh_hash: bytes, expires_at_ms: int) -> None:
+        """Begin a session with its first refresh token."""
+
+    def rotate(self, old_hash: bytes, new_hash: bytes, now_ms: int, expires_at_ms: int) -> Session:
+        """Exchange a refresh token for a new one; raises RefreshRefusedError, having ended the session if reused."""
+
+    def revoke(self, session_id: int, now_ms: int) -> None:
+        """End a session."""
+
+    def signed_in_on(self, user_id: int) -> int:
+        """Return the last day (since 1970) on which the account's sign-in was said, or -1."""
+
+    def mark_signed_in(self, user_id: int, day: int) -> None:
+        """Remember that the sign-in was said."""
+
+    def sweep(self, now_ms: int, owner: Callable[[str], int | None]) -> None:
+        """Remove what has expired, and the secrets of accounts whose name was never claimed."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
 class Registry:
-    """The one user of credentials.db in this process: a thread of its own runs one call after another."""
+    """The one user of the credentials in this process: a thread of its own runs one call after another.
+
+    With `in_place` there is no thread: calls wait for the network below a bridge.
+    """
 
     def __init__(
         self,
-        credentials: SqliteCredentials,
+        credentials: Credentials,
         passwords: Passwords,
         access_tokens: AccessTokens,
         clock: Clock,
@@ -55,6 +92,8 @@ class Registry:
         email_secret: bytes,
         refresh_ms: int,
         on_revoked: Callable[[int], None],
+        *,
+        in_place: bool = False,
     ) -> None:
         self._credentials = credentials
         self._passwords = passwords
@@ -64,7 +103,7 @@ class Registry:
         self._email_secret = email_secret
         self._refresh_ms = refresh_ms
         self._on_revoked = on_revoked
-        self._thread = ThreadPoolExecutor(1, "credentials")
+        self._thread = None if in_place else ThreadPoolExecutor(1, "credentials")
 
     def email_digest(self, email: str) -> str:
         """Return the keyed digest under which an address is unique; empty for none."""
@@ -140,7 +179,11 @@ class Registry:
 
     async def _run(self, work: Callable[[], T]) -> T:
         try:
+            if self._thread is None:
+                return work()
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except StoreUnavailableError as error:
+            raise LogUnavailableError("credentials cannot be read or written") from error
         except apsw.Error as error:  # the disk is full, or fails: as if the log, beside it on the disk, had refused
             log.error("credentials cannot be read or written: %s", error)  # noqa: TRY400 - no trace, it is the disk
             raise LogUnavailableError("credentials cannot be written") from error
@@ -148,7 +191,8 @@ class Registry:
     def close(self) -> None:
         """Finish, then close the file."""
         self._passwords.close()
-        self._thread.shutdown()
+        if self._thread is not None:
+            self._thread.shutdown()
         self._credentials.close()
 
 

@@ -1,0 +1,38 @@
+"""What a profile gives to the command process: the words that bootstrap and the profiles share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from commands.accounts.registry import Credentials
+    from commands.services import Below
+    from commands.views import Views
+    from infra.journal.port import Journal
+
+
+class FollowedRevocations(Protocol):
+    """Knows which sessions have ended, at once those that this process ends."""
+
+    def __contains__(self, session_id: int) -> bool: ...
+
+    def add(self, session_id: int) -> None:
+        """Know of a session that this process has ended."""
+
+    def close(self) -> None:
+        """Follow no more."""
+
+
+class Parts(NamedTuple):
+    """What the profile decides; `below` and `broken` as in Services, `close` ends the journal and what is under it."""
+
+    journal: Journal
+    next_id: Callable[[], int]
+    credentials: Credentials
+    revocations: FollowedRevocations
+    views: Views
+    close: Callable[[], None]
+    below: Below | None = None
+    broken: Callable[[], str | None] = lambda: None
