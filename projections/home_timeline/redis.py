@@ -50,8 +50,9 @@ if TYPE_CHECKING:
 
 DAY_MS = 86_400_000
 SCHEMA_VERSION = 1
-FANOUT_CHUNK_PUSHES = 500  # of 2 µs: a call blocks Redis for a millisecond
-WINDOW_RECORDS = 128  # of 25 bytes: sent again where the chunk ends before them
+FANOUT_CHUNK_PUSHES = 2_000  # of 1 to 2 µs: what a primary does in one round trip, while others wait
+LEAST_CHUNK_PUSHES = 500  # a call of its own costs as much as 10
+WINDOW_RECORDS = (16, 1_000)  # of 25 bytes: sent again where the chunk ends before them
 AUTHOR_RECORDS = 200  # a few µs each
 
 
@@ -70,7 +71,7 @@ class RedisHomeTimelineStore:
         cap: int = TIMELINE_CAP_ENTRIES,
         trim_one_in: int = TRIM_ONE_IN,
         fill_per_author: int = FILL_PER_AUTHOR,
-        chunk_pushes: int = FANOUT_CHUNK_PUSHES,
+        chunk_pushes: int = 0,
     ) -> None:
         self._layout = Layout(shards, generation)
         self._primaries = Primaries(urls)
@@ -78,7 +79,10 @@ class RedisHomeTimelineStore:
         self._fences: dict[tuple[bytes, int], bytes] = {}
         self._celebrity_followers = celebrity_followers
         self._active_ms = active_days * DAY_MS
-        self._cap, self._slack, self._chunk_pushes = cap, trim_one_in, chunk_pushes
+        at_once = -(-shards // len(urls))  # shards of a primary
+        self._cap, self._slack = cap, trim_one_in
+        self._chunk_pushes = chunk_pushes or max(LEAST_CHUNK_PUSHES, FANOUT_CHUNK_PUSHES // at_once)
+        self._windows = [WINDOW_RECORDS[0]] * shards
         self._fills = Fills(self._layout, self._run, self._script, cap, fill_per_author)
         self._settled = False
         self._claim(log_id)
@@ -150,14 +154,16 @@ class RedisHomeTimelineStore:
         """Let every shard work through its records, a chunk a call, all shards in one round trip."""
         field = b"%s:%d" % (span.topic.encode(), span.partition)
         self._read_fences(field)
-        places = {it: self._place(field, it, told, span) for it in range(self._layout.shards)}
+        blobs = [told.delivered(it) for it in range(self._layout.shards)]
+        places = {shard: self._place(field, shard, blob, span) for shard, blob in enumerate(blobs)}
         done = {shard: place for shard, place in places.items() if place is not None}
         while done:
-            commands = [self._chunk(field, shard, at, told.delivered(shard), span) for shard, at in done.items()]
+            commands = [self._chunk(field, shard, at, blobs[shard], span) for shard, at in done.items()]
             for shard, (processed, fence) in zip(list(done), self._run(commands), strict=True):
                 self._fences[field, shard] = fence
+                self._windows[shard] = min(max(2 * processed, WINDOW_RECORDS[0]), WINDOW_RECORDS[1])
                 moved = done[shard] + processed if Fence.unpack(fence).offset < span.end else None
-                place = moved if processed >= 0 else self._place(field, shard, told, span)
+                place = moved if processed >= 0 else self._place(field, shard, blobs[shard], span)
                 if place is None:
                     del done[shard]
                 else:
@@ -169,11 +175,11 @@ class RedisHomeTimelineStore:
         for shard, fence in zip(missing, self._run(asked), strict=True):
             self._fences[field, shard] = fence or NO_FENCE
 
-    def _place(self, field: bytes, shard: int, told: Packed, span: Span) -> int | None:
-        return _resumed(Fence.unpack(self._fences[field, shard]), told.delivered(shard), span)
+    def _place(self, field: bytes, shard: int, blob: bytes, span: Span) -> int | None:
+        return _resumed(Fence.unpack(self._fences[field, shard]), blob, span)
 
     def _chunk(self, field: bytes, shard: int, at: int, blob: bytes, span: Span) -> Command:
-        window = blob[at * RECORD_BYTES : (at + WINDOW_RECORDS) * RECORD_BYTES]
+        window = blob[at * RECORD_BYTES : (at + self._windows[shard]) * RECORD_BYTES]
         fence = self._fences[field, shard]
         limits = (self._cap, self._slack, self._chunk_pushes)
         counts = (at, len(blob) // RECORD_BYTES)

@@ -6,7 +6,7 @@ so ids are compared as two halves of 32 bits.
 """
 
 PRELUDE = r"""
-local call, sub, unpack_ = redis.call, string.sub, struct.unpack
+local call, sub, byte, unpack_ = redis.call, string.sub, string.byte, struct.unpack
 local TAG, GENERATION = ARGV[1], ARGV[2]
 local function key(kind) return TAG .. kind .. GENERATION end
 local HOME, AUDIENCE, FOLLOWS, FOLLOWERS = key('home'), key('audience'), key('follows'), key('followers')
@@ -15,6 +15,7 @@ local APPLIED, HORIZONS, SEEN, UNFILLING = key('applied'), key('horizons'), key(
 local CELEBRITIES = key('celebrities')
 local NONE = string.rep('\0', 8)
 local HIGHEST = string.rep('\255', 17)
+local PUSH, RETRACT, FOLLOW, UNFOLLOW = byte('p'), byte('r'), byte('f'), byte('u')
 
 local function before(a, b)
   local a1, a2 = unpack_('>I4I4', a)
@@ -82,13 +83,13 @@ if before(applied, start) then return -1 end
 if not before(applied, end_) then return 0 end
 local famous = 0
 for at = 1, #blob, 25 do
-  local kind, first, second = sub(blob, at, at), sub(blob, at + 1, at + 8), sub(blob, at + 9, at + 16)
-  if kind == 'p' then
-    local third = sub(blob, at + 17, at + 24)
-    call('ZADD', OUTBOX .. second, 0, first .. second .. (third == NONE and '' or third))
-  elseif kind == 'r' then
+  local kind, first, second = byte(blob, at), sub(blob, at + 1, at + 8), sub(blob, at + 9, at + 16)
+  if kind == PUSH then
+    local last = sub(blob, at + 17, at + 24) == NONE and at + 16 or at + 24
+    call('ZADD', OUTBOX .. second, '0', sub(blob, at + 1, last))
+  elseif kind == RETRACT then
     call('ZREMRANGEBYLEX', OUTBOX .. second, '[' .. first, '[' .. first .. HIGHEST)
-  elseif kind == 'f' then
+  elseif kind == FOLLOW then
     local followers = FOLLOWERS .. second
     if not has(CELEBRITIES, second) and add(followers, first) and call('STRLEN', followers) / 8 >= threshold then
       add(CELEBRITIES, second)
@@ -133,25 +134,36 @@ local mark, cursor = sub(stored, 13, 29), sub(stored, 30, 37)
 local work, at, full = 0, 1, cap + slack
 
 local function trim(reader, length)
-  local oldest = call('LRANGE', HOME .. reader, 0, length - cap - 1)
+  local oldest = call('LPOP', HOME .. reader, length - cap)
   local highest, high, low = nil, -1, 0
   for i = 1, #oldest do
     local h, l = unpack_('>I4I4', oldest[i])
     if h > high or (h == high and l > low) then highest, high, low = oldest[i], h, l end
   end
-  call('LTRIM', HOME .. reader, length - cap, -1)
   raise_horizon(reader, sub(highest, 1, 8))
 end
 
+-- the readers of an audience who are next, as many as there is room for
 local function some_of(audience, weight)
-  local from = 0
-  if cursor ~= NONE then
+  local room = math.max(1, math.floor((most - work) / weight)) * 8
+  local readers
+  if cursor == NONE then
+    readers = call('GET', audience)
+    if not readers then
+      work = work + 0.25
+      return ''
+    end
+  else
     local index, there = place(audience, cursor)
-    from = there and index + 1 or index
+    if there then index = index + 1 end
+    readers = call('GETRANGE', audience, index * 8, index * 8 + room)
   end
-  local room = math.max(1, math.floor((most - work) / weight))
-  local readers = call('GETRANGE', audience, from * 8, (from + room) * 8 - 1)
-  cursor = #readers == room * 8 and sub(readers, -8) or NONE
+  if #readers > room then
+    readers = sub(readers, 1, room)
+    cursor = sub(readers, -8)
+  else
+    cursor = NONE
+  end
   work = work + #readers / 8 * weight + 0.25
   return readers
 end
@@ -202,17 +214,13 @@ local function open(reader, seen)
   join(reader, reader)
 end
 
-while at <= #blob and work < most do
-  local kind, first, second = sub(blob, at, at), sub(blob, at + 1, at + 8), sub(blob, at + 9, at + 16)
-  local third = sub(blob, at + 17, at + 24)
-  if kind == 'p' then
-    push(third == NONE and first .. second or first .. second .. third, second)
-  elseif kind == 'r' then
+local function other(kind, first, second)
+  if kind == RETRACT then
     retract(first .. second, second)
-  elseif kind == 'f' then
+  elseif kind == FOLLOW then
     work = work + 1
     if add(FOLLOWS .. first, second) and call('ZSCORE', SEEN, first) then join(first, second) end
-  elseif kind == 'u' then
+  elseif kind == UNFOLLOW then
     work = work + 10
     if discard(FOLLOWS .. first, second) then
       discard(AUDIENCE .. second, first)
@@ -222,11 +230,19 @@ while at <= #blob and work < most do
   else
     open(first, second)
   end
-  if cursor == NONE then
-    mark = sub(blob, at, at + 16)
-    at, done = at + 25, done + 1
-  end
 end
+
+while at <= #blob and work < most do
+  local kind = byte(blob, at)
+  if kind == PUSH then
+    local last = sub(blob, at + 17, at + 24) == NONE and at + 16 or at + 24
+    push(sub(blob, at + 1, last), sub(blob, at + 9, at + 16))
+  else
+    other(kind, sub(blob, at + 1, at + 8), sub(blob, at + 9, at + 16))
+  end
+  if cursor == NONE then at, done = at + 25, done + 1 end
+end
+if at > 1 then mark = sub(blob, at - 25, at - 9) end
 local processed = (at - 1) / 25
 if done >= of_span then
   stored = end_ .. struct.pack('>I4', done - of_span) .. mark .. cursor
