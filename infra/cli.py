@@ -147,6 +147,14 @@ def token(
 
 
 @app.command()
+def migrate(data: Data = None) -> None:
+    """Make the topics, tables and roles that the cluster profile needs; a repeat changes nothing."""
+    from infra import cluster  # noqa: PLC0415
+
+    cluster.prepare(cluster.servers_of(settings_of(data_dir=data, profile="cluster")), say)
+
+
+@app.command()
 def status(data: Data = None, as_json: AsJson = False) -> None:
     """Tell what runs, where, and how far each projection is behind."""
     from infra import status as verb  # noqa: PLC0415

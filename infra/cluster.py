@@ -6,7 +6,7 @@ passwords, and are never told.
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from confluent_kafka.admin import AdminClient
@@ -46,13 +46,11 @@ def make_topics(settings: Settings) -> None:
 
 
 def make_tables(settings: Settings, say: Callable[[str], None]) -> None:
-    """Make the tables that are missing."""
-    from infra.cql.migrate import migrate  # noqa: PLC0415 - the driver is loaded where there is a cluster
-    from infra.cql.session import CqlSession  # noqa: PLC0415
+    """Make the tables and roles that are missing."""
+    from infra.cql.migrate_all import migrate_all  # noqa: PLC0415 - the driver is loaded where there is a cluster
 
-    with closing(CqlSession(settings, keyspace="")) as session, cassandra_trouble(settings):
-        for name in migrate(session, settings, say=say):
-            say(f"made the tables of {name}")
+    with cassandra_trouble(settings):
+        migrate_all(settings, say)
 
 
 def durability(settings: Settings) -> Durability:

@@ -76,9 +76,11 @@ class Settings(BaseSettings):
     cassandra_replication: int = Field(1, ge=1, description="copies of a row when the keyspace is first created")
     cassandra_user: str = Field("", description="role that makes tables and roles; empty: no log-in")
     cassandra_password: str = Field("", description="its password")
-    cassandra_app_user: str = Field("murmuration", description="role that writes rows; `murmur migrate` makes it")
+    cassandra_app_user: str = Field(
+        "", description="role that writes rows; empty: <keyspace>; `murmur migrate` makes it"
+    )
     cassandra_app_password: str = Field("", description="its password; empty: one that only the data folder knows")
-    cassandra_query_user: str = Field("murmuration_query", description="role that may only read; as above")
+    cassandra_query_user: str = Field("", description="role that may only read; empty: <keyspace>_query; as above")
     cassandra_query_password: str = Field("", description="its password; empty: as above")
     redis_urls: str = Field("", description=f"redis://user:password@host:port/0 of primaries, in order; {_BY_LAUNCHER}")
     redis_shards: int = Field(16, ge=1, le=4096, description="logical shards over the primaries; fixed for life")

@@ -1,4 +1,7 @@
-"""Runs projections: `python -m streams all`, or the names of some; `dlq-retry NAME` tries dead letters again."""
+"""Runs projections: `python -m streams all`, or the names of some; `dlq-retry NAME` tries dead letters again.
+
+`tables` makes the tables of all of them on servers, see streams.tables.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from streams.loop import EXIT_CODE
 
 ALL = "all"
 RETRY = "dlq-retry"
+TABLES = "tables"
 
 FAUST_LOGGERS = (
     "faust",
@@ -31,11 +35,13 @@ logger = logging.getLogger(__name__)
 
 def main(arguments: list[str]) -> int:
     """Run until SIGTERM or SIGINT; return the exit code."""
+    if arguments == [TABLES]:
+        return _make_tables()
     known = [projection.name for projection in PROJECTIONS]
     retrying = arguments[:1] == [RETRY]
     names = known if arguments == [ALL] else arguments[retrying:]
     if not names or not set(names) <= set(known) or (retrying and len(names) > 1):
-        sys.stderr.write(f"usage: python -m streams {ALL} | [{RETRY}] {' | '.join(known)}\n")
+        sys.stderr.write(f"usage: python -m streams {ALL} | {TABLES} | [{RETRY}] {' | '.join(known)}\n")
         return REFUSED
     settings = Settings()
     json_logs.configure(settings.log_level)
@@ -54,6 +60,13 @@ def main(arguments: list[str]) -> int:
         logger.critical("a projection died", exc_info=True)
         return EXIT_CODE
     logger.info("stopped")
+    return 0
+
+
+def _make_tables() -> int:
+    from streams.tables import make_tables  # noqa: PLC0415 - its driver is installed where there are servers
+
+    sys.stdout.write(f"tables of {', '.join(make_tables(Settings()))}: there\n")
     return 0
 
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Literal
 
 from infra.auth.keys import secret
 from infra.cql.schema import keyspaces
+from infra.cql.session import REFUSES, CqlSession
 from infra.projections import StoreError
+from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.cql.session import CqlSession
     from infra.settings import Settings
 
 Role = Literal["admin", "app", "query"]
@@ -34,8 +35,11 @@ def role(settings: Settings, name: Role) -> Settings:
     """Return the settings with which a session of that role is opened."""
     if name == "admin":
         return settings
-    user = settings.cassandra_app_user if name == "app" else settings.cassandra_query_user
-    password = settings.cassandra_app_password if name == "app" else settings.cassandra_query_password
+    keyspace = settings.cassandra_keyspace  # roles are the server's, so two installations on one must differ
+    if name == "app":
+        user, password = settings.cassandra_app_user or keyspace, settings.cassandra_app_password
+    else:
+        user, password = settings.cassandra_query_user or f"{keyspace}_query", settings.cassandra_query_password
     if not password and not settings.cassandra_user:  # no log-in at all
         return settings
     return settings.model_copy(
@@ -44,36 +48,56 @@ def role(settings: Settings, name: Role) -> Settings:
 
 
 def make_roles(session: CqlSession, settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
-    """Make both roles, or give them their present passwords; the session is the admin's."""
+    """Make both roles, or give them their present passwords; the session is the admin's. Raises StoreError."""
     if not settings.cassandra_user:
         say("no log-in is set (cassandra_user is empty): no roles")
         return
-    for statement in role_statements(role(settings, "app"), role(settings, "query")):
-        try:
+    app, query = role(settings, "app"), role(settings, "query")
+    try:
+        for one in (app, query):
+            _make(session, one)
+        for statement in grants(app, query):
             session.execute(statement)
-        except StoreError as error:
-            if not any(word in str(error) for word in _NO_ROLES):
-                raise
-            say("the server asks for no log-in: no roles")
-            return
+    except StoreError as error:
+        if not any(word in str(error) for word in _NO_ROLES):
+            raise
+        say("the server asks for no log-in: no roles")
 
 
-def role_statements(app: Settings, query: Settings) -> list[str]:
-    """Return what makes the two roles and grants what they may; a repeat changes nothing but passwords."""
+def grants(app: Settings, query: Settings) -> list[str]:
+    """Return what grants to the two roles what they may do, and nothing else."""
     names = keyspaces(app)
-    reader, writer = _quoted(query.cassandra_user), _quoted(app.cassandra_user)
+    writer, reader = _quoted(app.cassandra_user), _quoted(query.cassandra_user)
     return [
-        *_login(writer, app.cassandra_password),
         *(f"GRANT {may} ON KEYSPACE {keyspace} TO {writer}" for keyspace in names for may in ("SELECT", "MODIFY")),
-        *_login(reader, query.cassandra_password),
         f"GRANT SELECT ON KEYSPACE {names.rows} TO {reader}",
         *(f"GRANT SELECT ON TABLE {names.lwt}.{table} TO {reader}" for table in QUERY_READS),
     ]
 
 
-def _login(user: str, password: str) -> list[str]:
-    wanted = "WITH PASSWORD = '{}' AND LOGIN = true".format(password.replace("'", "''"))
-    return [f"CREATE ROLE IF NOT EXISTS {user} {wanted}", f"ALTER ROLE {user} {wanted}"]
+def _make(session: CqlSession, wanted: Settings) -> None:
+    """Let a role log in with its password; Cassandra lets a password be changed every 5 s only, so not without need."""
+    if _logs_in(wanted):
+        return
+    definition = "ROLE {} WITH PASSWORD = '{}' AND LOGIN = true".format(
+        _quoted(wanted.cassandra_user), wanted.cassandra_password.replace("'", "''")
+    )
+    try:
+        session.execute(f"CREATE {definition}")
+    except StoreError as error:
+        if "already exists" not in str(error):
+            raise
+        session.execute(f"ALTER {definition}")
+
+
+def _logs_in(wanted: Settings) -> bool:
+    try:
+        CqlSession(wanted, keyspace="").close()
+    except TroubleError as error:
+        if REFUSES not in error.what:
+            raise
+        return False
+    return True
 
 
 def _quoted(name: str) -> str:

@@ -43,6 +43,7 @@ IN_FLIGHT = 96  # requests of one `run_all` at a time; the driver's own trouble 
 REQUEST_SECONDS = 10.0
 SPECULATE_AFTER_SECONDS = 0.05  # a dead replica answers never; p99 of a live one is below
 SPECULATIONS = 2
+REFUSES = "refuses the role"
 
 Row = tuple[Any, ...]
 
@@ -207,7 +208,7 @@ def _cannot_connect(settings: Settings, error: Exception) -> TroubleError:
     told = getattr(error, "errors", None) or [error]  # by host, or a list
     causes = list(told.values()) if isinstance(told, dict) else list(told)
     if any(isinstance(cause, AuthenticationFailed) for cause in causes):
-        what = f"{where} refuses the role {settings.cassandra_user!r}"
+        what = f"{where} {REFUSES} {settings.cassandra_user!r}"
         return TroubleError(what, "set MURMURATION_CASSANDRA_USER and MURMURATION_CASSANDRA_PASSWORD")
     if "Keyspace" in str(error):
         what = f"{where} has no keyspace {settings.cassandra_keyspace!r}"
