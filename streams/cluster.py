@@ -27,7 +27,6 @@ from infra.projections import StoreError
 from projections.accounts.cql import CqlAccountsStore
 from projections.home_timeline.redis import RedisHomeTimelineStore
 from projections.tweets.cql import CqlTweetsStore
-from projections.tweets.cql import CqlTweetsStore
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
 from streams.app import StreamSettings, build_cluster_app
 from streams.dead_letters import DeadLetters
