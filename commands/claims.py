@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from infra.journal.port import Claim
 
+RETWEET = "retweet:"
+"""What the key of a retweet begins with: the one kind that only one account can want."""
+
 
 def username(name: str, user_id: int) -> Claim:
     """Claim a name, which has no case, for an account."""
@@ -27,7 +30,7 @@ def retweet(user_id: int, original_id: int, retweet_id: int) -> Claim:
 
 def retweet_key(user_id: int, original_id: int) -> str:
     """Return the key under which an account's retweet of a tweet is found."""
-    return f"retweet:{user_id}:{original_id}"
+    return f"{RETWEET}{user_id}:{original_id}"
 
 
 def deleted(tweet_id: int, author_id: int) -> Claim:

@@ -7,24 +7,27 @@ import signal
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from commands.imports import files, passwords
+from commands.imports.embedded import EmbeddedLedger
 from commands.imports.graph import GraphPlan
 from commands.imports.higgs import HiggsPlan
 from commands.imports.ledger import Source
 from commands.imports.loader import Import
 from commands.imports.plan import Audience
 from commands.imports.progress import Bars, JsonLines
-from commands.imports.projecting import Projecting
+from commands.imports.projecting import EmbeddedLags, Projecting
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from commands.imports.ledger import Ledger
     from commands.imports.loader import Advance, Plan
     from commands.imports.progress import View
+    from commands.imports.projecting import Lags
     from infra.settings import Settings
 
 
@@ -46,28 +49,31 @@ async def run(settings: Settings, given: argparse.Namespace) -> bool:
     if given.password:
         await asyncio.to_thread(passwords.give, settings, plan.steps(), given.password)
     view: View = JsonLines() if given.json else Bars()
-    with closing(view), closing(_open_ledger(settings, source)) as ledger:
+    with closing(view), opened(settings, source) as (found, ledger, lags):
         done = await asyncio.to_thread(ledger.steps_done)
-        summary = await _load(settings, Import(ledger, plan, done), view)
+        summary = await _load(Projecting(found, lags, _say), Import(ledger, plan, done), view)
     if summary:
         view.done({"format": given.format, **summary})
     return summary is not None
 
 
-def _open_ledger(settings: Settings, source: Source) -> Ledger:
+@contextmanager
+def opened(settings: Settings, source: Source) -> Iterator[tuple[Settings, Ledger, Lags]]:
+    """Open what a profile writes to and looks at; the settings come back with the servers filled in."""
     if settings.profile == "cluster":
-        from commands.imports.cluster import ClusterLedger  # noqa: PLC0415 - needs the extra `cluster`
+        from commands.imports.cluster import opened_cluster  # noqa: PLC0415 - needs the extra `cluster`
 
-        return ClusterLedger(settings, source)
-    from commands.imports.embedded import EmbeddedLedger  # noqa: PLC0415 - as above: only what the profile needs
+        with opened_cluster(settings, source, _say) as parts:
+            yield parts
+    else:
+        with closing(EmbeddedLedger(settings, source)) as ledger:
+            yield settings, ledger, EmbeddedLags(settings)
 
-    return EmbeddedLedger(settings, source)
 
-
-async def _load(settings: Settings, wanted: Import, view: View) -> dict[str, Any] | None:
+async def _load(using: Projecting, wanted: Import, view: View) -> dict[str, Any] | None:
     """Append and project; return what came out, or None where a signal ended it early."""
     stop, began = _Stop(), time.monotonic()
-    async with Projecting(settings, _say) as projecting:
+    async with using as projecting:
         advance = await asyncio.to_thread(
             wanted.run, stop.thread, lambda at: view.appended(at, wanted.plan.total_steps)
         )

@@ -10,20 +10,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+from commands.imports.cluster_lags import ClusterLags
 from commands.imports.ledger import Chunk, Source, check_options
+from commands.imports.names import ClusterNames
+from infra.cluster import check_topics, prepare, servers_of
+from infra.cql.roles import role
+from infra.cql.schema import keyspaces
+from infra.cql.session import CqlSession
 from infra.journal.embedded import record_of
-from infra.log import kafka_topics
 from infra.log.kafka import KafkaEventLog
 from infra.log.kafka_reader import KafkaLogReader
-from schemas.catalogue import DERIVED_TOPICS, FACT_TOPICS, IMPORTS
+from infra.trouble import TroubleError
+from schemas.catalogue import IMPORTS
 from schemas.codec import decode
 from schemas.operations.events import ImportAdvanced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from infra.settings import Settings
 
@@ -34,13 +40,9 @@ READ_AT_ONCE = 1_000
 class ClusterLedger:
     """The ledger of one source on the brokers that the settings name; used by one thread at a time."""
 
-    def __init__(self, settings: Settings, source: Source) -> None:
-        self._bootstrap = settings.kafka_bootstrap
-        durability = kafka_topics.Durability(
-            settings.kafka_replication, settings.kafka_min_insync, settings.retention_days
-        )
-        topics = dict.fromkeys((*FACT_TOPICS, *DERIVED_TOPICS), settings.partitions)
-        kafka_topics.ensure(self._bootstrap, topics, durability)
+    def __init__(self, bootstrap: str, names: ClusterNames, source: Source) -> None:
+        self._bootstrap = bootstrap
+        self._names = names
         self._source = source
         self._log = KafkaEventLog(self._bootstrap)
         self._runner = asyncio.Runner()
@@ -57,7 +59,8 @@ class ClusterLedger:
         return self._done
 
     def append(self, chunk: Chunk) -> int:
-        """Send the chunk; return how many steps are done, up to CHUNKS_IN_FLIGHT chunks fewer than were taken."""
+        """Claim and send; return how many steps are done: up to CHUNKS_IN_FLIGHT chunks fewer than were taken."""
+        self._names.take(chunk.claims)
         self._runner.run(self._take(chunk))
         return self._done
 
@@ -86,6 +89,24 @@ class ClusterLedger:
         self._runner.run(_ended(self._in_flight))
         self._runner.close()
         self._log.close()
+
+
+@contextmanager
+def opened_cluster(
+    settings: Settings, source: Source, say: Callable[[str], None]
+) -> Iterator[tuple[Settings, ClusterLedger, ClusterLags]]:
+    """Find the servers, make topics and tables where there are none yet, and connect; raises TroubleError."""
+    settings = servers_of(settings)
+    try:
+        check_topics(settings)
+    except TroubleError:
+        prepare(settings, say)
+    with (
+        closing(ClusterNames(CqlSession(role(settings, "app"), keyspace=keyspaces(settings).lwt))) as names,
+        closing(ClusterLags(settings)) as lags,
+        closing(ClusterLedger(settings.kafka_bootstrap, names, source)) as ledger,
+    ):
+        yield settings, ledger, lags
 
 
 async def _outcome(task: asyncio.Task[None]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, closing
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from infra.data_lock import DataLock
 from infra.status import lags
@@ -30,11 +30,36 @@ class Behind(NamedTuple):
     together: int
 
 
+class Lags(Protocol):
+    """Tells how far projections are behind."""
+
+    def events(self) -> list[int]:
+        """Return how many events each projection has yet to apply; blocks."""
+
+    def close(self) -> None:
+        """Let go of what is read."""
+
+
+class EmbeddedLags:
+    """Reads the files of a data folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def events(self) -> list[int]:
+        """Return how many events each projection has yet to apply."""
+        return [lag.events for lag in lags(self._settings)]
+
+    def close(self) -> None:
+        """Do nothing: each look opens and closes the files."""
+
+
 class Projecting:
     """Use as `async with`: leaving the block stops what was started."""
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, lags: Lags, say: Callable[[str], None]) -> None:
         self._settings = settings
+        self._lags = lags
         self._say = say
         self._stack = AsyncExitStack()
         self._supervisor: Supervisor | None = None
@@ -61,7 +86,7 @@ class Projecting:
 
     def behind(self) -> Behind:
         """Return how far the projections are behind now."""
-        counts = [lag.events for lag in lags(self._settings)]
+        counts = self._lags.events()
         return Behind(max(counts, default=0), sum(counts))
 
     async def catch_up(self, stop: asyncio.Event, tell: Callable[[Behind], None]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 import subprocess
 import sys
 import time
@@ -13,28 +14,47 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from commands import claims
 from commands.imports.bootstrap import plan_of
 from commands.imports.cluster import CHUNKS_IN_FLIGHT
+from commands.imports.errors import ImportConflictError
 from commands.imports.loader import EVENTS_PER_APPEND
+from commands.imports.names import ClusterNames
+from infra.cluster import make_topics
+from infra.cql.migrate import migrate
+from infra.cql.schema import keyspaces
+from infra.cql.session import CqlSession
 from infra.log.kafka_reader import KafkaLogReader
 from infra.log.partitioner import partition_of
 from schemas.catalogue import ACCOUNTS, FOLLOWS, TWEETS
 from schemas.codec import encode, topic_and_key
-from tests.conftest import settings_of
+from schemas.ids import first_id_at
 
 if TYPE_CHECKING:
-    from infra.servers import Fleet
+    from collections.abc import Iterator
+
+    from infra.journal.port import Claim
+    from infra.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 BOUND_SECONDS = 60.0
-ROWS, KILLS = 25_000, 4
+ROWS, KILLS = 10_000, 3
 
 Log = dict[tuple[str, int], list[bytes]]
 
 
 @pytest.fixture
-def bootstrap(fleet: Fleet, tmp_path: Path) -> str:
-    return settings_of(fleet, tmp_path, "kafka").kafka_bootstrap
+def settings(cluster: Settings) -> Iterator[Settings]:
+    """Names of its own to claim, as the admin; topics are everybody's."""
+    admin = {"cassandra_app_user": cluster.cassandra_user, "cassandra_app_password": cluster.cassandra_password}
+    own = cluster.model_copy(update={"cassandra_keyspace": f"imports_{secrets.token_hex(4)}", **admin})
+    make_topics(own)
+    with closing(CqlSession(own, keyspace="")) as session:
+        migrate(session, own)
+    yield own
+    with closing(CqlSession(own, keyspace="")) as session:
+        for keyspace in keyspaces(own):
+            session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
 
 
 @pytest.fixture
@@ -49,23 +69,23 @@ def higgs_file(tmp_path: Path) -> Path:
     return path
 
 
-def loading(file: Path, bootstrap: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.cluster.import_worker", str(file), bootstrap]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def loading(file: Path, settings: Settings) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.cluster.import_worker", str(file)]
+    return subprocess.Popen(command, cwd=ROOT, env=settings.environment(), stdout=subprocess.PIPE, text=True)
 
 
-def loaded(file: Path, bootstrap: str) -> int:
+def loaded(file: Path, settings: Settings) -> int:
     """Load to the end; return how many events were appended."""
-    with loading(file, bootstrap) as process:
+    with loading(file, settings) as process:
         out, _ = process.communicate(timeout=BOUND_SECONDS)
     assert process.returncode == 0
     return int(out.split()[-1])
 
 
-def planned(file: Path, bootstrap: str) -> Log:
+def planned(file: Path, settings: Settings) -> Log:
     """Return the records of the plan, partition by partition."""
     wanted: defaultdict[tuple[str, int], list[bytes]] = defaultdict(list)
-    with closing(KafkaLogReader(bootstrap, (ACCOUNTS, FOLLOWS, TWEETS))) as log:
+    with closing(KafkaLogReader(settings.kafka_bootstrap, (ACCOUNTS, FOLLOWS, TWEETS))) as log:
         for step in plan_of("higgs", file.read_bytes(), None, active=False).steps():
             for event in step:
                 topic, key = topic_and_key(event)
@@ -73,11 +93,11 @@ def planned(file: Path, bootstrap: str) -> Log:
     return wanted
 
 
-def found(wanted: Log, bootstrap: str) -> Log:
+def found(wanted: Log, settings: Settings) -> Log:
     """Return which records of a plan stand in each partition, in order, as often as they do."""
     ours = {value for values in wanted.values() for value in values}
     log: Log = {}
-    with closing(KafkaLogReader(bootstrap, (ACCOUNTS, FOLLOWS, TWEETS))) as reader:
+    with closing(KafkaLogReader(settings.kafka_bootstrap, (ACCOUNTS, FOLLOWS, TWEETS))) as reader:
         for (topic, partition), end in reader.end_offsets((ACCOUNTS, FOLLOWS, TWEETS)).items():
             at, values = 0, list[bytes]()
             while at < end and (batch := reader.read(topic, partition, at, 10_000)):
@@ -88,25 +108,55 @@ def found(wanted: Log, bootstrap: str) -> Log:
     return log
 
 
-def test_killed_at_any_moment_it_goes_on_without_loss_and_in_order(bootstrap: str, higgs_file: Path) -> None:
+def test_killed_at_any_moment_it_goes_on_without_loss_and_in_order(settings: Settings, higgs_file: Path) -> None:
     dice = random.Random(14454)
     for _ in range(KILLS):
-        with loading(higgs_file, bootstrap) as process:
+        with loading(higgs_file, settings) as process:
             assert process.stdout
             for _ in range(dice.randrange(1, 4)):
                 process.stdout.readline()  # another chunk is taken
             process.kill()
-    loaded(higgs_file, bootstrap)
-    wanted = planned(higgs_file, bootstrap)
-    log = found(wanted, bootstrap)
+    loaded(higgs_file, settings)
+    wanted = planned(higgs_file, settings)
+    log = found(wanted, settings)
     repeated = sum(map(len, log.values())) - sum(map(len, wanted.values()))
     assert 0 < repeated < KILLS * (CHUNKS_IN_FLIGHT + 1) * (EVENTS_PER_APPEND + 1), "nothing was killed half-way"
     assert {place: list(dict.fromkeys(values)) for place, values in log.items()} == wanted
 
 
-def test_a_second_run_appends_nothing(bootstrap: str, higgs_file: Path) -> None:
-    assert loaded(higgs_file, bootstrap) > ROWS
-    wanted = planned(higgs_file, bootstrap)
-    assert found(wanted, bootstrap) == wanted
-    assert loaded(higgs_file, bootstrap) == 0
-    assert found(wanted, bootstrap) == wanted
+def test_a_second_run_appends_nothing(settings: Settings, higgs_file: Path) -> None:
+    assert loaded(higgs_file, settings) > ROWS
+    wanted = planned(higgs_file, settings)
+    assert found(wanted, settings) == wanted
+    assert loaded(higgs_file, settings) == 0
+    assert found(wanted, settings) == wanted
+
+
+@pytest.fixture
+def session(settings: Settings) -> Iterator[CqlSession]:
+    with closing(CqlSession(settings, keyspace=keyspaces(settings).lwt)) as session:
+        yield session
+
+
+def owner(session: CqlSession, claim: Claim) -> int | None:
+    rows = session.run("SELECT owner FROM claims WHERE key = ?", (claim.key,))
+    return rows[0][0] if rows else None
+
+
+def test_a_name_is_taken_once_and_a_repeat_changes_nothing(session: CqlSession) -> None:
+    names, ours, retweet = ClusterNames(session), claims.username("Ada", 5), claims.retweet(5, 7, first_id_at(9))
+    for _ in range(2):
+        names.take([ours, retweet])
+    with pytest.raises(ImportConflictError, match="username:ada is taken already"):
+        names.take([claims.username("grace", 6), claims.username("ADA", 6)])
+    assert [owner(session, claim) for claim in (ours, retweet)] == [5, first_id_at(9)]
+
+
+def test_a_retweet_that_was_undone_stays_so_when_its_chunk_is_appended_again(session: CqlSession) -> None:
+    names, retweet = ClusterNames(session), claims.retweet(5, 7, first_id_at(time.time_ns() // 1_000_000))
+    names.take([retweet])
+    [(undone, *_)] = session.run(
+        "DELETE FROM claims WHERE key = ? IF owner = ?", (retweet.key, retweet.owner), idempotent=False
+    )
+    names.take([retweet])
+    assert (undone, owner(session, retweet)) == (True, None)
