@@ -81,6 +81,7 @@ class Network(Namespace):
         self.inside(
             f"ip address add {self.address}/30 dev cable; ip link set cable up\n"
             "echo 1 > /proc/sys/net/ipv4/conf/cable/route_localnet\n"
+            "echo 1 > /proc/sys/net/ipv4/ip_nonlocal_bind\n"  # who listens on 127.0.0.1 may, though nobody gets there
             f"ip route add 127.0.0.0/8 via {outside} src {self.address}"
         )
 

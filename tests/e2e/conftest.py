@@ -13,6 +13,8 @@ from tests.e2e.system import System
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from infra.servers import Fleet
+
 PROFILES = [pytest.param("embedded")]
 if os.environ.get("MURMURATION_CLUSTER") == "1":
     PROFILES.append(pytest.param("cluster", marks=pytest.mark.cluster))
@@ -29,6 +31,8 @@ def starting(request: pytest.FixtureRequest) -> Starting:
     """A system on files or on servers."""
     if request.param == "embedded":
         return System
-    from tests.e2e.on_servers import SystemOnServers  # noqa: PLC0415 - its clients are installed where there are servers
+    from tests.e2e.on_servers import NAMES, SystemOnServers  # noqa: PLC0415 - its clients are installed with servers
 
-    return partial(SystemOnServers, request.getfixturevalue("fleet"))
+    fleet: Fleet = request.getfixturevalue("fleet")
+    fleet.start(*NAMES)
+    return partial(SystemOnServers, fleet)

@@ -14,7 +14,7 @@ from tests.e2e.people import Answers, Person
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tests.e2e.system import System
+    from tests.e2e.system import Apis
 
 PEOPLE = 12
 READERS = 3
@@ -25,7 +25,7 @@ KNOWN = 40  # tweets that people still react to
 class Crowd:
     """Each acts as fast as the server answers and `pause` allows; some only look."""
 
-    def __init__(self, system: System, people: list[Person], seed: int, pause: float) -> None:
+    def __init__(self, system: Apis, people: list[Person], seed: int, pause: float) -> None:
         self.system = system
         self.people = people
         self.random = random.Random(seed)
@@ -98,7 +98,7 @@ class Crowd:
 
 
 @asynccontextmanager
-async def gathered(system: System, name: str, *, seed: int = 7, pause: float = 0.0) -> AsyncIterator[Crowd]:
+async def gathered(system: Apis, name: str, *, seed: int = 7, pause: float = 0.0) -> AsyncIterator[Crowd]:
     """People called by the name, who act within the block and have ended what they were at when it is left."""
     limits = httpx.Limits(max_connections=40)
     async with httpx.AsyncClient(timeout=15, limits=limits) as client, asyncio.TaskGroup() as tasks:

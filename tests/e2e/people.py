@@ -13,7 +13,7 @@ import httpx
 from infra.http.problem_codes import PROBLEM_TYPES
 
 if TYPE_CHECKING:
-    from tests.e2e.system import System
+    from tests.e2e.system import Apis
 
 ANSWERED_SECONDS = 90.0  # a command is asked again under its key until it is answered, for so long
 LATER_SECONDS = 0.1  # before it is asked again: shorter than Retry-After, to see at once that a fault is over
@@ -62,7 +62,7 @@ def is_later(answer: httpx.Response) -> bool:
 class Person:
     """An account and its HTTP clients."""
 
-    def __init__(self, system: System, answer: dict[str, Any]) -> None:
+    def __init__(self, system: Apis, answer: dict[str, Any]) -> None:
         self._system = system
         self.user_id: str = answer["user"]["user_id"]
         self.username: str = answer["user"]["username"]
@@ -70,7 +70,7 @@ class Person:
         self.last_token = ""
 
     @classmethod
-    async def register(cls, system: System, client: httpx.AsyncClient, username: str) -> Self:
+    async def register(cls, system: Apis, client: httpx.AsyncClient, username: str) -> Self:
         body = {"username": username, "password": PASSWORD}
         answer = await client.post(f"{system.commands}/api/v1/auth/register", json=body)
         assert answer.status_code == httpx.codes.CREATED, answer.text

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import httpx
 
@@ -18,6 +18,7 @@ from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from infra.log.port import LogReader
 
@@ -44,6 +45,18 @@ def children_of(pid: int) -> dict[str, int]:
     return found
 
 
+class Apis(Protocol):
+    """Where people reach a system, and what it wrote down."""
+
+    @property
+    def commands(self) -> str: ...
+
+    @property
+    def query(self) -> str: ...
+
+    def log(self) -> AbstractContextManager[LogReader]: ...
+
+
 class System:
     """`murmur up --no-demo` on free ports; use as a context manager."""
 
@@ -52,7 +65,7 @@ class System:
     def __init__(self, data: Path, **settings: str) -> None:
         self.data = data
         self.commands_port, self.query_port = free_port(), free_port()
-        self._environment = {
+        self.environment = {
             **os.environ,
             "MURMURATION_RATE_LIMITS": "off",
             "MURMURATION_ARGON2_MEMORY_KIB": "64",
@@ -77,7 +90,7 @@ class System:
         """Run a verb of the command line on this data folder."""
         command = [sys.executable, "-m", "infra.cli", *arguments, "--data", str(self.data)]
         return subprocess.run(
-            command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=timeout, check=False
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
         )
 
     def start(self) -> Self:
@@ -85,7 +98,7 @@ class System:
         command += ["--commands-port", str(self.commands_port), "--query-port", str(self.query_port)]
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / "up.out").open("ab") as out:
-            self._process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=out, stderr=out)
+            self._process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=out, stderr=out)
         self.wait_until_ready()
         return self
 
