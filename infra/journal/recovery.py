@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from infra.journal.under_way import UnderWay
     from infra.log.port import Position
 
-SKEW_SECONDS = 3.0
+SKEW_SECONDS = 4.0  # twice what infra.workers lets a clock differ from the servers'
 
 
 class Patience(NamedTuple):

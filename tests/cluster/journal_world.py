@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from schemas.envelope import Event
 
 TABLES = ("claims", "intents", "under_way")
-HASTY = Patience(undecided=1.0, append=0.5, delivery=2.0, wait=6.0)  # a dead process is taken for dead after 3.5 s
+HASTY = Patience(undecided=1.0, append=0.5, delivery=2.0, wait=6.0)  # a dead process is taken for dead after 6.5 s
 
 
 @contextlib.contextmanager
