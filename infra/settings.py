@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     commands_port: int = Field(8000, ge=0, le=65535, description="port of the command API")
     query_port: int = Field(8001, ge=0, le=65535, description="port of the query API")
     streams_metrics_port: int = Field(0, ge=0, le=65535, description="port of the stream process's /metrics; 0: none")
-    worker: int = Field(0, ge=0, le=255, description="worker number in ids; two command processes must not share one")
+    worker: int = Field(0, ge=0, le=255, description="worker number in ids, of one process alone; 0 on servers: a free one is leased")
     partitions: int = Field(8, ge=1, le=1024, description="partitions of a topic when it is first created")
     batch_records: int = Field(1000, ge=1, le=10_000, description="most records a projection applies in one step")
     retention_days: int = Field(0, ge=0, description="days that the log is kept; 0: for ever")
@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     cassandra_query_user: str = Field("", description="role that may only read; empty: <keyspace>_query; as above")
     cassandra_query_password: str = Field("", description="its password; empty: as above")
     redis_urls: str = Field("", description=f"redis://user:password@host:port/0 of primaries, in order; {_BY_LAUNCHER}")
+    redis_query_urls: str = Field(
+        "", description="the same for the query API, whose user only reads; empty: redis_urls"
+    )
     redis_shards: int = Field(16, ge=1, le=4096, description="logical shards over the primaries; fixed for life")
     servers_cache: Path = Field(Path("~/.cache/murmuration"), description="where `murmur servers` keeps its downloads")
 
