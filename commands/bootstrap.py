@@ -94,6 +94,7 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
         consistency=ConsistencyTokens(secret(settings.keys_dir, SECRET_NAME)),
         below=parts.below,
         broken=parts.broken,
+        also_ready=parts.also_ready,
     )
     return Opened(services, close)
 

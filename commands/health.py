@@ -37,6 +37,7 @@ async def readiness(request: Request) -> Response:
         "log": services.broken() is None and await _log_takes_a_commit(services),
         "disk": shutil.disk_usage(services.settings.data_dir).free >= MIN_FREE_BYTES,
         "projections": _projections_are_there(services),
+        **services.also_ready(),
     }
     missing = [name for name, passed in checks.items() if not passed]
     if missing:

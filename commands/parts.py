@@ -26,7 +26,7 @@ class FollowedRevocations(Protocol):
 
 
 class Parts(NamedTuple):
-    """What the profile decides; `below` and `broken` as in Services, `close` ends the journal and what is under it."""
+    """What the profile decides; `close` ends the journal and what is under it, what follows is as in Services."""
 
     journal: Journal
     next_id: Callable[[], int]
@@ -36,3 +36,4 @@ class Parts(NamedTuple):
     close: Callable[[], None]
     below: Below | None = None
     broken: Callable[[], str | None] = lambda: None
+    also_ready: Callable[[], dict[str, bool]] = dict

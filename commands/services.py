@@ -43,3 +43,5 @@ class Services:
     below: Below | None = None
     broken: Callable[[], str | None] = _never
     """Why this process can take no commands any more and has to be started anew, if so."""
+    also_ready: Callable[[], dict[str, bool]] = dict
+    """What readiness is besides, by name."""

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from infra.log import kafka_topics
 from infra.log.port import LogUnavailableError
-from infra.projections import StoreError
+from infra.projections import StoreError, StoreUnavailableError
 from infra.servers.fleet import located
 from infra.trouble import TroubleError
 from schemas.catalogue import DERIVED_TOPICS, FACT_TOPICS
@@ -21,11 +21,12 @@ from schemas.catalogue import DERIVED_TOPICS, FACT_TOPICS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from infra.cql.session import CqlSession
     from infra.log.kafka_topics import Durability
     from infra.settings import Settings
 
 TOPICS = (*FACT_TOPICS, *DERIVED_TOPICS)
-MIGRATE = "make it: `murmur migrate`"
+MIGRATE = "make what is missing: `murmur migrate`"
 
 
 def servers_of(settings: Settings) -> Settings:
@@ -60,6 +61,20 @@ def durability(settings: Settings) -> Durability:
     except ValueError as error:
         remedy = "lower MURMURATION_KAFKA_MIN_INSYNC, or raise MURMURATION_KAFKA_REPLICATION"
         raise TroubleError(str(error), remedy) from error
+
+
+def check_tables(session: CqlSession, settings: Settings) -> None:
+    """Raise TroubleError where the tables are of an older version than this one, or a newer."""
+    from infra.cql.migrate import applied, migrations, unapplied  # noqa: PLC0415 - as above
+
+    try:
+        recorded = applied(session, settings)
+    except StoreUnavailableError:
+        raise
+    except StoreError as error:  # not even the table in which it is recorded
+        raise TroubleError(f"the tables cannot be read ({error})", MIGRATE) from error
+    if waiting := unapplied(migrations(settings), recorded):
+        raise TroubleError(f"the tables are older than this version: {waiting[0].name} is missing", MIGRATE)
 
 
 @contextmanager

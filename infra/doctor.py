@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import apsw
 
 from infra import data_lock, probe
+from infra.check import Check
 from infra.log import embedded
 from infra.log.embedded import EmbeddedLogReader
 from infra.log.verify import verify
@@ -36,19 +37,6 @@ SELECT max(appended_at_ms) FROM ends JOIN batches ON batches.id =
 """
 
 
-class Check(NamedTuple):
-    """What was looked at and found; `remedy` is empty where all is well."""
-
-    name: str
-    found: str
-    remedy: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Tell whether all is well."""
-        return not self.remedy
-
-
 class Limits(NamedTuple):
     """What counts as a fault."""
 
@@ -69,6 +57,11 @@ def examine(settings: Settings, *, quick: bool, limits: Limits = LIMITS) -> Iter
     yield from ports(settings)
     yield from secrets(settings)
     yield lock(settings)
+    if settings.profile == "cluster":
+        from infra import cluster_checks  # noqa: PLC0415 - its clients are installed where there are servers
+
+        yield from cluster_checks.servers(settings)
+        return
     yield clock(settings)
     yield from projections(settings)
     yield dead_letters(settings)

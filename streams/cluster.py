@@ -17,7 +17,15 @@ from zlib import crc32
 
 from infra.bridge import bridged
 from infra.clock import SystemClock
-from infra.cluster import TOPICS, cassandra_trouble, check_topics, kafka_trouble, redis_trouble, servers_of
+from infra.cluster import (
+    TOPICS,
+    cassandra_trouble,
+    check_tables,
+    check_topics,
+    kafka_trouble,
+    redis_trouble,
+    servers_of,
+)
 from infra.cql.roles import role
 from infra.cql.session import CqlSession
 from infra.log.kafka import KafkaEventLog
@@ -92,6 +100,7 @@ class ClusterParts:
     def _session(self) -> CqlSession:
         if self._opened is None:
             self._opened = self._open_things.enter_context(closing(CqlSession(role(self._settings, "app"))))
+            check_tables(self._opened, self._settings)
         return self._opened
 
     def build_app(self, projection: Projection, loop: ProjectionLoop, reading: StreamSettings) -> ProjectionApp:

@@ -27,7 +27,7 @@ from schemas.operations.events import DeadLettered
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.doctor import Check
+    from infra.check import Check
     from schemas.envelope import Event
 
 ROOMY = Limits(free_bytes=0)

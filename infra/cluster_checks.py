@@ -1,0 +1,153 @@
+"""What is known to go wrong with servers, looked at by `murmur doctor`: each fault with its remedy. Changes nothing."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import redis
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+
+from infra.check import Check
+from infra.clock import SystemClock
+from infra.cluster import MIGRATE, TOPICS, durability, servers_of
+from infra.cql.migrate import applied, unapplied
+from infra.cql.migrate import migrations as known_migrations
+from infra.cql.roles import role
+from infra.cql.session import CqlSession
+from infra.log import kafka_topics
+from infra.projections import StoreError
+from infra.trouble import TroubleError
+from infra.workers import check_clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.cql.roles import Role
+    from infra.settings import Settings
+
+ANSWER_SECONDS = 5.0
+REDIS_WANTED = {"appendonly": "yes", "maxmemory-policy": "noeviction"}
+
+
+def servers(settings: Settings) -> Iterator[Check]:
+    """Yield the checks of all servers that the settings name."""
+    try:
+        settings = servers_of(settings)
+    except TroubleError as trouble:
+        yield Check("servers", trouble.what, trouble.remedy)
+        return
+    yield from kafka(settings)
+    yield from redis_primaries(settings)
+    yield from cassandra(settings)
+    yield from registry(settings)
+
+
+def kafka(settings: Settings) -> Iterator[Check]:
+    """Check that brokers answer, are as many as the settings want, and have the topics."""
+    try:
+        wanted = durability(settings)
+    except TroubleError as trouble:
+        yield Check("kafka", trouble.what, trouble.remedy)
+        return
+    where = settings.kafka_bootstrap
+    admin = AdminClient(kafka_topics.client_config(where))
+    try:
+        told: Any = admin.list_topics(timeout=ANSWER_SECONDS)
+    except KafkaException as error:
+        yield Check("kafka", f"{where} does not answer ({error.args[0].str()})", _start("kafka"))
+        return
+    brokers = len(told.brokers)
+    if brokers < wanted.replication:
+        found = f"{brokers} brokers live, kafka_replication is {wanted.replication}"
+        yield Check("kafka", found, "start the others, or lower MURMURATION_KAFKA_REPLICATION")
+    else:
+        yield Check("kafka", f"{where}: {brokers} brokers")
+    if missing := [topic for topic in TOPICS if topic not in told.topics]:
+        yield Check("topics", f"{', '.join(missing)} missing", MIGRATE)
+        return
+    yield _enough_in_sync(admin, brokers)
+
+
+def _enough_in_sync(admin: AdminClient, brokers: int) -> Check:
+    """Check that a record can be acknowledged: that no topic wants more copies written than there are brokers."""
+    asked = [ConfigResource(ResourceType.TOPIC, topic) for topic in TOPICS]
+    answers = admin.describe_configs(asked, request_timeout=ANSWER_SECONDS)
+    wanted = {it.name: int(answer.result()["min.insync.replicas"].value) for it, answer in answers.items()}
+    if bad := [topic for topic, copies in wanted.items() if copies > brokers]:
+        found = f"{bad[0]} wants {wanted[bad[0]]} copies written (min.insync.replicas), {brokers} brokers live"
+        return Check("topics", found, "start the others, or lower MURMURATION_KAFKA_MIN_INSYNC and `murmur migrate`")
+    return Check("topics", f"{len(TOPICS)}, all there")
+
+
+def redis_primaries(settings: Settings) -> Iterator[Check]:
+    """Check that every primary answers, accepts the password and keeps what it is given."""
+    for number, url in enumerate(settings.redis_urls.split(","), 1):
+        yield _redis(number, url)
+
+
+def _redis(number: int, url: str) -> Check:
+    name = f"primary {number}"  # its address may hold a password
+    client: Any = redis.Redis.from_url(url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS)
+    with closing(client):
+        try:
+            client.ping()
+            found = client.config_get(*REDIS_WANTED)
+        except (AuthenticationError, NoPermissionError) as error:
+            if isinstance(error, NoPermissionError):
+                return Check("redis", f"{name} answers")  # who may only read and write may not ask for more
+            return Check("redis", f"{name} refuses the password ({error})", "correct MURMURATION_REDIS_URLS")
+        except RedisError as error:
+            return Check("redis", f"{name} does not answer ({error})", _start("redis"))
+    wrong = [
+        f"{key} is {found.get(key)}, not {value}" for key, value in REDIS_WANTED.items() if found.get(key) != value
+    ]
+    return Check("redis", f"{name}: {wrong[0]}" if wrong else f"{name} answers", "see docs/servers.md" if wrong else "")
+
+
+def cassandra(settings: Settings) -> Iterator[Check]:
+    """Check that each role can log in, that the tables are this version's, and that clocks agree."""
+    try:
+        with closing(CqlSession(role(settings, "admin"), keyspace="")) as session:
+            yield Check("cassandra", f"{settings.cassandra_hosts} answers")
+            yield clocks(session)
+            waiting = unapplied(known_migrations(settings), applied(session, settings))
+            yield Check(
+                "tables", f"{waiting[0].name} is not applied" if waiting else "all there", MIGRATE * bool(waiting)
+            )
+        names: tuple[Role, ...] = ("app", "query")
+        for name in names:
+            CqlSession(role(settings, name)).close()
+    except TroubleError as trouble:
+        yield Check("cassandra", trouble.what, trouble.remedy)
+    except StoreError as error:
+        yield Check("tables", f"they cannot be read ({error})", MIGRATE)
+
+
+def clocks(session: CqlSession) -> Check:
+    """Check that the clock of this machine is that of the servers."""
+    try:
+        check_clock(session, SystemClock())
+    except TroubleError as trouble:
+        return Check("clock", trouble.what, "set both by NTP before you start: ids follow time")
+    return Check("clock", "that of Cassandra")
+
+
+def registry(settings: Settings) -> Iterator[Check]:
+    """Check that the schema registry answers, where one is named."""
+    url = settings.schema_registry_url
+    if not url:
+        return
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/subjects", timeout=ANSWER_SECONDS):  # noqa: S310 - a setting
+            yield Check("registry", f"{url} answers")
+    except (OSError, urllib.error.URLError, ValueError) as error:
+        yield Check("registry", f"{url} does not answer ({error})", _start("registry"))
+
+
+def _start(name: str) -> str:
+    return f"start it (`murmur servers up --only {name}`), or correct its address"
