@@ -49,11 +49,6 @@ PASSING = (
 )
 PASSING_WORDS = ("MISCONF", "BUSY", "NOREPLICAS")  # those for which the client has no class
 
-READER_ACL = "resetkeys %R~{*}:* -@all +get +exists +hget +hgetall +lrange +zrange +multi +exec +ping +hello"
-WRITER_ACL = "resetkeys ~{*}:* -@all +@read +@write +evalsha +script|load +ping +hello -@dangerous"
-"""What the query API's user and the agents' user may do: `ACL SETUSER <name> on >password …`."""
-
-
 Words = tuple[Any, ...]
 
 

@@ -161,7 +161,8 @@ class Fleet:
         credentials: dict[str, str] = {}
         for running in (self[name] for name in self.names()):
             if running.setting and running.process.alive():
-                addresses.setdefault(running.setting, []).append(running.address)
+                for setting, address in (running.logins or {running.setting: running.address}).items():
+                    addresses.setdefault(setting, []).append(address)
                 credentials |= SERVERS[running.server].credentials
                 credentials |= _copies(running)
         return {**{setting: ",".join(those) for setting, those in addresses.items()}, **credentials}

@@ -46,6 +46,7 @@ class Running:
     seconds: float = 0.0
     number: int = 1
     of: int = 1
+    logins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def process(self) -> Process:
@@ -150,10 +151,11 @@ def _spawn(name: str, server: Server, place: Place, within: Sequence[str]) -> Ru
             start_new_session=True,
         )
     process = Process.of(child.pid)
+    logins = dict(server.logins(place)) if server.logins is not None else {}
+    address = logins.get(server.setting) or server.address(place.node.host, place.client_port)
     facts = Running(
-        name, server.name, server.version, *process, dict(place.ports),
-        server.address(place.node.host, place.client_port), server.setting, str(log),
-        number=place.node.number, of=place.node.of,
+        name, server.name, server.version, *process, dict(place.ports), address, server.setting, str(log),
+        number=place.node.number, of=place.node.of, logins=logins,
     )  # fmt: skip
     _CHILDREN[process] = child
     _write(facts, place.folder)
@@ -183,6 +185,7 @@ def _wait_until_ready(server: Server, running: Running) -> bool:
 
 def _write(running: Running, folder: Path) -> None:
     part = folder / f"{STATE_FILE}.part"
+    part.touch(mode=0o600)  # passwords are in it
     part.write_text(json.dumps(asdict(running), indent=2))
     part.replace(folder / STATE_FILE)
 

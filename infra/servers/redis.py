@@ -1,13 +1,18 @@
-"""Redis: timelines and counters. From the PATH, or from Debian's package.
+"""Redis: home timelines. From the PATH, or from Debian's package.
 
 Guarantee: an append-only file synced once a second, and no eviction: what memory does not hold is refused, not dropped.
+           Three users with random passwords, kept in the instance's folder: who writes timelines, who only reads them,
+           and an operator. The default user is off.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.servers.server import LOOPBACK, Place, Server
@@ -15,13 +20,23 @@ from infra.servers.wire import talk
 from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
+
+    from infra.servers.launcher import Running
 
 VERSION = "7.0.15"
 PROGRAM = "redis-server"
 SETTINGS = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "save": '""'}
 """What the projections rely on; docker-compose.yml gives the same."""
+USERS = {
+    "writer": "resetkeys ~{* -@all +@read +@write +evalsha +script|load +ping +hello -@dangerous",
+    "reader": "resetkeys %R~{* -@all +get +exists +hget +hgetall +lrange +zrange +multi +exec +ping +hello",
+    "operator": "~* &* +@all",
+}
+"""What each may do; the first two are the agents' and the query API's. (A longer pattern costs at every command.)"""
+PROBE = "user probe on nopass resetkeys resetchannels -@all +ping"
+"""Who asks whether it serves."""
+PASSWORDS_FILE = "passwords.json"
 
 
 def fetch(folder: Path) -> None:
@@ -49,22 +64,52 @@ def _install() -> str | None:
 def configuration(place: Place) -> str:
     """Return redis.conf."""
     own = {"bind": LOOPBACK, "port": str(place.client_port), "dir": str(place.data), "daemonize": "no"}
-    return "".join(f"{name} {value}\n" for name, value in {**own, **SETTINGS}.items())
+    lines = [f"{name} {value}" for name, value in {**own, **SETTINGS}.items()]
+    users = [f"user {user} on >{password} {USERS[user]}" for user, password in passwords(place.folder).items()]
+    return "\n".join([*lines, "user default off", PROBE, *users, ""])
+
+
+def passwords(folder: Path) -> Mapping[str, str]:
+    """Return the password of each user of the instance in a folder: what it was, or a new one; none where none is."""
+    file = folder / PASSWORDS_FILE
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(json.dumps({user: secrets.token_urlsafe(24) for user in USERS}))
+    found: dict[str, str] = json.loads(file.read_bytes())
+    return found
 
 
 def command(place: Place) -> Sequence[str]:
     """Write redis.conf."""
     file = place.folder / "redis.conf"
+    file.touch(mode=0o600)
     file.write_text(configuration(place))
     return [str(place.software / PROGRAM), str(file)]
 
 
+def logins(place: Place) -> Mapping[str, str]:
+    """Return who writes and who reads."""
+    own, where = passwords(place.folder), f"{place.node.host}:{place.client_port}/0"
+    return {
+        "redis_urls": f"redis://writer:{own['writer']}@{where}",
+        "redis_query_urls": f"redis://reader:{own['reader']}@{where}",
+    }
+
+
+def operator_url(running: Running) -> str:
+    """Return the address for whom everything is allowed: tests, and operators."""
+    if not running.logins:
+        return running.address  # started before there were users
+    own = passwords(Path(running.log).parent)
+    return running.address.replace(f"writer:{own['writer']}@", f"operator:{own['operator']}@")
+
+
 def is_ready(host: str, port: int) -> bool:
     """PING; while it loads its data the answer is an error."""
-    return talk(host, port, b"PING\r\n", 7) == b"+PONG\r\n"
+    return talk(host, port, b"AUTH probe probe\r\nPING\r\n", 12) == b"+OK\r\n+PONG\r\n"
 
 
 REDIS = Server(
     "redis", VERSION, ("redis",), fetch, command, is_ready,
-    address=lambda host, port: f"redis://{host}:{port}/0", setting="redis_urls",
+    address=lambda host, port: f"redis://{host}:{port}/0", setting="redis_urls", logins=logins,
 )  # fmt: skip

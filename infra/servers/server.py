@@ -72,6 +72,8 @@ class Server:
     """What the setting is given for an address and its client port."""
     setting: str = ""
     """Name of the setting that tells the processes where it is; empty: none yet."""
+    logins: Callable[[Place], Mapping[str, str]] | None = None
+    """Addresses with a user of their own, by setting; the passwords stay what they were."""
     credentials: Mapping[str, str] = field(default_factory=dict)
     """Further settings that its clients need: how to log in."""
     copies: Callable[[int], Mapping[str, str]] | None = None

@@ -8,7 +8,6 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -17,7 +16,9 @@ from hypothesis import strategies as st
 
 from infra.log.port import Span, TopicPartition
 from infra.projections import RejectedWriteError, StoreError, StoreUnavailableError, WrongSpanError
-from infra.redis_primaries import READER_ACL, WRITER_ACL, Command, Primaries
+from infra.redis_primaries import Command, Primaries
+from infra.servers import running
+from infra.servers.redis import operator_url
 from projections.home_timeline.projector import AddFollow, project
 from projections.home_timeline.redis import RedisHomeTimelineStore
 from projections.home_timeline.redis_layout import Layout
@@ -38,14 +39,21 @@ pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A Redis of one's own, to be emptied and killed."""
+    with running(("redis",), tmp_path_factory.mktemp("redis")) as fleet:
+        yield fleet
+
+
 @pytest.fixture
-def urls(servers: Fleet) -> Iterator[str]:
-    """Where an empty Redis is; whoever killed it finds it running again."""
-    found = servers.settings()["redis_urls"]
+def urls(fleet: Fleet) -> str:
+    """Where it is, empty and running whatever the last test did to it; for whom everything is allowed."""
+    fleet.start("redis")
+    found = operator_url(fleet["redis"])
     with closing(redis.Redis.from_url(found)) as client:
         client.flushall()
-    yield found
-    servers.start("redis")
+    return found
 
 
 def apply_in_batches(store: RedisHomeTimelineStore, said: Sequence[Event], size: int, at: int = 0) -> None:
@@ -180,16 +188,15 @@ def test_a_kill_inside_an_audience_goes_on_behind_the_last_reader(urls: str) -> 
     assert_everything_is_there_once(urls)
 
 
-def test_redis_killed_in_the_middle_goes_on_from_its_file(urls: str, servers: Fleet) -> None:
+def test_redis_killed_in_the_middle_goes_on_from_its_file(urls: str, fleet: Fleet) -> None:
     first_tweet = len(events()) - TWEETS
     with started_writer(urls, 40) as writer:
         assert followed_to(writer, first_tweet + 80)
-        servers.kill("redis")
+        fleet.kill("redis")
         writer.wait(30)
-    servers.start("redis")
-    again = servers.settings()["redis_urls"]
-    redis_writer.write(again, 70)
-    assert_everything_is_there_once(again)
+    fleet.start("redis")
+    redis_writer.write(urls, 70)
+    assert_everything_is_there_once(urls)
 
 
 def test_an_emptied_redis_is_rebuilt_from_the_log(urls: str) -> None:
@@ -221,20 +228,23 @@ def test_a_full_redis_turns_writes_down_and_takes_them_later(urls: str) -> None:
     assert_everything_is_there_once(urls)
 
 
-def test_the_reader_user_can_only_read_and_the_writer_user_suffices(urls: str) -> None:
-    with closing(redis.Redis.from_url(urls)) as client:
-        client.execute_command("ACL", "SETUSER", "reader", "on", ">read", *READER_ACL.split())
-        client.execute_command("ACL", "SETUSER", "writer", "on", ">write", *WRITER_ACL.split())
-        place = urlsplit(urls)
-        try:
-            redis_writer.write(f"redis://writer:write@{place.hostname}:{place.port}/0", 300)
-            reading = f"redis://reader:read@{place.hostname}:{place.port}/0"
-            with closing(RedisHomeTimelineReader([reading], shards=SHARDS)) as reader:
-                assert len(reader.page(1, None, 20)) == 20
-                assert reader.checkpoints() == {TopicPartition(*PARTITION): len(events())}
-            with closing(Primaries([reading])) as primaries:
-                for words in (("SET", "{0}:x:g1:", "1"), ("DEL", "{0}:home:g1:"), ("FLUSHALL",), ("GET", "other")):
-                    with pytest.raises(StoreError, match="NoPermission"):
-                        primaries.run([Command(0, words)])
-        finally:
-            client.execute_command("ACL", "DELUSER", "reader", "writer")
+def test_the_reader_user_can_only_read_and_the_writer_user_suffices(urls: str, fleet: Fleet) -> None:
+    redis_writer.write(fleet.settings()["redis_urls"], 300)
+    reading = fleet.settings()["redis_query_urls"]
+    with closing(RedisHomeTimelineReader([reading], shards=SHARDS)) as reader:
+        assert len(reader.page(1, None, 20)) == 20
+        assert reader.checkpoints() == {TopicPartition(*PARTITION): len(events())}
+    forbidden: list[tuple[str, ...]] = [("GET", "other"), ("FLUSHALL",), ("CONFIG", "GET", "dir"), ("KEYS", "*")]
+    with closing(Primaries([reading])) as primaries:
+        for words in (*forbidden, ("SET", "{0}:x:g1:", "1"), ("DEL", "{0}:home:g1:"), ("EVAL", "return 1", "0")):
+            with pytest.raises(StoreError, match="NoPermission"):
+                primaries.run([Command(0, words)])
+    with closing(Primaries([fleet.settings()["redis_urls"]])) as primaries:
+        for words in forbidden:
+            with pytest.raises(StoreError, match="NoPermission"):
+                primaries.run([Command(0, words)])
+    with (
+        closing(Primaries([urls.replace("operator:", "default:")])) as nobody,
+        pytest.raises(StoreError, match="Authen"),
+    ):
+        nobody.run([Command(0, ("PING",))])

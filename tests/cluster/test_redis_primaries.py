@@ -17,6 +17,7 @@ from infra.bridge import bridged
 from infra.projections import StoreError, StoreUnavailableError
 from infra.redis_primaries import Command, Primaries
 from infra.servers import running
+from infra.servers.redis import operator_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ def three(own_fleet: Fleet) -> Fleet:
 
 
 def urls_of(fleet: Fleet) -> list[str]:
-    return fleet.settings()["redis_urls"].split(",")
+    return [operator_url(fleet[name]) for name in NAMES]
 
 
 async def below(function: Callable[[], T]) -> T:
@@ -95,7 +96,7 @@ async def test_an_error_is_one_command_s_and_spares_the_connection(three: Fleet)
 
 
 async def test_a_password_that_is_refused_is_no_passing_trouble(three: Fleet) -> None:
-    url = urls_of(three)[0].replace("redis://", "redis://nobody:nothing@")
+    url = urls_of(three)[0].replace("operator:", "nobody:")
     with closing(Primaries([url])) as primaries:
         for _ in range(2):
             with pytest.raises(StoreError, match="AuthenticationError") as refused:

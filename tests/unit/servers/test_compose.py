@@ -57,6 +57,16 @@ def test_redis_has_the_launchers_settings() -> None:
     assert {name: told.get(name) for name in redis.SETTINGS} == {**redis.SETTINGS, "save": ""}
 
 
+def test_redis_has_the_launchers_users() -> None:
+    words = " ".join(SERVICES["redis"]["command"])
+    users = dict(user.split(" ", 1) for user in words.split(" --user ")[1:])
+    assert users.pop("default") == "off"
+    assert f"user probe {users.pop('probe')}" == redis.PROBE
+    for name, rules in redis.USERS.items():
+        assert users.pop(name) == f"on >${{REDIS_{name.upper()}_PASSWORD:?see .env.example}} {rules}"
+    assert not users
+
+
 def test_scylla_asks_for_roles_as_cassandra_does_and_makes_tables_that_light_weight_transactions_can_use() -> None:
     told = dict(word.removeprefix("--").split("=") for word in SERVICES["scylla"]["command"])
     for name in ("authenticator", "authorizer"):
@@ -101,7 +111,7 @@ def test_every_password_comes_from_the_environment_and_has_an_example_that_is_no
     told = {name: value for name, value in example().items() if not name.startswith(PREFIX)}
     assert set(told) == asked
     passwords = [value for name, value in told.items() if "PASSWORD" in name or "SECRET" in name]
-    assert len(passwords) == len(set(passwords)) == 5
+    assert len(passwords) == len(set(passwords)) == 7
     assert all(value.startswith("change-me-") for value in passwords)
 
 
@@ -110,7 +120,7 @@ def test_the_example_tells_murmur_where_the_servers_are() -> None:
     ours = {name.removeprefix(PREFIX).lower() for name in told if name.startswith(PREFIX)}
     assert ours <= set(Settings.model_fields)
     published = {port.split(":")[1] for service in SERVICES.values() for port in service.get("ports", ())}
-    for name in ("KAFKA_BOOTSTRAP", "CASSANDRA_HOSTS", "REDIS_URLS", "SCHEMA_REGISTRY_URL"):
+    for name in ("KAFKA_BOOTSTRAP", "CASSANDRA_HOSTS", "REDIS_URLS", "REDIS_QUERY_URLS", "SCHEMA_REGISTRY_URL"):
         found = re.search(r"127\.0\.0\.1:(\d+)", told[f"{PREFIX}{name}"])
         assert found is not None
         assert found[1] in published
