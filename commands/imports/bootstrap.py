@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from commands.imports import files, passwords
 from commands.imports.embedded import EmbeddedLedger
@@ -22,7 +23,7 @@ from commands.imports.projecting import EmbeddedLags, Projecting
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from commands.imports.ledger import Ledger
     from commands.imports.loader import Advance, Plan
@@ -46,28 +47,38 @@ async def run(settings: Settings, given: argparse.Namespace) -> bool:
     source = Source(given.format, files.digest_of(content), given.limit, given.active)
     plan = plan_of(given.format, content, given.limit, active=given.active)
     del content
-    if given.password:
-        await asyncio.to_thread(passwords.give, settings, plan.steps(), given.password)
+    password_hash = passwords.encoded(settings, given.password) if given.password else None
     view: View = JsonLines() if given.json else Bars()
-    with closing(view), opened(settings, source) as (found, ledger, lags):
-        done = await asyncio.to_thread(ledger.steps_done)
-        summary = await _load(Projecting(found, lags, _say), Import(ledger, plan, done), view)
+    with closing(view), opened(settings, source) as parts:
+        done = await asyncio.to_thread(parts.ledger.steps_done)
+        if password_hash:
+            await asyncio.to_thread(parts.give, passwords.registered(plan.steps()), password_hash)
+        summary = await _load(Projecting(parts.settings, parts.lags, _say), Import(parts.ledger, plan, done), view)
     if summary:
         view.done({"format": given.format, **summary})
     return summary is not None
 
 
+class Parts(NamedTuple):
+    """What an import is made of in a profile: its settings, with the servers filled in, and what gives passwords."""
+
+    settings: Settings
+    ledger: Ledger
+    lags: Lags
+    give: Callable[[Iterable[passwords.Registered], str], None]
+
+
 @contextmanager
-def opened(settings: Settings, source: Source) -> Iterator[tuple[Settings, Ledger, Lags]]:
-    """Open what a profile writes to and looks at; the settings come back with the servers filled in."""
+def opened(settings: Settings, source: Source) -> Iterator[Parts]:
+    """Open what the profile writes to and looks at; raises TroubleError."""
     if settings.profile == "cluster":
         from commands.imports.cluster import opened_cluster  # noqa: PLC0415 - needs the extra `cluster`
 
-        with opened_cluster(settings, source, _say) as parts:
-            yield parts
+        with opened_cluster(settings, source, _say) as servers:
+            yield Parts(*servers)
     else:
         with closing(EmbeddedLedger(settings, source)) as ledger:
-            yield settings, ledger, EmbeddedLags(settings)
+            yield Parts(settings, ledger, EmbeddedLags(settings), partial(passwords.give, settings))
 
 
 async def _load(using: Projecting, wanted: Import, view: View) -> dict[str, Any] | None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from commands.imports.cluster_lags import ClusterLags
+from commands.imports.cluster_passwords import give
 from commands.imports.ledger import Chunk, Source, check_options
 from commands.imports.names import ClusterNames
 from infra.cluster import check_topics, prepare, servers_of
@@ -31,7 +33,10 @@ from schemas.operations.events import ImportAdvanced
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from commands.imports.passwords import Registered
     from infra.settings import Settings
+
+    Give = Callable[[Iterable[Registered], str], None]
 
 CHUNKS_IN_FLIGHT = 4  # 16,000 records: enough to keep the brokers busy while the next chunk is made
 READ_AT_ONCE = 1_000
@@ -94,7 +99,7 @@ class ClusterLedger:
 @contextmanager
 def opened_cluster(
     settings: Settings, source: Source, say: Callable[[str], None]
-) -> Iterator[tuple[Settings, ClusterLedger, ClusterLags]]:
+) -> Iterator[tuple[Settings, ClusterLedger, ClusterLags, Give]]:
     """Find the servers, make topics and tables where there are none yet, and connect; raises TroubleError."""
     settings = servers_of(settings)
     try:
@@ -102,11 +107,11 @@ def opened_cluster(
     except TroubleError:
         prepare(settings, say)
     with (
-        closing(ClusterNames(CqlSession(role(settings, "app"), keyspace=keyspaces(settings).lwt))) as names,
+        closing(CqlSession(role(settings, "app"), keyspace=keyspaces(settings).lwt)) as session,
         closing(ClusterLags(settings)) as lags,
-        closing(ClusterLedger(settings.kafka_bootstrap, names, source)) as ledger,
+        closing(ClusterLedger(settings.kafka_bootstrap, ClusterNames(session), source)) as ledger,
     ):
-        yield settings, ledger, lags
+        yield settings, ledger, lags, partial(give, session)
 
 
 async def _outcome(task: asyncio.Task[None]) -> None:

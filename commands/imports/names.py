@@ -60,10 +60,6 @@ class ClusterNames:
             if (claim.owner,) not in rows:
                 raise ImportConflictError(f"{claim.key} is taken already")
 
-    def close(self) -> None:
-        """Leave the servers."""
-        self._session.close()
-
 
 def _noted(claim: Claim) -> Call:
     return Call(_NOTE, (claim.key, claim.owner, unix_ms(claim.owner) * 1000))

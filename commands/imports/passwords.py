@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from argon2 import PasswordHasher, Type
 
@@ -16,7 +16,7 @@ from infra.trouble import TroubleError
 from schemas.accounts.events import AccountRegistered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from commands.imports.plan import Step
     from infra.settings import Settings
@@ -27,24 +27,36 @@ ON CONFLICT (user_id) DO UPDATE SET password_hash = excluded.password_hash
 """
 
 
-def give(settings: Settings, steps: Iterator[Step], password: str) -> None:
-    """Keep one hash for all accounts that the steps register, in one durable transaction; a repeat renews it.
+class Registered(NamedTuple):
+    """An account of the import, and the name that it claims."""
 
-    Raises TroubleError where nobody may have such a password.
-    """
+    user_id: int
+    claim: str
+    at_ms: int
+
+
+def encoded(settings: Settings, password: str) -> str:
+    """Return the one hash of all accounts; raises TroubleError where nobody may have such a password."""
     if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
         raise TroubleError("the password is too short or too long", f"give {MIN_PASSWORD_CHARS} characters or more")
+    hasher = PasswordHasher(PASSES, settings.argon2_memory_kib, LANES, type=Type.ID)
+    return hasher.hash(password)
+
+
+def registered(steps: Iterable[Step]) -> Iterator[Registered]:
+    """Yield the accounts that the steps register."""
+    events = (event for step in steps for event in step if isinstance(event, AccountRegistered))
+    for event in events:
+        yield from (Registered(it.owner, it.key, event.envelope.occurred_at_ms) for it in claims_of(event))
+
+
+def give(settings: Settings, accounts: Iterable[Registered], password_hash: str) -> None:
+    """Keep the hash for all accounts in one durable transaction; a repeat renews it."""
     SqliteCredentials(settings.credentials_path).close()  # makes the tables
-    encoded = PasswordHasher(PASSES, settings.argon2_memory_kib, LANES, type=Type.ID).hash(password)
-    registered = (event for step in steps for event in step if isinstance(event, AccountRegistered))
-    accounts = (
-        (claim.owner, claim.key, encoded, new_key(), event.envelope.occurred_at_ms)
-        for event in registered
-        for claim in claims_of(event)
-    )
+    rows = ((it.user_id, it.claim, password_hash, new_key(), it.at_ms) for it in accounts)
     connection = open_writer(settings.credentials_path, Durability.FULL)
     try:
         with connection:
-            connection.executemany(_INSERT, accounts)
+            connection.executemany(_INSERT, rows)
     finally:
         connection.close()

@@ -21,7 +21,7 @@ def main(file: str) -> None:
     content = Path(file).read_bytes()
     source = Source("higgs", digest_of(content), None, active=False)
     plan = plan_of("higgs", content, None, active=False)
-    with opened_cluster(Settings(), source, lambda _: None) as (_, ledger, _):
+    with opened_cluster(Settings(), source, lambda _: None) as (_, ledger, *_):
         advance = Import(ledger, plan, ledger.steps_done()).run(threading.Event(), told)
     assert advance.steps == plan.total_steps
     told(advance)
