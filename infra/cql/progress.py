@@ -89,8 +89,8 @@ class Changes:
     ) -> None:
         self._session = session
         self._projection = projection
+        self._generation = generation
         self._build = known_build(session, projection, generation).id
-        self._read = lambda: progress_of(session, projection, self._build, generation)
         self._progress = progress or self._read
         self._seen = {partition: told.changed_at for partition, told in self._read().items()}
 
@@ -111,3 +111,6 @@ class Changes:
         found = self._session.run_all(calls)
         self._seen.update((partition, upto) for partition, _, upto in moved)
         return [row[0] for rows in found for row in rows]
+
+    def _read(self) -> Of:
+        return progress_of(self._session, self._projection, self._build, self._generation)

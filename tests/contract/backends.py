@@ -43,12 +43,14 @@ BACKENDS: dict[str, dict[str, Backend]] = {
 
 if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not be installed
     from projections.accounts.cql import CqlAccountsReader, CqlAccountsStore
+    from projections.graph.cql import CqlGraphReader, CqlGraphStore
     from projections.tweets.cql import CqlTweetsStore
     from projections.tweets.cql_reader import CqlTweetsReader
     from tests.contract.cql_backends import cql_backend
 
     BACKENDS["accounts"]["cql"] = Backend(*cql_backend(accounts.project, CqlAccountsStore, CqlAccountsReader))
     BACKENDS["tweets"]["cql"] = Backend(*cql_backend(tweets.project, CqlTweetsStore, CqlTweetsReader))
+    BACKENDS["graph"]["cql"] = Backend(*cql_backend(graph.project, CqlGraphStore, CqlGraphReader))
 
 
 class Kept(Generic[Reader]):
