@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     commands_port: int = Field(8000, ge=0, le=65535, description="port of the command API")
     query_port: int = Field(8001, ge=0, le=65535, description="port of the query API")
     streams_metrics_port: int = Field(0, ge=0, le=65535, description="port of the stream process's /metrics; 0: none")
-    worker: int = Field(0, ge=0, le=255, description="worker number in ids, of one process alone; 0 on servers: a free one is leased")
+    worker: int = Field(0, ge=0, le=255, description="worker number in ids, of one process; 0 on servers: a leased one")
     partitions: int = Field(8, ge=1, le=1024, description="partitions of a topic when it is first created")
     batch_records: int = Field(1000, ge=1, le=10_000, description="most records a projection applies in one step")
     retention_days: int = Field(0, ge=0, description="days that the log is kept; 0: for ever")
