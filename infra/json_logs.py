@@ -9,6 +9,9 @@ import orjson
 
 from infra.clock import rfc3339
 
+QUIET = {"httpx": logging.WARNING, "cassandra": logging.CRITICAL, "aiokafka": logging.ERROR}
+"""What clients say of themselves, down to a trace for every lost connection; whoever called them says it too."""
+
 FIELDS = "fields"  # `extra={"fields": {...}}` adds members to the line
 
 
@@ -36,4 +39,5 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(max(least, root.level))

@@ -24,7 +24,6 @@ TABLES = "tables"
 FAUST_LOGGERS = (
     "faust",
     "mode",
-    "aiokafka",
     "streams.app",
     "streams.transports.sqlog",
     "streams.transports.kafkabatch",
