@@ -105,8 +105,9 @@ class CqlSession:
 
         Where one fails, the others that were sent may be applied.
         """
-        running = _Running(self, list(calls))
-        return bridge.wait(running.begin())
+        calls = list(calls)
+        self._prepare_all(calls)
+        return bridge.wait(_Running(self, calls).begin())
 
     def execute(self, statement: str) -> None:
         """Run a statement that is not prepared: definitions of tables, roles. Blocks."""
@@ -128,6 +129,15 @@ class CqlSession:
         bound = self._prepare(call.statement).bind(call.values)
         bound.is_idempotent = call.idempotent
         return bound
+
+    def _prepare_all(self, calls: Iterable[Call | Batch]) -> None:
+        """Prepare what is new: answers are taken by the driver's one thread, where preparing would wait for itself."""
+        statements = {it.statement for call in calls for it in (call.calls if isinstance(call, Batch) else (call,))}
+        try:
+            for statement in statements - self._prepared.keys():
+                self._prepare(statement)
+        except (DriverException, NoHostAvailable) as error:
+            raise translated(error) from error
 
     def _prepare(self, statement: str) -> Any:
         prepared = self._prepared.get(statement)
