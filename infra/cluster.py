@@ -7,7 +7,7 @@ passwords, and are never told.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from confluent_kafka.admin import AdminClient
 
@@ -32,6 +32,20 @@ MIGRATE = "make what is missing: `murmur migrate`"
 def servers_of(settings: Settings) -> Settings:
     """Return the settings with the addresses of the servers; raises TroubleError where one is nowhere to be found."""
     return located(settings, "kafka_bootstrap", "cassandra_hosts", "redis_urls")
+
+
+def entrusted(settings: Settings, name: Literal["app", "query"]) -> Settings:
+    """Return the settings with the credentials of one role, and without those of the others."""
+    from infra.cql.roles import role  # noqa: PLC0415 - the driver is loaded where there is a cluster
+
+    told = {"cassandra_app_password": "", "cassandra_query_password": "", "redis_query_urls": ""}
+    as_role = role(settings, name)
+    if as_role.cassandra_user:
+        told |= {"cassandra_user": "", "cassandra_password": ""}
+        told[f"cassandra_{name}_password"] = as_role.cassandra_password
+    if name == "query":
+        told["redis_urls"] = told["redis_query_urls"] = settings.redis_query_urls or settings.redis_urls
+    return settings.model_copy(update=told)
 
 
 def prepare(settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from http import HTTPStatus
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,17 +63,43 @@ def _installed_version() -> str:
 def status(settings: Settings) -> dict[str, Any]:
     """Return everything `murmur status` prints."""
     owner = data_lock.owner(settings.data_dir)
-    return {
+    report: dict[str, Any] = {
         "data": str(settings.data_dir),
+        "profile": settings.profile,
         "running": owner is not None,
         "owner": owner and {"command": owner.get("owner"), "pid": owner.get("pid")},
-        "processes": [
-            {"name": name, "pid": pid, "alive": _alive(pid)} for name, pid in (owner or {}).get("children", {}).items()
-        ],
+        "processes": [process(settings, name, pid) for name, pid in (owner or {}).get("children", {}).items()],
         "apis": _apis(settings, owner or {}),
+    }
+    if settings.profile == "cluster":
+        from infra import cluster_status  # noqa: PLC0415 - its clients are installed where there are servers
+
+        query = next(api for api in report["apis"] if api["name"] == "query")
+        return {**report, **cluster_status.log_and_projections(settings, query["url"])}
+    return {
+        **report,
         "log": {"topics": ends_by_topic(settings)},
         "projections": [lag._asdict() for lag in lags(settings)],
     }
+
+
+def process(settings: Settings, name: str, pid: int) -> dict[str, Any]:
+    """Return how one process is; `ready` is None where it cannot be asked."""
+    told = probe.announced(settings.run_dir / f"{name}.json")
+    facts: dict[str, Any] = {"name": name, "pid": pid, "alive": _alive(pid), "ready": None}
+    if told.get("pid") == pid:
+        answer = probe.get_json(told.get("own_host", settings.host), told["own_port"], "/readyz")
+        facts["ready"] = answer is not None and answer[0] == HTTPStatus.OK
+        facts["said"] = _said(answer[1]) if answer else "it does not answer"
+    return facts
+
+
+def _said(body: Any) -> str:
+    """Return what a process that is not ready says is missing."""
+    if not isinstance(body, dict):
+        return ""
+    failing = [name for name, passed in body.get("checks", {}).items() if not passed]
+    return body.get("detail") or (f"These checks fail: {', '.join(failing)}." if failing else "")
 
 
 def _apis(settings: Settings, owner: dict[str, Any]) -> list[dict[str, Any]]:
@@ -151,14 +178,20 @@ def lines(report: dict[str, Any]) -> list[str]:
     owner = report["owner"]
     head = f"running: `{owner['command']}`, pid {owner['pid']}" if owner else "not running; `murmur up` starts it"
     out = [f"{report['data']}: {head}"]
-    out += [f"  {it['name']:14} pid {it['pid']}{'' if it['alive'] else '  gone'}" for it in report["processes"]]
+    out += [_process_line(it) for it in report["processes"]]
     out += [f"  {it['name']:14} {it['url']}  {'ready' if it['ready'] else 'not ready'}" for it in report["apis"]]
     topics = report["log"]["topics"]
+    out += [f"not known: {it}" for it in report.get("not_known", ())]
     out.append("log: " + (", ".join(f"{name} {count}" for name, count in topics.items()) or "none yet"))
     for lag in report["projections"]:
         behind = f"{lag['events']} events, {lag['seconds']:.1f} s behind" if lag["events"] else "up to date"
         out.append(f"  {lag['projection']:14} {behind}")
     return out
+
+
+def _process_line(process: dict[str, Any]) -> str:
+    how = {True: "  ready", False: f"  not ready: {process.get('said', '')}", None: ""}[process["ready"]]
+    return f"  {process['name']:14} pid {process['pid']}{how if process['alive'] else '  gone'}"
 
 
 def settings_table() -> list[dict[str, Any]]:

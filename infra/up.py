@@ -26,7 +26,6 @@ READY_SECONDS = {"embedded": 30.0, "cluster": 60.0}
 6 s after whoever had them was killed."""
 
 POLL_SECONDS = 0.05
-LOOPBACK = "127.0.0.1"
 
 MODULES = {"commands": ("commands",), "streams": ("streams", "all"), "query": ("query_api",)}
 """Name of a process → its module and arguments."""
@@ -121,7 +120,16 @@ def children(settings: Settings) -> Iterator[Child]:
     for kind, command in MODULES.items():
         count = getattr(settings, f"{kind}_workers")
         for name in [kind] if count == 1 else [f"{kind}-{number}" for number in range(1, count + 1)]:
-            yield child(settings.model_copy(update={"instance": name}), name, command)
+            yield child(_entrusted(settings, kind).model_copy(update={"instance": name}), name, command)
+
+
+def _entrusted(settings: Settings, kind: str) -> Settings:
+    """Return the settings with those credentials only that a process of this kind needs."""
+    if settings.profile == "embedded":
+        return settings
+    from infra import cluster  # noqa: PLC0415 - as above
+
+    return cluster.entrusted(settings, "query" if kind == "query" else "app")
 
 
 def child(settings: Settings, name: str, command: Sequence[str]) -> Child:
@@ -170,8 +178,8 @@ async def _until_ready(settings: Settings, supervisor: Supervisor, stop: asyncio
 
 
 def _is_ready(settings: Settings, name: str) -> bool:
-    port = probe.announced(settings.run_dir / f"{name}.json").get("own_port")
-    return port is not None and probe.is_ready(settings.host if settings.profile == "embedded" else LOOPBACK, port)
+    told = probe.announced(settings.run_dir / f"{name}.json")
+    return bool(told) and probe.is_ready(told["own_host"], told["own_port"])
 
 
 def _demo_token(settings: Settings) -> str:

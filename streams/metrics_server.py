@@ -60,7 +60,8 @@ async def served(
         host = settings.host if settings.streams_metrics_port else LOOPBACK
         await web.TCPSite(runner, host, settings.streams_metrics_port).start()
         port = runner.addresses[0][1]
-        facts = {"listening": f"http://{host}:{port}", "port": port, "pid": os.getpid(), "own_port": port}
+        facts = {"listening": f"http://{host}:{port}", "port": port, "pid": os.getpid()}
+        facts |= {"own_host": host, "own_port": port}
         probe.announce(file, facts)
         yield
     finally:

@@ -67,8 +67,8 @@ def run(app: ASGIApp, host: str, port: int, announce: Path | None = None, *, sha
     """Serve until SIGTERM or SIGINT, then let running requests end (at most DRAIN_S).
 
     When the app is up its address goes to standard output as one JSON line, {"listening": url, "port": n, "pid": n,
-    "own_port": n}, and to the file `announce`, which is removed at the end. The own port is another one only where
-    the port is shared. Raises TroubleError where the port is taken.
+    "own_host": address, "own_port": n}, and to the file `announce`, which is removed at the end. Its own address is
+    another one only where the port is shared. Raises TroubleError where the port is taken.
     """
     listeners = [_bound(host, port, shared=shared)]
     if shared:
@@ -129,8 +129,8 @@ class _Server(uvicorn.Server):
         sys.setswitchinterval(SWITCH_S)
         host, port = sockets[0].getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        own_port = sockets[-1].getsockname()[1]
-        facts = {"listening": url, "port": port, "pid": os.getpid(), "own_port": own_port}
+        own_host, own_port = sockets[-1].getsockname()[:2]
+        facts = {"listening": url, "port": port, "pid": os.getpid(), "own_host": own_host, "own_port": own_port}
         line = orjson.dumps(facts).decode()
         if self._announce:
             probe.announce(self._announce, facts)
