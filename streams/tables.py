@@ -8,11 +8,12 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from infra.cluster import cassandra_trouble, servers_of
+from infra.cluster import cassandra_trouble
 from infra.cql.projection_tables import create
 from infra.cql.roles import role
 from infra.cql.schema_lock import schema_locked
 from infra.cql.session import CqlSession
+from infra.servers.fleet import located
 from streams.cluster import CQL_STORES
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def make_tables(settings: Settings, generation: int = 1) -> list[str]:
     """Make those that are missing; return the names of the projections. Raises TroubleError."""
-    settings = servers_of(settings)
+    settings = located(settings, "cassandra_hosts")
     with (
         cassandra_trouble(settings),
         closing(CqlSession(role(settings, "admin"))) as session,

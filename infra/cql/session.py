@@ -89,7 +89,9 @@ class CqlSession:
         )
         keyspace = settings.cassandra_keyspace if keyspace is None else keyspace
         try:
-            self._session = self._cluster.connect(keyspace or None)
+            self._session = self._cluster.connect()
+            if keyspace:
+                self._session.set_keyspace(keyspace)  # told to connect() a missing one makes the host count as down
         except (NoHostAvailable, DriverException) as error:
             self._cluster.shutdown()
             raise _cannot_connect(settings, error) from error

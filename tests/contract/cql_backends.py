@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from infra.cql.migrate import migrate
 from infra.cql.projection_tables import create, named
-from infra.cql.session import CqlSession
 from infra.projections import placed
+from tests.cql_keyspaces import migrated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from infra.cql.projection_store import CqlProjectionStore
+    from infra.cql.session import CqlSession
     from infra.projections import Placed, ProjectionStore
     from infra.settings import Settings
     from schemas.envelope import Event
-
-KEYSPACE = f"contract_{os.getpid()}"
 
 _sessions: list[CqlSession] = []
 """The one of this run, while it is open."""
@@ -71,14 +68,9 @@ def empty(session: CqlSession, store: type[CqlProjectionStore]) -> None:
 @contextmanager
 def connected(settings: Settings) -> Iterator[None]:
     """Give the backends a keyspace of their own for the length of a `with`."""
-    own = settings.model_copy(update={"cassandra_keyspace": KEYSPACE})
-    with closing(CqlSession(own, keyspace="")) as admin:
-        migrate(admin, own)
-        with closing(CqlSession(own)) as session:
-            _sessions.append(session)
-            try:
-                yield
-            finally:
-                _sessions.clear()
-        for keyspace in (KEYSPACE, f"{KEYSPACE}_lwt"):
-            admin.execute(f"DROP KEYSPACE {keyspace}")
+    with migrated(settings, "contract") as session:
+        _sessions.append(session)
+        try:
+            yield
+        finally:
+            _sessions.clear()
