@@ -43,6 +43,8 @@ BACKENDS: dict[str, dict[str, Backend]] = {
 
 if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not be installed
     from projections.accounts.cql import CqlAccountsReader, CqlAccountsStore
+    from projections.engagement.cql import CqlEngagementStore
+    from projections.engagement.cql_reader import CqlEngagementReader
     from projections.graph.cql import CqlGraphReader, CqlGraphStore
     from projections.tweets.cql import CqlTweetsStore
     from projections.tweets.cql_reader import CqlTweetsReader
@@ -51,6 +53,7 @@ if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not b
     BACKENDS["accounts"]["cql"] = Backend(*cql_backend(accounts.project, CqlAccountsStore, CqlAccountsReader))
     BACKENDS["tweets"]["cql"] = Backend(*cql_backend(tweets.project, CqlTweetsStore, CqlTweetsReader))
     BACKENDS["graph"]["cql"] = Backend(*cql_backend(graph.project, CqlGraphStore, CqlGraphReader))
+    BACKENDS["engagement"]["cql"] = Backend(*cql_backend(engagement.project, CqlEngagementStore, CqlEngagementReader))
 
 
 class Kept(Generic[Reader]):
