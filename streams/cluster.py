@@ -33,6 +33,8 @@ from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import LogUnavailableError
 from infra.projections import StoreError
 from projections.accounts.cql import CqlAccountsStore
+from projections.engagement.cql import CqlEngagementStore
+from projections.graph.cql import CqlGraphStore
 from projections.home_timeline.redis import RedisHomeTimelineStore
 from projections.tweets.cql import CqlTweetsStore
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
@@ -58,7 +60,12 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0  # how long an emptied store may go unnoticed while no record comes
 DEAD_LETTER_WORKER = MAX_WORKER  # of the ids of dead letters; commands count their workers from 0
 LOOK_BOUND_SECONDS = 2.0
-CQL_STORES: dict[str, type[CqlProjectionStore]] = {"accounts": CqlAccountsStore, "tweets": CqlTweetsStore}
+CQL_STORES: dict[str, type[CqlProjectionStore]] = {
+    "accounts": CqlAccountsStore,
+    "tweets": CqlTweetsStore,
+    "graph": CqlGraphStore,
+    "engagement": CqlEngagementStore,
+}
 """Projection → its store on Scylla or Cassandra; the others are on Redis."""
 
 

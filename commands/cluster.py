@@ -1,0 +1,81 @@
+"""What the command process of the cluster profile is made of: the journal on servers, rows, a lease of its number."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+from projections.engagement.cql import CqlEngagementReader
+
+from commands.parts import Parts
+from commands.views import View, Views
+from infra.auth.cql_credentials import CqlCredentials
+from infra.auth.cql_revocations import CqlRevocations
+from infra.bridge import bridged
+from infra.cluster import cassandra_trouble, check_tables, check_topics, durability, kafka_trouble, servers_of
+from infra.cql.progress import Look
+from infra.cql.roles import role
+from infra.cql.schema import keyspaces
+from infra.cql.session import CqlSession
+from infra.journal.cluster import ClusterJournal
+from infra.journal.facts_log import FactsLog
+from infra.progress import Part, Progress, ServerSource
+from infra.workers import WorkerLease
+from projections.accounts import read_model as accounts
+from projections.accounts.cql import CqlAccountsReader
+from projections.engagement import read_model as engagement
+from projections.graph import read_model as graph
+from projections.graph.cql import CqlGraphReader
+from projections.tweets import read_model as tweets
+from projections.tweets.cql_reader import CqlTweetsReader
+
+if TYPE_CHECKING:
+    from infra.clock import Clock
+    from infra.journal.port import Journal
+    from infra.settings import Settings
+
+DAY_MS = 86_400_000
+ON_ROWS = (accounts.PROJECTION, tweets.PROJECTION, graph.PROJECTION, engagement.PROJECTION)
+
+
+def open_parts(settings: Settings, clock: Clock) -> Parts:
+    """Open everything; raises TroubleError where something is wrong with it."""
+    settings = servers_of(settings)
+    check_topics(settings)
+    with ExitStack() as opening:
+        with cassandra_trouble(settings):
+            as_app = role(settings, "app")
+            claims = opening.enter_context(closing(CqlSession(as_app, keyspace=keyspaces(settings).lwt)))
+            check_tables(claims, settings)
+        with kafka_trouble(settings):
+            log = FactsLog(settings.kafka_bootstrap, durability(settings))
+        journal = opening.enter_context(closing(ClusterJournal(log, claims, clock)))
+        with cassandra_trouble(settings):
+            lease = opening.enter_context(closing(WorkerLease(claims, clock, settings.worker)))
+            rows = opening.enter_context(closing(CqlSession(as_app)))
+            progress = Progress([Part("rows", ON_ROWS, Look(rows).read)])
+            opening.callback(progress.close)
+            views = _views(rows, progress, journal, settings.wait_ms)
+            revocations = CqlRevocations(claims, clock.now_ms())
+        return Parts(
+            journal,
+            lease.next_id,
+            CqlCredentials(claims, settings.refresh_token_days * DAY_MS),
+            revocations,
+            views,
+            opening.pop_all().close,
+            bridged,
+            lambda: log.fatal,
+            lambda: {"worker number": lease.trouble is None, "revocations": revocations.current},
+        )
+
+
+def _views(rows: CqlSession, progress: Progress, journal: Journal, wait_ms: int) -> Views:
+    return Views(
+        View("accounts", ServerSource(accounts.PROJECTION, CqlAccountsReader(rows), progress), accounts.TOPICS),
+        View("tweets", ServerSource(tweets.PROJECTION, CqlTweetsReader(rows), progress), tweets.TOPICS),
+        View("graph", ServerSource(graph.PROJECTION, CqlGraphReader(rows), progress), graph.TOPICS),
+        View("engagement", ServerSource(engagement.PROJECTION, CqlEngagementReader(rows), progress), engagement.TOPICS),
+        journal,
+        wait_ms,
+    )
