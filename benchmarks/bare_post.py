@@ -1,6 +1,7 @@
-"""The ceiling of POST /tweets: FastAPI, a pydantic body and the embedded log, and nothing else.
+"""The ceiling of POST /tweets: FastAPI, a pydantic body and the log, and nothing else.
 
-`python -m benchmarks.bare_post FOLDER` serves on a free port, which it prints.
+`python -m benchmarks.bare_post FOLDER` appends to an embedded log, `… kafka HOST:PORT` to the topic `tweets` there; it
+serves on a free port, which it prints.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import itertools
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -16,6 +18,9 @@ from infra.http import server
 from infra.log.embedded import open_appender
 from infra.log.port import Record
 
+if TYPE_CHECKING:
+    from infra.log.port import EventLog
+
 
 class Body(BaseModel):
     """A tweet."""
@@ -23,10 +28,9 @@ class Body(BaseModel):
     content: str
 
 
-def create_app(folder: Path) -> FastAPI:
+def create_app(log: EventLog) -> FastAPI:
     """Return an app that appends what it is sent."""
     app = FastAPI()
-    log = open_appender(folder, "facts", {})
     serial = itertools.count(1)
 
     @app.post("/api/v1/tweets", status_code=201)
@@ -38,5 +42,14 @@ def create_app(folder: Path) -> FastAPI:
     return app
 
 
+def open_log(where: list[str]) -> EventLog:
+    """Open the log that the command line names."""
+    if where[0] == "kafka":
+        from infra.log.kafka import KafkaEventLog  # noqa: PLC0415 - needs the extra `cluster`
+
+        return KafkaEventLog(where[1])
+    return open_appender(Path(where[0]), "facts", {})
+
+
 if __name__ == "__main__":
-    server.run(create_app(Path(sys.argv[1])), "127.0.0.1", 0)
+    server.run(create_app(open_log(sys.argv[1:])), "127.0.0.1", 0)

@@ -21,6 +21,7 @@ import orjson
 import uvloop
 
 from benchmarks import feed_data, http_load
+from benchmarks.cpu import cpu_seconds
 from benchmarks.row import Row
 from infra.settings import PREFIX, Settings
 from infra.sqlite.connections import open_reader
@@ -60,12 +61,6 @@ def server(folder: Path, cache_entries: int) -> Iterator[tuple[int, int]]:
             process.terminate()
             process.wait(STOP_SECONDS)
             process.stdout.close()
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process, in user mode and in the kernel."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def measure(pid: int, port: int, requests: list[bytes]) -> tuple[float, http_load.Load, http_load.Load]:

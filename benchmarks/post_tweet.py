@@ -15,13 +15,13 @@ import time
 import urllib.request
 import uuid
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.cpu import cpu_seconds
 from benchmarks.row import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 CONNECTIONS = 32
 AUTHORS = 50
@@ -29,8 +29,7 @@ RATE_PER_S = 200
 SECONDS = 8.0
 WARM_UP_REQUESTS = 2_000
 CONTENT = "Dusk at the pier: https://example.org/2026/10/starlings?from=pier #murmuration #dusk"
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_SETTINGS = {
+SETTINGS = {
     "MURMURATION_COMMANDS_PORT": "0",
     "MURMURATION_LOG_LEVEL": "WARNING",
     "MURMURATION_RATE_LIMIT_WRITES_PER_MINUTE": "100000000",
@@ -47,8 +46,7 @@ class Server(NamedTuple):
 
     def cpu_s(self) -> float:
         """Return the CPU seconds that the process has used, in all its threads."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+        return cpu_seconds(self.pid)
 
 
 class Measured(NamedTuple):
@@ -61,11 +59,10 @@ class Measured(NamedTuple):
 
 
 @contextmanager
-def serving(*arguments: str, data: str) -> Iterator[Server]:
+def serving(*arguments: str, environment: Mapping[str, str]) -> Iterator[Server]:
     """Run a server module, which prints its port in a line of JSON, and stop it afterwards."""
-    environment = {**os.environ, **_SETTINGS, "MURMURATION_DATA_DIR": data}
     command = [sys.executable, "-m", *arguments]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env={**environment, **SETTINGS}, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None  # noqa: S101 - asked for above
             yield Server(json.loads(process.stdout.readline())["port"], process.pid)
@@ -84,15 +81,16 @@ def register(port: int, name: str) -> str:
     return str(session["access_token"])
 
 
-def posts(tokens: list[str]) -> Callable[[], bytes]:
-    """Return what makes the bytes of one more post, each under a key of its own."""
+def posts(tokens: list[str], *, keyed: bool = True) -> Callable[[], bytes]:
+    """Return what makes the bytes of one more post, each under an Idempotency-Key of its own unless told otherwise."""
     body = json.dumps({"content": CONTENT})
     head = "POST /api/v1/tweets HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
     heads = [f"{head}Content-Length: {len(body)}\r\nAuthorization: Bearer {token}\r\n" for token in tokens]
     numbers = iter(range(1 << 40))
 
     def make() -> bytes:
-        return f"{heads[next(numbers) % len(heads)]}Idempotency-Key: {uuid.uuid4()}\r\n\r\n{body}".encode()
+        key = f"Idempotency-Key: {uuid.uuid4()}\r\n" if keyed else ""
+        return f"{heads[next(numbers) % len(heads)]}{key}\r\n{body}".encode()
 
     return make
 
@@ -132,7 +130,7 @@ async def closed_loop(connections: list[Connection], make: Callable[[], bytes], 
     return done
 
 
-async def open_loop(connections: list[Connection], make: Callable[[], bytes]) -> list[float]:
+async def open_loop(connections: list[Connection], make: Callable[[], bytes], seconds: float) -> list[float]:
     """Post at a fixed rate, whatever the answers take; return the milliseconds since each was due, ascending."""
     free: asyncio.Queue[Connection] = asyncio.Queue()
     for connection in connections:
@@ -147,21 +145,23 @@ async def open_loop(connections: list[Connection], make: Callable[[], bytes]) ->
 
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:
-        for number in range(int(RATE_PER_S * SECONDS)):
+        for number in range(int(RATE_PER_S * seconds)):
             due = began + number / RATE_PER_S
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             group.create_task(one(due))
     return sorted(latencies)
 
 
-async def measure(server: Server, make: Callable[[], bytes]) -> Measured:
+async def measure(
+    server: Server, make: Callable[[], bytes], seconds: float = SECONDS, warm_up: int = WARM_UP_REQUESTS
+) -> Measured:
     """Warm up, then load the server both ways."""
     connections = await connect(server.port)
-    warm = iter(range(WARM_UP_REQUESTS))
+    warm = iter(range(warm_up))
     await closed_loop(connections, make, lambda: next(warm, None) is None)
-    latencies = await open_loop(connections, make)
+    latencies = await open_loop(connections, make, seconds)
     cpu_s, began = server.cpu_s(), time.perf_counter()
-    done = await closed_loop(connections, make, lambda: time.perf_counter() - began > SECONDS)
+    done = await closed_loop(connections, make, lambda: time.perf_counter() - began > seconds)
     took_s, cpu_s = time.perf_counter() - began, server.cpu_s() - cpu_s
     for connection in connections:
         connection.writer.close()
@@ -172,9 +172,9 @@ async def measure(server: Server, make: Callable[[], bytes]) -> Measured:
 def rows() -> list[Row]:
     """Measure the command process and its ceiling, one after the other."""
     with tempfile.TemporaryDirectory() as folder:
-        with serving("benchmarks.bare_post", f"{folder}/bare", data=f"{folder}/bare") as server:
+        with serving("benchmarks.bare_post", f"{folder}/bare", environment=os.environ) as server:
             bare = asyncio.run(measure(server, posts(["none"])))
-        with serving("commands", data=f"{folder}/data") as server:
+        with serving("commands", environment={**os.environ, "MURMURATION_DATA_DIR": f"{folder}/data"}) as server:
             tokens = [register(server.port, f"author_{number}") for number in range(AUTHORS)]
             ours = asyncio.run(measure(server, posts(tokens)))
     return [

@@ -36,12 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from schemas.envelope import Event
-    from streams.bootstrap import Projection
+    from streams.parts import Projection
 
-USERS = 60_000
-FOLLOWS = 200_000
-TWEETS = 200_000  # half of them retweets, one in ten a reply: the mix of the Higgs data
-LIKES = 100_000
 PARTITIONS = 8
 BATCH = 1_000
 START_MS = 1_700_000_000_000
@@ -50,6 +46,18 @@ READS = 300
 WORDS = "Every evening the starlings come in from the fields, turn twice above the old pier and fall out of the sky."
 
 Batches = list[tuple[Span, list["Event"]]]
+
+
+class Size(NamedTuple):
+    """How much happens; half of the tweets are retweets, one in ten a reply: the mix of the Higgs data."""
+
+    users: int
+    follows: int
+    tweets: int
+    likes: int
+
+
+SIZE = Size(users=60_000, follows=200_000, tweets=200_000, likes=100_000)
 
 
 class Spent(NamedTuple):
@@ -62,24 +70,24 @@ class Spent(NamedTuple):
 
 def user(number: int) -> int:
     """Return a user id."""
-    return first_id_at(START_MS - USERS + number)
+    return first_id_at(START_MS - SIZE.users + number)
 
 
-def history(rng: random.Random) -> Iterator[Event]:
+def history(rng: random.Random, size: Size = SIZE) -> Iterator[Event]:
     """Return events in the order of an import: accounts, follows, then what people do; popular ones have most of it."""
 
     def somebody() -> int:
-        return user(rng.randrange(USERS))
+        return user(rng.randrange(size.users))
 
     def popular() -> int:
-        return user(int(rng.paretovariate(0.8)) % USERS)
+        return user(int(rng.paretovariate(0.8)) % size.users)
 
-    for number in range(USERS):
+    for number in range(size.users):
         yield AccountRegistered(Envelope(number, START_MS, user(number)), user(number), f"user_{number}", "User")
-    for _ in range(FOLLOWS):
+    for _ in range(size.follows):
         yield Followed(Envelope(1, START_MS, 0), somebody(), popular())
     originals: list[tuple[int, int]] = []
-    for number in range(TWEETS):
+    for number in range(size.tweets):
         author, at_ms = somebody(), START_MS + number
         envelope, tweet_id = Envelope(1, at_ms, author), first_id_at(at_ms)
         target = originals[-int(rng.paretovariate(0.8)) % len(originals)] if originals else None
@@ -91,7 +99,7 @@ def history(rng: random.Random) -> Iterator[Event]:
             yield TweetPosted(envelope, tweet_id, author, WORDS, tweet_id)
         else:
             yield TweetPosted(envelope, tweet_id, author, WORDS, target[0], *target)
-    for number in range(LIKES):
+    for number in range(size.likes):
         yield Liked(Envelope(1, START_MS + number, 0), *rng.choice(originals), somebody())
 
 
@@ -157,7 +165,7 @@ def reads(folder: Path, tweet_ids: Sequence[int], rng: random.Random) -> Row:
     starts = [rng.randrange(len(tweet_ids) - 10 * PAGE) for _ in range(READS)]
     pages = [rng.sample(tweet_ids[start : start + 10 * PAGE], PAGE) for start in starts]
     scattered = [rng.sample(tweet_ids, PAGE) for _ in range(READS)]
-    people = [[user(rng.randrange(USERS)) for _ in range(PAGE)] for _ in range(READS)]
+    people = [[user(rng.randrange(SIZE.users)) for _ in range(PAGE)] for _ in range(READS)]
     tweets = SqliteTweetsReader(folder / "tweets.db")
     accounts = SqliteAccountsReader(folder / "accounts.db")
     engagement = SqliteEngagementReader(folder / "engagement.db")
