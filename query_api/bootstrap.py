@@ -77,6 +77,10 @@ class Closeable(Protocol):
 def build(settings: Settings, clock: Clock | None = None) -> Services:
     """Return the services; raises TroubleError where a server that is needed cannot be reached."""
     clock = clock or SystemClock()
+    if settings.profile == "cluster":
+        from query_api.cluster import build_cluster  # noqa: PLC0415 - its clients are installed only where needed
+
+        return build_cluster(settings, clock)
     return _build_embedded(settings, clock)
 
 

@@ -56,6 +56,8 @@ class Loading(Generic[V]):
         self._wait = wait
         self._flights: dict[int, Flight[V]] = {}
         self._all: set[Flight[V]] = set()
+        self.told = wait is None
+        self.version = 0  # another one after each change that was told
 
     def load(self, ids: Collection[int]) -> dict[int, V]:
         """Return the values of those of the ids that have one."""
@@ -97,6 +99,7 @@ class Loading(Generic[V]):
 
     def drop(self, ids: Collection[int]) -> None:
         """Forget the values of ids that changed, also those that are being read."""
+        self.version += bool(ids)
         self._kept.drop(ids)
         for flight in self._all:
             flight.news.update(ids)
@@ -105,4 +108,6 @@ class Loading(Generic[V]):
 
     def rely(self, told: bool) -> None:
         """Keep values only while changes are told."""
+        self.version += not told
+        self.told = told
         self._kept.rely(told)

@@ -48,10 +48,10 @@ def fill(steps: Steps[Row, Facts, Item], before: Row | None, limit: int) -> Page
     shown: set[Hashable] = set()
     rows_read = 0
     while rows_read < MOST_ROWS_PER_PAGE:
-        wanted = min(limit + 1 + limit // SLACK + rows_read, MOST_ROWS_PER_READ)
+        wanted = min(first_read(limit) + rows_read, MOST_ROWS_PER_READ)
         rows = steps.skeleton(before, wanted)
         pairs = steps.rules(rows, steps.hydrate(rows))
-        taken, more = _take(pairs, limit - len(items), steps.subject, shown)
+        taken, more = take(pairs, limit - len(items), steps.subject, shown)
         items += [item for _, item in taken]
         last = taken[-1][0] if taken else last
         if more:
@@ -63,7 +63,12 @@ def fill(steps: Steps[Row, Facts, Item], before: Row | None, limit: int) -> Page
     return Page(items, last if len(items) == limit else before)
 
 
-def _take(
+def first_read(limit: int) -> int:
+    """Return how many rows a page of `limit` is begun with."""
+    return limit + 1 + limit // SLACK
+
+
+def take(
     pairs: Sequence[tuple[Row, Item]], room: int, subject: Callable[[Item], Hashable] | None, shown: set[Hashable]
 ) -> tuple[Sequence[tuple[Row, Item]], bool]:
     """Return the pairs that the page has room for, the first of each subject, and whether any comes after them."""

@@ -87,7 +87,7 @@ class _Waited(NamedTuple):
     def over(self, readers: Readers, services: Services) -> Readers:
         """Return the readers, less what would not be as fresh as the token."""
         if self.counts_anew and services.counts is not None:
-            readers = readers._replace(counts=services.counts.read)
+            readers = readers._replace(counts=services.counts.read, cards=None)
         if self.pulls and services.timelines is not None:
             readers = readers._replace(home_timeline=services.timelines.pulled)
         return readers

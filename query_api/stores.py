@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from infra.log.port import Position, TopicPartition
     from infra.sources import Source
     from projections.engagement.read_model import CountsRow
+    from query_api.tweets.cards import Cards
     from query_api.tweets.rules import Shown
 
 LOOK_SECONDS = 0.1
@@ -47,6 +48,7 @@ class Readers(NamedTuple):
     counts: Callable[[Collection[int]], Mapping[int, CountsRow]]
     hydrate_tweets: TweetHydrator
     hydrate_authors: AuthorHydrator
+    cards: Cards | None = None
 
     def refresh(self) -> None:
         """Forget what was deleted or edited since the last request."""

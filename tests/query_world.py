@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, ExitStack, closing
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import httpx
 
 from infra.auth.keys import KeyRing
 from infra.auth.tokens import AccessTokens
 from infra.clock import SystemClock
+from infra.consistency import HEADER
 from infra.log import embedded
-from infra.log.port import Record, Span
+from infra.log.port import Position, Record, Span
 from infra.settings import Settings
 from infra.sqlite.projection_store import generation_path
 from query_api.app import create_app
@@ -22,12 +23,14 @@ from streams.bootstrap import PROJECTIONS
 from tests import builders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from infra.clock import Clock
     from infra.projections import ProjectionStore
+    from query_api.bootstrap import Services
     from schemas.envelope import Event
+    from streams.parts import Projection
 
 SESSION = 1
 NAMES = tuple(projection.name for projection in PROJECTIONS)
@@ -43,11 +46,52 @@ def uid(n: int) -> int:
     return first_id_at(builders.EPOCH_MS - 1_000_000 + n)
 
 
+class Backing(Protocol):
+    """What the read models of a world are on; `behind`: a query sees later what is projected, unless it has a token."""
+
+    behind: bool
+
+    def settings(self, folder: Path) -> Settings:
+        """Return the settings of a world."""
+
+    def open_store(self, projection: Projection, log_id: str, settings: Settings) -> ProjectionStore:
+        """Open the store of a projection, empty where it is the world's first."""
+
+    def projector(self, projection: Projection) -> Callable[[Sequence[Event]], Sequence[Any]]:
+        """Return what makes the writes that the store takes."""
+
+    def build(self, settings: Settings, clock: Clock | None) -> Services:
+        """Return the services of the query process."""
+
+
+class Files:
+    """A folder."""
+
+    behind = False
+
+    def settings(self, folder: Path) -> Settings:
+        return Settings(data_dir=folder)
+
+    def open_store(self, projection: Projection, log_id: str, settings: Settings) -> ProjectionStore:
+        return projection.open_store(generation_path(settings.projections_dir, projection.name), log_id, settings)
+
+    def projector(self, projection: Projection) -> Callable[[Sequence[Event]], Sequence[Any]]:
+        return projection.project
+
+    def build(self, settings: Settings, clock: Clock | None) -> Services:
+        return build(settings, clock)
+
+
 class World:
     """Events go in by `publish`, are applied by `project`, and are read over HTTP by `client`."""
 
-    def __init__(self, folder: Path, clock: Clock | None = None, **settings: Any) -> None:
-        self.settings = Settings(data_dir=folder, partitions=2, **settings)
+    def __init__(
+        self, folder: Path, clock: Clock | None = None, backing: Backing | None = None, **settings: Any
+    ) -> None:
+        self.backing = backing or Files()
+        self.settings = self.backing.settings(folder).model_copy(update={"partitions": 2, **settings})
+        self._said: list[Position] = []
+        self._token = ""
         partitions = {topic: 2 for topics in embedded.PARTS.values() for topic in topics}
         embedded.ensure(self.settings.log_dir, partitions)
         self._open = ExitStack()
@@ -57,7 +101,7 @@ class World:
         self._open.callback(self._appender.close)
         self.stores: dict[str, ProjectionStore] = {}
         self.open_stores(NAMES)
-        self.services = build(self.settings, clock)
+        self.services = self.backing.build(self.settings, clock)
         self._open.callback(self.services.close)
         self.app = create_app(self.services)
         self._tokens = AccessTokens(KeyRing(self.settings.keys_dir), clock or SystemClock(), 900)
@@ -66,13 +110,14 @@ class World:
         """Open the stores of these projections, making their files where missing."""
         for projection in PROJECTIONS:
             if projection.name in names:
-                path = generation_path(self.settings.projections_dir, projection.name)
-                self.stores[projection.name] = projection.open_store(path, self.log.log_id, self.settings)
+                self.stores[projection.name] = self.backing.open_store(projection, self.log.log_id, self.settings)
 
     async def publish(self, *events: Event) -> str:
         """Append events to the log; return their consistency token."""
         records = [Record(*topic_and_key(event), encode(event)) for event in events]
-        return self.services.tokens.write(await self._appender.append(records))
+        positions = await self._appender.append(records)
+        self._said += positions
+        return self.services.tokens.write(positions)
 
     def project(self, *names: str) -> None:
         """Let the projections (all, where none is named) catch up."""
@@ -82,7 +127,7 @@ class World:
             store = self.stores[projection.name]
             for topic in projection.topics:
                 for partition in range(self.log.partitions(topic)):
-                    self._catch_up(projection.project, store, topic, partition)
+                    self._catch_up(self.backing.projector(projection), store, topic, partition)
 
     def _catch_up(self, project: Any, store: ProjectionStore, topic: str, partition: int) -> None:
         while batch := self.log.read(topic, partition, _applied(store, topic, partition), 500):
@@ -90,13 +135,17 @@ class World:
             store.apply(project(events), Span(topic, partition, batch.base_offset, batch.next_offset))
 
     async def given(self, *events: Event) -> None:
-        """Publish events and project them."""
+        """Publish events and project them; queries, where they are behind, hold a token of all that was given."""
         await self.publish(*events)
         self.project()
+        if self.backing.behind:
+            self._token = self.services.tokens.write(self._said)
 
     def client(self, user_id: int | None = None) -> httpx.AsyncClient:
         """Return a client of the API, signed in as an account or not at all."""
         headers = {} if user_id is None else {"Authorization": f"Bearer {self._tokens.issue(user_id, SESSION)}"}
+        if self._token:
+            headers[HEADER] = self._token
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://query/api/v1", headers=headers)
         self._clients.push_async_exit(client)

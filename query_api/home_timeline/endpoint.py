@@ -13,16 +13,19 @@ from query_api.errors import InvalidValueError
 from query_api.home_timeline import ranking as rankings
 from query_api.home_timeline import response, rules, skeleton
 from query_api.openapi import API, Limit, MaxId, describe
-from query_api.paging import Steps, fill
+from query_api.pages import page as frame
+from query_api.paging import Steps, fill, first_read, take
 from query_api.reading import Reading, Reads
 from query_api.routes import QueryRoute
 from query_api.tweets.hydrate import details
 from query_api.tweets.response import tweet_page
 from query_api.tweets.rules import subject_id, visible
 from query_api.tweets.shapes import TimelinePage
+from schemas.ids import to_uuid
 
 if TYPE_CHECKING:
     from query_api.paging import Page
+    from query_api.tweets.cards import Cards
     from query_api.tweets.rules import Shown
 
 router = APIRouter(prefix=API, route_class=QueryRoute, tags=["timelines"], dependencies=[limited(RateClass.READ)])
@@ -46,6 +49,11 @@ async def home(
     """Return a page of the viewer's home timeline."""
     if ranking not in RANKINGS:
         raise InvalidValueError("ranking", f"ranking is one of {', '.join(RANKINGS)}")
+    below = parse_max_id(max_id)
+    if ranking == rankings.LATEST and reading.readers.cards is not None:
+        joined = _joined(reading, reading.readers.cards, below, limit)
+        if joined is not None:
+            return reading.answer(joined)
     chosen_from = limit if ranking == rankings.LATEST else limit * rules.CANDIDATES_PER_PLACE
     page = fill(
         Steps(
@@ -54,13 +62,30 @@ async def home(
             rules=partial(visible, hidden=reading.hidden()),
             subject=subject_id,
         ),
-        parse_max_id(max_id),
+        below,
         chosen_from,
     )
     if ranking != rankings.LATEST:
         return reading.answer(_ranked(reading, page, ranking, limit, explain))
     hydrated = details(page.items, reading.viewer_id, reading.readers)
     return reading.answer(tweet_page(page.items, hydrated, page.next))
+
+
+def _joined(reading: Reading, cards: Cards, below: int | None, limit: int) -> bytes | None:
+    """Return the page from cards, or None where it is not as simple: something is hidden, or too much is gone."""
+    readers, wanted = reading.readers, first_read(limit)
+    ids = readers.home_timeline.page(reading.viewer_id, below, wanted)
+    pairs = cards.load(ids)
+    hidden = reading.hidden()
+    if hidden and any(card.author_id in hidden or not hidden.isdisjoint(card.others) for _, card in pairs):
+        return None
+    taken, more = take(pairs, limit, subject_id, set())
+    if not more and len(ids) == wanted:
+        return None
+    page = [card for _, card in taken]
+    asked = [card.subject_id for card in page] + [card.quoted_id for card in page if card.quoted_id]
+    bodies = cards.with_flags(page, readers.engagement.flags(reading.viewer_id, asked))
+    return frame("tweets", [b",".join(bodies)], "next_max_id", to_uuid(taken[-1][0]) if more else None)
 
 
 def _ranked(reading: Reading, page: Page[int, Shown], ranking: str, limit: int, explain: bool) -> bytes:

@@ -16,11 +16,12 @@ from projections.engagement.read_model import Counts
 from query_api.loading import Loading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from concurrent.futures import Future
     from typing import Any
 
     from projections.engagement.read_model import CountsRow, EngagementReader
+    from query_api.tweets.cards import Card
 
 KEPT_S = 0.5
 _NONE = Counts()
@@ -33,6 +34,8 @@ class _Kept:
         self._clock = clock
         self._young: dict[int, CountsRow] = {}
         self._old: dict[int, CountsRow] = {}
+        self.young_cards: dict[int, Card] = {}
+        self.old_cards: dict[int, Card] = {}
         self.began = clock()
         self.hits = 0
         self.misses = 0
@@ -41,7 +44,7 @@ class _Kept:
         return len(self._young) + len(self._old)
 
     def take(self, ids: Collection[int]) -> tuple[dict[int, CountsRow], list[int]]:
-        self._turn()
+        self.turn()
         young, old = self._young, self._old
         found = {wanted: young[wanted] for wanted in ids if wanted in young}
         missing: list[int] = []
@@ -56,7 +59,7 @@ class _Kept:
         """Nothing: who reads keeps, and knows when it asked."""
 
     def keep(self, values: dict[int, CountsRow], asked_at: float) -> None:
-        self._turn()
+        self.turn()
         if asked_at >= self.began:
             self._young.update(values)
 
@@ -66,11 +69,28 @@ class _Kept:
     def rely(self, told: bool) -> None:
         """Nothing, likewise."""
 
-    def _turn(self) -> None:
+    def keep_cards(self, cards: Mapping[int, Card]) -> None:
+        """Keep each as long as the counts that it shows; one whose counts are not kept is not kept either."""
+        self.turn()
+        young, old = self._young, self._old
+        for tweet_id, card in cards.items():
+            counted = (card.subject_id, card.quoted_id) if card.quoted_id else (card.subject_id,)
+            if all(it in young for it in counted):
+                self.young_cards[tweet_id] = card
+            elif all(it in young or it in old for it in counted):
+                self.old_cards[tweet_id] = card
+
+    def drop_cards(self) -> None:
+        """Keep none of them."""
+        self.young_cards, self.old_cards = {}, {}
+
+    def turn(self) -> None:
+        """Let go of what is too old."""
         now = self._clock()
         if now - self.began >= KEPT_S / 2:
-            self._old = self._young if now - self.began < KEPT_S else {}
-            self._young, self.began = {}, now
+            keeps = now - self.began < KEPT_S
+            self._old, self.old_cards = (self._young, self.young_cards) if keeps else ({}, {})
+            self._young, self.young_cards, self.began = {}, {}, now
 
 
 class KeptCounts:

@@ -47,6 +47,16 @@ class TweetHydrator:
         self._loading: Loading[Shown] = Loading(kept, self._many, wait)
         self.rely = self._loading.rely
 
+    @property
+    def version(self) -> int:
+        """Which is another one after each deletion that was heard of."""
+        return self._loading.version
+
+    @property
+    def told(self) -> bool:
+        """Whether deletions are heard of."""
+        return self._loading.told
+
     def refresh(self) -> None:
         """Forget what was deleted since the last call."""
         self._loading.drop(self._tweets.removed())
@@ -78,6 +88,11 @@ class AuthorHydrator:
         self.rely = self._loading.rely
         self.load = self._loading.load
 
+    @property
+    def version(self) -> int:
+        """Which is another one after each edit that was heard of."""
+        return self._loading.version
+
     def refresh(self) -> None:
         """Forget what was edited since the last call."""
         self._loading.drop(self._accounts.changed())
@@ -88,13 +103,23 @@ class AuthorHydrator:
 
 def details(items: Sequence[Shown], viewer_id: int, readers: Readers) -> Hydrated:
     """Return counts, flags (none for viewer 0) and authors of the tweets that show."""
-    tweet_ids = [item.subject_id for item in items]
+    flags = readers.engagement.flags(viewer_id, _tweet_ids(items)) if viewer_id else NO_FLAGS
+    return shown_with(items, flags, readers)
+
+
+def shown_with(items: Sequence[Shown], flags: Flags, readers: Readers) -> Hydrated:
+    """Return the same where the flags are known."""
     user_ids = {item.author_id for item in items}
     for item in items:
         if item.refers:
             user_ids.add(item.subject.author_id)
             if item.quoted is not None:
-                tweet_ids.append(item.quoted.tweet_id)
                 user_ids.add(item.quoted.author_id)
-    flags = readers.engagement.flags(viewer_id, tweet_ids) if viewer_id else NO_FLAGS
-    return Hydrated(readers.counts(tweet_ids), flags, readers.hydrate_authors.load(user_ids))
+    return Hydrated(readers.counts(_tweet_ids(items)), flags, readers.hydrate_authors.load(user_ids))
+
+
+def _tweet_ids(items: Sequence[Shown]) -> list[int]:
+    """Return the tweets whose counts and flags show."""
+    return [item.subject_id for item in items] + [
+        item.quoted.tweet_id for item in items if item.refers and item.quoted is not None
+    ]

@@ -8,7 +8,7 @@ from schemas.engagements.events import Bookmarked
 from schemas.follows.events import Blocked, Muted
 from tests import builders
 from tests.builders import envelope
-from tests.query_world import World, ids, tweet_id, uid, uuids
+from tests.query_world import Backing, World, ids, tweet_id, uid, uuids
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -18,8 +18,8 @@ ME, ANN, BOB, EVE = (uid(n) for n in range(4))
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with World(tmp_path) as made:
+async def world(tmp_path: Path, backing: Backing) -> AsyncIterator[World]:
+    async with World(tmp_path, backing=backing) as made:
         names = {ME: "me", ANN: "ann", BOB: "bob", EVE: "eve"}
         await made.given(
             *(builders.registered(user, name) for user, name in names.items()),

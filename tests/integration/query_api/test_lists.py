@@ -12,7 +12,7 @@ from schemas.follows.events import Blocked, Muted
 from schemas.ids import to_uuid
 from tests import builders
 from tests.builders import EPOCH_MS, envelope
-from tests.query_world import World, ids, tweet_id, uid, uuids
+from tests.query_world import Backing, World, ids, tweet_id, uid, uuids
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,8 +23,8 @@ ROOT = (tweet_id(1), ANN)
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with World(tmp_path) as made:
+async def world(tmp_path: Path, backing: Backing) -> AsyncIterator[World]:
+    async with World(tmp_path, backing=backing) as made:
         await made.given(
             *(builders.registered(user, name) for user, name in zip(PEOPLE, ("me", "ann", "bob", "eve"), strict=True)),
             builders.posted(ANN, ROOT[0], "root"),

@@ -1,0 +1,141 @@
+"""The query process over servers: which clients it opens, and what stands between them and the endpoints.
+
+The one module of the query API that imports their clients; bootstrap imports it only for the cluster profile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from infra import bridge
+from infra.auth.cql_revocations import CqlRevocations
+from infra.auth.keys import KeyRing, secret
+from infra.auth.tokens import AccessTokenVerifier
+from infra.cluster import cassandra_trouble, servers_of
+from infra.consistency import SECRET_NAME, ConsistencyTokens
+from infra.cql.progress import Look
+from infra.cql.roles import role
+from infra.cql.schema import keyspaces
+from infra.cql.session import CqlSession
+from infra.http.rate_limits import RateLimits
+from infra.log.kafka_ends import KafkaEnds
+from infra.progress import Part, Progress, ServerSource
+from projections.accounts.cql import CqlAccountsReader
+from projections.engagement.cql_reader import CqlEngagementReader
+from projections.graph.cql import CqlGraphReader
+from projections.home_timeline.redis_reader import RedisHomeTimelineReader
+from projections.tweets.cql_reader import CqlTweetsReader
+from query_api.bootstrap import Services
+from query_api.freshness import Freshness
+from query_api.home_timeline.fallback import HomeTimelines, Watch
+from query_api.home_timeline.pulled import PulledHomeTimelines
+from query_api.lag import LagMeter
+from query_api.stores import HOME, TOPICS, Stores
+from query_api.tweets.cards import Cards
+from query_api.tweets.counts import KeptCounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from infra.clock import Clock
+    from infra.settings import Settings
+    from query_api.lag import LogEnds
+    from query_api.stores import Readers
+    from query_api.tweets.hydrate import AuthorHydrator, TweetHydrator
+
+T = TypeVar("T")
+
+AT_ONCE = 64  # reads of one query side by side; the CQL driver's own trouble begins at some 1,000
+ROWS, TIMELINES = "Cassandra", "Redis"
+
+
+def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) -> Services:
+    """Return the services over servers; `log` takes the place of Kafka where lag is measured against another.
+
+    Raises TroubleError where a server that is needed cannot be reached.
+    """
+    settings = servers_of(settings)
+    with ExitStack() as opening, cassandra_trouble(settings):
+        session = opening.enter_context(closing(CqlSession(role(settings, "query"))))
+        urls = (settings.redis_query_urls or settings.redis_urls).split(",")
+        timelines = opening.enter_context(closing(RedisHomeTimelineReader(urls, shards=settings.redis_shards)))
+        look = Look(session)
+        readers: dict[str, Any] = {
+            "accounts": CqlAccountsReader(session, progress=look.of("accounts")),
+            "tweets": CqlTweetsReader(session, progress=look.of("tweets")),
+            "graph": CqlGraphReader(session),
+            "engagement": CqlEngagementReader(session),
+            HOME: timelines,
+        }
+        pushed = Part(TIMELINES, (HOME,), lambda: {HOME: timelines.checkpoints()})
+        progress = Progress([Part(ROWS, tuple(name for name in TOPICS if name != HOME), look.read), pushed])
+        opening.callback(progress.close)
+        shared = OnServers(progress)
+        sources = {name: ServerSource(name, reader, progress) for name, reader in readers.items()}
+        stores = Stores(sources, settings.tweet_cache_entries, shared)
+        stores.look()
+        revocations = CqlRevocations(session, clock.now_ms(), keyspace=keyspaces(settings).lwt)
+        topics = sorted({topic for of in TOPICS.values() for topic in of})
+        return Services(
+            settings=settings,
+            clock=clock,
+            stores=stores,
+            lag=LagMeter(stores, log or KafkaEnds(settings.kafka_bootstrap, topics), clock),
+            freshness=Freshness(stores),
+            tokens=ConsistencyTokens(secret(settings.keys_dir, SECRET_NAME)),
+            verifier=AccessTokenVerifier(KeyRing(settings.keys_dir), revocations, clock),
+            rate_limits=RateLimits(settings),
+            revocations=revocations,
+            timelines=shared.timelines,
+            counts=shared.counts,
+            surround=bridge.Bridged,
+            close_servers=opening.pop_all().close,
+        )
+
+
+class OnServers:
+    """What stands between readers on servers and the endpoints (query_api.stores.Shared)."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.timelines: HomeTimelines | None = None
+        self.counts: KeptCounts | None = None
+
+    def wait(self, future: Any) -> Any:
+        """Wait for what another request reads."""
+        return bridge.wait(future)
+
+    def tell(self, projection: str, kept: TweetHydrator | AuthorHydrator) -> None:
+        """From now on tell what is kept of a projection what changed there."""
+        self._progress.tell(projection, kept)
+
+    def over(self, readers: Readers) -> Readers:
+        """Return the readers with the fallback of home timelines, and counts of a moment ago."""
+        pulled = PulledHomeTimelines(readers.graph, readers.tweets, readers.hydrate_tweets.load, together)
+        self.timelines = HomeTimelines(readers.home_timeline, pulled, Watch(self._progress))
+        self.counts = KeptCounts(readers.engagement, self.wait)
+        readers = readers._replace(home_timeline=self.timelines, counts=self.counts.load)
+        return readers._replace(cards=Cards(readers, self.counts))
+
+
+def together(reads: Sequence[Callable[[], T]]) -> list[T]:
+    """Return what each read returned; they run side by side, AT_ONCE at a time, where something is bridged."""
+    if not bridge.is_bridged():
+        return [read() for read in reads]
+    results: list[T] = []
+    for first in range(0, len(reads), AT_ONCE):
+        results += bridge.wait_for(_gathered(reads[first : first + AT_ONCE]))
+    return results
+
+
+async def _gathered(reads: Sequence[Callable[[], T]]) -> list[T]:
+    return await asyncio.gather(*(_bridged(read) for read in reads))
+
+
+async def _bridged(read: Callable[[], T]) -> T:
+    async def call() -> T:
+        return read()
+
+    return await bridge.bridged(call())

@@ -1,0 +1,126 @@
+"""Read models of a query world on servers: rows in a keyspace of the run's own, timelines in a Redis of its own.
+
+The query process logs in as those who may only read. The log stays in a file: nothing here asks Kafka.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import redis
+
+from infra.clock import SystemClock
+from infra.cql.migrate import migrate
+from infra.cql.projection_tables import create
+from infra.cql.roles import make_roles
+from infra.cql.session import CqlSession
+from infra.log.embedded import path_of
+from infra.log.sqlite_reader import SqliteLogReader
+from infra.projections import placed
+from infra.servers.redis import operator_url
+from infra.sources import Slot
+from projections.accounts.cql import CqlAccountsStore
+from projections.engagement.cql import CqlEngagementStore
+from projections.graph.cql import CqlGraphStore
+from projections.home_timeline.redis import RedisHomeTimelineStore
+from projections.tweets.cql import CqlTweetsStore
+from query_api.cluster import build_cluster
+from query_api.lag import FileEnds
+from tests.contract.cql_backends import empty
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from infra.clock import Clock
+    from infra.cql.projection_store import CqlProjectionStore
+    from infra.projections import ProjectionStore
+    from infra.servers import Fleet
+    from infra.settings import Settings
+    from query_api.bootstrap import Services
+    from schemas.envelope import Event
+    from streams.parts import Projection
+    from tests.cluster.cable import Cable
+
+KEYSPACE = f"query_{os.getpid()}"
+STORES: dict[str, type[CqlProjectionStore]] = {
+    "accounts": CqlAccountsStore,
+    "tweets": CqlTweetsStore,
+    "graph": CqlGraphStore,
+    "engagement": CqlEngagementStore,
+}
+
+
+class Servers:
+    """Backing of a world: tables are emptied for each."""
+
+    behind = True
+
+    def __init__(self, settings: Settings, session: CqlSession, redis_fleet: Fleet) -> None:
+        self._settings = settings
+        self._session = session
+        self.redis = redis_fleet
+        self.cable: Cable | None = None
+        """Where it is given, the query process asks Cassandra through it."""
+
+    def settings(self, folder: Path) -> Settings:
+        for store in STORES.values():
+            empty(self._session, store)
+        self.redis.start("redis")
+        self.empty_redis()
+        return self._settings.model_copy(update={"data_dir": folder})
+
+    def empty_redis(self) -> None:
+        with closing(redis.Redis.from_url(operator_url(self.redis["redis"]))) as client:
+            client.flushall()
+
+    def open_store(self, projection: Projection, log_id: str, settings: Settings) -> ProjectionStore:
+        if projection.name in STORES:
+            return STORES[projection.name](self._session, log_id)
+        return RedisHomeTimelineStore(
+            settings.redis_urls.split(","),
+            log_id,
+            celebrity_followers=settings.celebrity_followers,
+            active_days=settings.active_days,
+            shards=settings.redis_shards,
+        )
+
+    def projector(self, projection: Projection) -> Callable[[Sequence[Event]], Sequence[Any]]:
+        return placed(projection.project) if projection.name in STORES else projection.project
+
+    def build(self, settings: Settings, clock: Clock | None) -> Services:
+        if self.cable is not None:
+            settings = settings.model_copy(update={"cassandra_hosts": self.cable.address})
+        log = FileEnds(Slot(path_of(settings.log_dir, "facts"), SqliteLogReader))
+        return build_cluster(settings, clock or SystemClock(), log)
+
+
+@contextmanager
+def prepared(settings: Settings, redis_fleet: Fleet) -> Iterator[Servers]:
+    """Make keyspace, tables and roles of this run's own for the length of a `with`."""
+    own = settings.model_copy(
+        update={
+            "cassandra_keyspace": KEYSPACE,
+            "cassandra_query_user": KEYSPACE,
+            "cassandra_query_password": "of-the-test",
+            "cassandra_app_user": f"{KEYSPACE}_app",
+            "cassandra_app_password": "of-the-test",
+            "redis_urls": redis_fleet.settings()["redis_urls"],
+            "redis_query_urls": redis_fleet.settings()["redis_query_urls"],
+            "redis_shards": 3,
+            "kafka_bootstrap": "nobody:0",  # and it is not asked for
+        }
+    )
+    with closing(CqlSession(own, keyspace="")) as admin:
+        migrate(admin, own)
+        with closing(CqlSession(own)) as session:
+            for store in STORES.values():
+                create(session, store)
+            make_roles(session, own)
+            yield Servers(own, session, redis_fleet)
+        for keyspace in (KEYSPACE, f"{KEYSPACE}_lwt"):
+            admin.execute(f"DROP KEYSPACE {keyspace}")
+        for user in (KEYSPACE, f"{KEYSPACE}_app"):
+            admin.execute(f"DROP ROLE {user}")
