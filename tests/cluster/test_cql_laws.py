@@ -1,0 +1,155 @@
+"""The laws of projections over CQL: however a log is delivered, they answer what SQLite answers after the plain log."""
+
+from __future__ import annotations
+
+import random
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from infra.log.port import Span, TopicPartition
+from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, TWEETS
+from tests.conftest import settings_of
+from tests.contract.backends import BACKENDS, LOG_ID
+from tests.contract.cql_backends import connected
+from tests.histories import MARKS, RELATIONS, USERS, World, log_of, steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+    from random import Random
+
+    from infra.projections import Placed
+    from infra.servers import Fleet
+    from schemas.envelope import Event
+    from tests.histories import Log
+
+pytestmark = pytest.mark.cluster
+
+TOPICS = {"accounts": (ACCOUNTS,), "tweets": (TWEETS,), "graph": (FOLLOWS,), "engagement": (TWEETS, ENGAGEMENTS)}
+ENDINGS: dict[type[Event], type[Any]] = dict([*RELATIONS.values(), *MARKS.values()])
+EXAMPLES = 5  # of each law and projection: one takes half a second
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _keyspace(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with connected(settings_of(fleet, tmp_path_factory.mktemp("data"), "cassandra")):
+        yield
+
+
+def answers(name: str, reader: Any, ids: Sequence[int]) -> Any:
+    """Everything that a reader can be asked about these tweets and the users; what is nothing is left out."""
+    of_users: dict[str, Callable[[int], Any]]
+    of_tweets: dict[str, Callable[[int], Any]] = {}
+    match name:
+        case "accounts":
+            return reader.many(USERS), reader.ids_by_username([f"user_{user}" for user in USERS])
+        case "tweets":
+            of_users = {"posts": lambda user: reader.by_author(user, None, 99)}
+            of_users["counts"] = lambda user: reader.counts_by_author([user]).get(user) or None
+            of_tweets["replies"] = lambda tweet: reader.replies(tweet, None, 99)
+            of_tweets["quotes"] = lambda tweet: reader.quotes(tweet, None, 99)
+            of_tweets["conversation"] = lambda tweet: reader.conversation(tweet, None, 99)
+            of_tweets["row"] = lambda tweet: reader.many([tweet])
+        case "graph":
+            of_users = {"followers": lambda user: reader.followers(user, None, 99)}
+            of_users["following"] = lambda user: reader.following(user, None, 99)
+            of_users["counts"] = lambda user: tuple(reader.counts([user]).get(user) or ())
+            of_users["hidden"] = reader.hidden
+        case _:
+            of_users = {"flags": lambda user: reader.flags(user, ids)}
+            of_users["bookmarks"] = lambda user: reader.bookmarks(user, None, 99)
+            of_users["interactions"] = lambda user: reader.interactions(user, USERS)
+            of_tweets = {"likers": lambda tweet: reader.likers(tweet, None, 99)}
+            of_tweets["retweeters"] = lambda tweet: reader.retweeters(tweet, None, 99)
+            of_tweets["counts"] = lambda tweet: [n for n in [reader.counts([tweet]).get(tweet)] if n and any(n)]
+    asked = [(said, read, of) for said, read in of_users.items() for of in USERS]
+    asked += [(said, read, of) for said, read in of_tweets.items() for of in ids]
+    return {(said, of): answer for said, read, of in asked if (answer := read(of))}
+
+
+def plain(name: str, log: Log, ids: Sequence[int], path: Path) -> Any:
+    """What SQLite answers after every partition in one go."""
+    backend = BACKENDS[name]["sqlite"]
+    with closing(backend.open_store(path, LOG_ID)) as store, closing(backend.open_reader(path)) as reader:
+        for partition, events in log.items():
+            store.apply(backend.project(events), Span(*partition, 0, len(events)))
+        return answers(name, reader, ids)
+
+
+class Deliveries:
+    """Brings a log in portions of any size, partitions mixed; now and then a worker that is far behind goes on."""
+
+    def __init__(self, name: str, log: Log, rng: Random, path: Path) -> None:
+        self._backend = BACKENDS[name]["cql"]
+        self._log = log
+        self._rng = rng
+        self._store = self._backend.open_store(path, LOG_ID)
+        self._ghost = self._backend.open_store(path, LOG_ID)
+
+    def bring_all(self) -> None:
+        done = dict.fromkeys(self._log, 0)
+        while waiting := [partition for partition in done if done[partition] < len(self._log[partition])]:
+            partition = self._rng.choice(waiting)
+            end = self._end_of(partition, done[partition])
+            self._store.apply(*self._portion(partition, done[partition], end))
+            done[partition] = end
+            if self._rng.random() < 0.3:
+                self._haunt(partition, self._rng.randint(0, end))
+
+    def _haunt(self, partition: TopicPartition, start: int) -> None:
+        """Apply a span of before, in other portions, by a worker who remembers that its turn has come."""
+        end = self._end_of(partition, start)
+        if start < end:
+            self._ghost._next = {partition: start}  # type: ignore[attr-defined]
+            self._ghost.apply(*self._portion(partition, start, end))
+
+    def _end_of(self, partition: TopicPartition, start: int) -> int:
+        return min(start + self._rng.randint(1, 9), len(self._log[partition]))
+
+    def _portion(self, partition: TopicPartition, start: int, end: int) -> tuple[Sequence[Placed], Span]:
+        return self._backend.project(self._log[partition][start:end]), Span(*partition, start, end)
+
+
+def wavering(history: Sequence[Event]) -> Iterator[Event]:
+    """Whatever begins also ends and begins again."""
+    for event in history:
+        yield event
+        if ending := ENDINGS.get(type(event)):
+            yield ending(*(getattr(event, name) for name in event.__struct_fields__))
+            yield event
+
+
+TELLINGS: dict[str, Callable[[Sequence[Event]], list[Event]]] = {
+    "as it was": list,
+    "each fact twice in a row": lambda history: [copy for event in history for copy in (event, event)],
+    "begun, ended and begun": lambda history: list(wavering(history)),
+}
+histories = st.lists(steps, min_size=10, max_size=30).map(lambda chosen: World().play(chosen))
+
+
+@pytest.mark.parametrize("telling", TELLINGS)
+@pytest.mark.parametrize("name", [name for name in TOPICS if "cql" in BACKENDS[name]])
+def test_however_it_is_delivered_it_is_what_sqlite_says(name: str, telling: str, tmp_path: Path) -> None:
+    examples = iter(range(10**6))
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(history=histories, seed=st.integers(0, 2**32))
+    def law(history: list[Event], seed: int) -> None:
+        log = log_of(TELLINGS[telling](history), TOPICS[name])
+        ids = sorted({getattr(event, "tweet_id", 1) for event in history})
+        path = tmp_path / f"{next(examples)}.db"
+        Deliveries(name, log, random.Random(seed), path).bring_all()
+        with closing(BACKENDS[name]["cql"].open_reader(path)) as reader:
+            assert answers(name, reader, ids) == plain(name, log, ids, path.with_suffix(".plain"))
+
+    law()
