@@ -92,6 +92,7 @@ class CqlSession:
             self._session = self._cluster.connect()
             if keyspace:
                 self._session.set_keyspace(keyspace)  # told to connect() a missing one makes the host count as down
+            self._session.default_fetch_size = None  # a callback is given the first page of an answer, and no other
         except (NoHostAvailable, DriverException) as error:
             self._cluster.shutdown()
             raise _cannot_connect(settings, error) from error
