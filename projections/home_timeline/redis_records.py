@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 class Packed(NamedTuple):
     """The writes of a span: to what is kept with authors and with readers, by shard, and to every shard's timelines."""
 
-    authors: dict[int, bytearray]
-    readers: dict[int, bytearray]
+    authors: dict[int, bytes]
+    readers: dict[int, bytes]
     timelines: bytes
     latest_ms: int
 
     def delivered(self, shard: int) -> bytes:
         """Return what one shard's readers and timelines are told."""
         mine = self.readers.get(shard)
-        return bytes(mine) + self.timelines if mine else self.timelines
+        return mine + self.timelines if mine else self.timelines
 
 
 def pack(writes: Iterable[Any], layout: Layout, *, opening: bool) -> Packed:
@@ -52,7 +52,11 @@ def pack(writes: Iterable[Any], layout: Layout, *, opening: bool) -> Packed:
                 latest = max(latest, latest_ms)
             case _:
                 pass  # TrimAudience: a push trims the timelines that it finds full
-    return Packed(authors, readers, bytes(timelines), latest)
+    return Packed(_whole(authors), _whole(readers), bytes(timelines), latest)
+
+
+def _whole(records: dict[int, bytearray]) -> dict[int, bytes]:
+    return {shard: bytes(those) for shard, those in records.items()}
 
 
 def _entry(write: Any) -> bytes:
