@@ -12,13 +12,14 @@ import asyncio
 from collections import deque
 from contextlib import closing, contextmanager
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from commands.imports.cluster_lags import ClusterLags
 from commands.imports.cluster_passwords import give
 from commands.imports.ledger import Chunk, Source, check_options
 from commands.imports.names import ClusterNames
-from infra.cluster import check_topics, prepare, servers_of
+from infra.cluster import check_tables, check_topics, prepare, servers_of
 from infra.cql.roles import role
 from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
@@ -91,6 +92,11 @@ class ClusterLedger:
 
     def close(self) -> None:
         """Leave the brokers; what was not acknowledged is appended by the next run."""
+        leaving = Thread(target=self._leave)  # whoever closes may have an event loop of its own
+        leaving.start()
+        leaving.join()
+
+    def _leave(self) -> None:
         self._runner.run(_ended(self._in_flight))
         self._runner.close()
         self._log.close()
@@ -102,16 +108,28 @@ def opened_cluster(
 ) -> Iterator[tuple[Settings, ClusterLedger, ClusterLags, Give]]:
     """Find the servers, make topics and tables where there are none yet, and connect; raises TroubleError."""
     settings = servers_of(settings)
-    try:
-        check_topics(settings)
-    except TroubleError:
+    if not _is_prepared(settings):
         prepare(settings, say)
     with (
-        closing(CqlSession(role(settings, "app"), keyspace=keyspaces(settings).lwt)) as session,
+        closing(_names_session(settings)) as session,
         closing(ClusterLags(settings)) as lags,
         closing(ClusterLedger(settings.kafka_bootstrap, ClusterNames(session), source)) as ledger,
     ):
         yield settings, ledger, lags, partial(give, session)
+
+
+def _is_prepared(settings: Settings) -> bool:
+    try:
+        check_topics(settings)
+        with closing(_names_session(settings)) as session:
+            check_tables(session, settings)
+    except TroubleError:
+        return False
+    return True
+
+
+def _names_session(settings: Settings) -> CqlSession:
+    return CqlSession(role(settings, "app"), keyspace=keyspaces(settings).lwt)
 
 
 async def _outcome(task: asyncio.Task[None]) -> None:
