@@ -95,6 +95,7 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
         below=parts.below,
         broken=parts.broken,
         also_ready=parts.also_ready,
+        warnings=parts.warnings,
     )
     return Opened(services, close)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
-from projections.engagement.cql import CqlEngagementReader
-
 from commands.parts import Parts
 from commands.views import View, Views
 from infra.auth.cql_credentials import CqlCredentials
@@ -20,10 +18,12 @@ from infra.cql.session import CqlSession
 from infra.journal.cluster import ClusterJournal
 from infra.journal.facts_log import FactsLog
 from infra.progress import Part, Progress, ServerSource
+from infra.registry import Registration
 from infra.workers import WorkerLease
 from projections.accounts import read_model as accounts
 from projections.accounts.cql import CqlAccountsReader
 from projections.engagement import read_model as engagement
+from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph import read_model as graph
 from projections.graph.cql import CqlGraphReader
 from projections.tweets import read_model as tweets
@@ -49,6 +49,7 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
             check_tables(claims, settings)
         with kafka_trouble(settings):
             log = FactsLog(settings.kafka_bootstrap, durability(settings))
+        registration = opening.enter_context(closing(Registration(settings.schema_registry_url)))
         journal = opening.enter_context(closing(ClusterJournal(log, claims, clock)))
         with cassandra_trouble(settings):
             lease = opening.enter_context(closing(WorkerLease(claims, clock, settings.worker)))
@@ -67,6 +68,7 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
             bridged,
             lambda: log.fatal,
             lambda: {"worker number": lease.trouble is None, "revocations": revocations.current},
+            lambda: [registration.trouble] if registration.trouble else [],
         )
 
 

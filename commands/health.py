@@ -42,7 +42,8 @@ async def readiness(request: Request) -> Response:
     missing = [name for name, passed in checks.items() if not passed]
     if missing:
         raise Problem("not_ready", f"These checks fail: {', '.join(missing)}.")
-    return _json({"status": "ready", "checks": checks})
+    warnings = services.warnings()
+    return _json({"status": "ready", "checks": checks, **({"warnings": warnings} if warnings else {})})
 
 
 @router.get("/metrics")

@@ -37,3 +37,4 @@ class Parts(NamedTuple):
     below: Below | None = None
     broken: Callable[[], str | None] = lambda: None
     also_ready: Callable[[], dict[str, bool]] = dict
+    warnings: Callable[[], list[str]] = list

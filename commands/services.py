@@ -45,3 +45,5 @@ class Services:
     """Why this process can take no commands any more and has to be started anew, if so."""
     also_ready: Callable[[], dict[str, bool]] = dict
     """What readiness is besides, by name."""
+    warnings: Callable[[], list[str]] = list
+    """What is wrong although commands are taken."""

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from infra.log import kafka_topics
 from infra.log.port import LogUnavailableError
-from infra.projections import StoreError, StoreUnavailableError
+from infra.projections import StoreError, StoreUnavailableError, WrongSpanError
 from infra.servers.fleet import located
 from infra.trouble import TroubleError
 from schemas.catalogue import DERIVED_TOPICS, FACT_TOPICS
@@ -106,6 +106,8 @@ def cassandra_trouble(settings: Settings) -> Iterator[None]:
     """Say of which Cassandra it is that something is wrong with."""
     try:
         yield
+    except WrongSpanError as error:
+        raise TroubleError(str(error), "") from error
     except StoreError as error:
         what = f"Scylla or Cassandra at {settings.cassandra_hosts}: {error}"
         raise TroubleError(what, "look at its log; `murmur doctor` tells more") from error
@@ -116,6 +118,8 @@ def redis_trouble() -> Iterator[None]:
     """Say that it is Redis that something is wrong with."""
     try:
         yield
+    except WrongSpanError as error:
+        raise TroubleError(str(error), "") from error
     except StoreError as error:
         raise TroubleError(str(error), "start it, or correct MURMURATION_REDIS_URLS") from error
 
