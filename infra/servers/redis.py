@@ -29,11 +29,14 @@ PROGRAM = "redis-server"
 SETTINGS = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "save": '""'}
 """What the projections rely on; docker-compose.yml gives the same."""
 USERS = {
-    "writer": "resetkeys ~{* -@all +@read +@write +evalsha +script|load +ping +hello -@dangerous",
+    "writer": "resetkeys ~{* -@all +@read +@write +evalsha +script|load +multi +exec +ping +hello -@dangerous",
     "reader": "resetkeys %R~{* -@all +get +exists +hget +hgetall +lrange +zrange +multi +exec +ping +hello",
     "operator": "~* &* +@all",
 }
 """What each may do; the first two are the agents' and the query API's. (A longer pattern costs at every command.)"""
+DEFAULT = "user default off ~* &* +@all"
+"""Nobody can be it. It has all rights because the append-only file is read as this user: without them Redis 7.0 leaves
+out, in silence, all that scripts and transactions had written."""
 PROBE = "user probe on nopass resetkeys resetchannels -@all +ping"
 """Who asks whether it serves."""
 PASSWORDS_FILE = "passwords.json"
@@ -66,7 +69,7 @@ def configuration(place: Place) -> str:
     own = {"bind": LOOPBACK, "port": str(place.client_port), "dir": str(place.data), "daemonize": "no"}
     lines = [f"{name} {value}" for name, value in {**own, **SETTINGS}.items()]
     users = [f"user {user} on >{password} {USERS[user]}" for user, password in passwords(place.folder).items()]
-    return "\n".join([*lines, "user default off", PROBE, *users, ""])
+    return "\n".join([*lines, DEFAULT, PROBE, *users, ""])
 
 
 def passwords(folder: Path) -> Mapping[str, str]:

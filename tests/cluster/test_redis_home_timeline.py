@@ -199,6 +199,15 @@ def test_redis_killed_in_the_middle_goes_on_from_its_file(urls: str, fleet: Flee
     assert_everything_is_there_once(urls)
 
 
+def test_a_restart_loses_nothing_of_what_scripts_wrote(urls: str, fleet: Fleet) -> None:
+    redis_writer.write(fleet.settings()["redis_urls"], 200)
+    before = entries_of(urls)
+    fleet.stop("redis")
+    fleet.start("redis")
+    assert entries_of(urls) == before
+    assert_everything_is_there_once(urls)
+
+
 def test_an_emptied_redis_is_rebuilt_from_the_log(urls: str) -> None:
     redis_writer.write(urls, 200)
     said = events()

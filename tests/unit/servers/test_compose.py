@@ -60,7 +60,7 @@ def test_redis_has_the_launchers_settings() -> None:
 def test_redis_has_the_launchers_users() -> None:
     words = " ".join(SERVICES["redis"]["command"])
     users = dict(user.split(" ", 1) for user in words.split(" --user ")[1:])
-    assert users.pop("default") == "off"
+    assert f"user default {users.pop('default')}" == redis.DEFAULT
     assert f"user probe {users.pop('probe')}" == redis.PROBE
     for name, rules in redis.USERS.items():
         assert users.pop(name) == f"on >${{REDIS_{name.upper()}_PASSWORD:?see .env.example}} {rules}"
