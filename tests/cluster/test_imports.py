@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from infra.journal.port import Claim
     from infra.settings import Settings
 
+pytestmark = pytest.mark.cluster
+
 ROOT = Path(__file__).parents[2]
 BOUND_SECONDS = 60.0
 ROWS, KILLS = 10_000, 3
