@@ -53,6 +53,14 @@ def settings_of(**given: Any) -> Settings:
         raise TroubleError(what, f"change {PREFIX}{name.upper()}, or its line in the settings file") from error
 
 
+def settings_there(data: Path | None) -> Settings:
+    """Return the settings of what runs on a data folder: on files or on servers, whatever the environment says."""
+    from infra import data_lock  # noqa: PLC0415
+
+    running = data_lock.owner(settings_of(data_dir=data).data_dir) or {}
+    return settings_of(data_dir=data, profile=running.get("profile"))
+
+
 def show(facts: Any, as_json: bool, lines: Sequence[str] | None = None) -> None:
     """Print facts: as JSON, as the lines given, or one `name  value` a line."""
     if as_json:
@@ -132,7 +140,7 @@ def load(
     arguments = [format_, str(file), *(["--active"] if active else []), *(["--json"] if as_json else [])]
     arguments += [] if limit is None else ["--limit", str(limit)]
     arguments += [] if password is None else ["--password", password]
-    become(settings_of(data_dir=data), "commands.imports", arguments)
+    become(settings_there(data), "commands.imports", arguments)
 
 
 @app.command()
@@ -143,7 +151,7 @@ def token(
 ) -> None:
     """Print an access token of an account; needs the data folder, not its password."""
     life = [] if minutes is None else ["--minutes", str(minutes)]
-    become(settings_of(data_dir=data), "commands", ["token", username, *life])
+    become(settings_there(data), "commands", ["token", username, *life])
 
 
 @app.command()
@@ -159,7 +167,7 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
     """Tell what runs, where, and how far each projection is behind."""
     from infra import status as verb  # noqa: PLC0415
 
-    report = verb.status(settings_of(data_dir=data))
+    report = verb.status(settings_there(data))
     show(report, as_json, verb.lines(report))
 
 
@@ -172,7 +180,7 @@ def doctor(
     """Look for what is wrong and say how to put it right; exit code 1 where something is."""
     from infra import doctor as verb  # noqa: PLC0415
 
-    checks = list(verb.examine(settings_of(data_dir=data), quick=quick))
+    checks = list(verb.examine(settings_there(data), quick=quick))
     show([{**check._asdict(), "ok": check.ok} for check in checks], as_json, verb.lines(checks))
     raise typer.Exit(0 if all(check.ok for check in checks) else 1)
 
@@ -209,7 +217,7 @@ def dump(
     """Print records, one JSON object a line."""
     from infra import log_verbs  # noqa: PLC0415
 
-    for record in log_verbs.dump(settings_of(data_dir=data), topics, partition, start, stop, key):
+    for record in log_verbs.dump(settings_there(data), topics, partition, start, stop, key):
         typer.echo(record)
 
 
@@ -218,7 +226,7 @@ def verify(data: Data = None, as_json: AsJson = False) -> None:
     """Read every record and check it; exit code 1 where something is wrong."""
     from infra import log_verbs  # noqa: PLC0415
 
-    findings = log_verbs.verify(settings_of(data_dir=data), quiet=as_json)
+    findings = log_verbs.verify(settings_there(data), quiet=as_json)
     show(findings, as_json, log_verbs.finding_lines(findings))
     raise typer.Exit(1 if findings else 0)
 
@@ -232,14 +240,14 @@ def dlq_list(data: Data = None, as_json: AsJson = False) -> None:
     """List them with the reason."""
     from infra import log_verbs  # noqa: PLC0415
 
-    letters = log_verbs.dead_letters(settings_of(data_dir=data))
+    letters = log_verbs.dead_letters(settings_there(data))
     show(letters, as_json, log_verbs.letter_lines(letters))
 
 
 @dlq_app.command("retry")
 def dlq_retry(projection: str, data: Data = None) -> None:
-    """Try those of one projection again, each once; the system must be stopped."""
-    become(settings_of(data_dir=data), "streams", ["dlq-retry", projection])
+    """Try those of one projection again, each once; on files, the system must be stopped."""
+    become(settings_there(data), "streams", ["dlq-retry", projection])
 
 
 keys_app = typer.Typer(help="The keys that sign access tokens.", no_args_is_help=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from confluent_kafka.admin import AdminClient
 
 from infra.log import kafka_topics
+from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import LogUnavailableError
 from infra.projections import StoreError, StoreUnavailableError, WrongSpanError
 from infra.servers.fleet import located
@@ -66,6 +67,14 @@ def make_tables(settings: Settings, say: Callable[[str], None]) -> None:
 
     with cassandra_trouble(settings):
         migrate_all(settings, say)
+
+
+def open_log(settings: Settings) -> KafkaLogReader:
+    """Return a reader of all topics; raises TroubleError."""
+    settings = servers_of(settings)
+    check_topics(settings)
+    with kafka_trouble(settings):
+        return KafkaLogReader(settings.kafka_bootstrap, TOPICS)
 
 
 def durability(settings: Settings) -> Durability:

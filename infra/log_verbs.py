@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import apsw
 import orjson
@@ -12,7 +12,7 @@ from infra.clock import rfc3339
 from infra.log import dump as dumping
 from infra.log import embedded
 from infra.log.embedded import EmbeddedLogReader
-from infra.log.port import LogError
+from infra.log.port import LogError, LogReader
 from infra.log.verify import verify as findings_of
 from infra.trouble import TroubleError
 from schemas.catalogue import DEAD_LETTERS
@@ -30,7 +30,21 @@ RECORDS_PER_READ = 500
 _REMEDY = "name the data folder with --data, or start with `murmur up`"
 
 
-def _open(settings: Settings) -> EmbeddedLogReader:
+class _Log(LogReader, Protocol):
+    """What both logs can tell."""
+
+    def first_offset(self, topic: str, partition: int) -> int:
+        """Return the first offset kept."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+def _open(settings: Settings) -> _Log:
+    if settings.profile == "cluster":
+        from infra import cluster  # noqa: PLC0415 - its clients are installed where there are servers
+
+        return cluster.open_log(settings)
     try:
         return EmbeddedLogReader(settings.log_dir)
     except (apsw.Error, LogError) as error:
@@ -59,6 +73,9 @@ def verify(settings: Settings, *, quiet: bool) -> list[dict[str, Any]]:
     from rich.console import Console  # noqa: PLC0415 - rich takes a tenth of a second
     from rich.progress import Progress  # noqa: PLC0415
 
+    if settings.profile == "cluster":
+        what = "Kafka checks every record itself, when it is written and whenever it is read"
+        raise TroubleError(what, "`murmur log dump` reads all of them")
     if missing := [path for part in embedded.PARTS if not (path := embedded.path_of(settings.log_dir, part)).exists()]:
         raise TroubleError(f"there is no {missing[0]}", _REMEDY)
     found: list[dict[str, Any]] = []
