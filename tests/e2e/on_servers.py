@@ -11,8 +11,12 @@ import httpx
 from redis import Redis
 
 from infra.cluster import TOPICS
+from infra.cql.session import CqlSession
 from infra.log.kafka_reader import KafkaLogReader
+from infra.probe import announced
 from infra.servers.redis import operator_url
+from infra.settings import Settings
+from infra.up import MODULES
 from schemas.catalogue import FACT_TOPICS
 from tests.cluster.kafka_log import delete_topics
 from tests.e2e.system import ROOT, System, free_port
@@ -26,6 +30,12 @@ if TYPE_CHECKING:
     from infra.servers import Fleet
 
 NAMES = ("kafka", "redis", "cassandra")
+KEYSPACE = "e2e"
+
+
+def names_of(kind: str, count: int) -> list[str]:
+    """What `murmur up` calls its processes of a kind."""
+    return [kind] if count == 1 else [f"{kind}-{number}" for number in range(1, count + 1)]
 
 
 class SystemOnServers(System):
@@ -36,8 +46,8 @@ class SystemOnServers(System):
     def __init__(self, fleet: Fleet, data: Path, **settings: str) -> None:
         self.fleet = fleet
         self.told = fleet.settings()
-        keyspace = f"e2e_{data.parent.name}_{data.name}".replace("-", "_").lower()[:48]
-        own = {"profile": "cluster", "cassandra_keyspace": keyspace, "partitions": "4"}
+        self._workers = {kind: int(settings.get(f"{kind}_workers", "1")) for kind in MODULES}
+        own = {"profile": "cluster", "cassandra_keyspace": KEYSPACE, "partitions": "4"}
         super().__init__(data, **self.told, **{**own, **settings})
 
     def start(self) -> Self:
@@ -48,8 +58,17 @@ class SystemOnServers(System):
                 continue
             with closing(Redis.from_url(operator_url(self.fleet[name]))) as redis:
                 redis.flushdb()
+        with closing(CqlSession(Settings.model_validate(self.told), keyspace="")) as session:
+            for keyspace in (KEYSPACE, f"{KEYSPACE}_lwt"):
+                session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
         super().start()
         return self
+
+    def to_be_ready(self) -> list[str]:
+        """Every process by itself: those of one kind share a port."""
+        names = [name for kind, count in self._workers.items() for name in names_of(kind, count)]
+        ports = [announced(self.data / "run" / f"{name}.json").get("own_port", 0) for name in names]
+        return [f"http://127.0.0.1:{port}" for port in ports]
 
     @contextmanager
     def log(self) -> Iterator[LogReader]:

@@ -130,7 +130,11 @@ class System:
             yield log
 
     def wait_until_ready(self) -> None:
-        self.wait_for(lambda: all(self._answers(base) for base in (self.commands, self.query)), self.ready_seconds)
+        self.wait_for(lambda: all(map(self._answers, self.to_be_ready())), self.ready_seconds)
+
+    def to_be_ready(self) -> list[str]:
+        """Where those are asked who must be ready."""
+        return [self.commands, self.query]
 
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> None:
         """Return as soon as the condition holds; fail where it does not in time, or the system has ended."""

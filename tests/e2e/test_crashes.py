@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.e2e.system import System
 
 LOAD_SECONDS = 25.0
+ENOUGH_TWEETS = 50
 PAUSE_BETWEEN_KILLS = (0.5, 3.0)  # seconds; a process starts in one, so some are killed while they start
 VICTIMS = ("commands", "streams", "query")
 
@@ -34,10 +35,13 @@ async def kill_in_rounds(system: System) -> Counter[str]:
 
 async def survive(system: System) -> None:
     async with gathered(system, "person") as crowd:
-        assert set(await kill_in_rounds(system)) == set(VICTIMS)
+        killed = await kill_in_rounds(system)
+    assert set(killed) == set(VICTIMS)
+    assert len(crowd.tweets) > ENOUGH_TWEETS
     await asyncio.to_thread(system.wait_until_ready)
     await asyncio.to_thread(system.wait_until_caught_up)
     await check(crowd)
+    print(f"{len(crowd.commands.good)} commands, {len(crowd.tweets)} tweets; killed: {dict(killed)}")  # noqa: T201
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed(starting: Starting, tmp_path: Path) -> None:
