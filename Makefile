@@ -6,7 +6,7 @@ SOURCES := schemas infra commands streams projections query_api
 CHECKED := $(SOURCES) tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format schemas servers cluster-test bench soak lock clean
+.PHONY: help setup run test check format schemas servers run-servers cluster-test chaos bench bench-servers soak lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,11 +55,20 @@ schemas: $(STAMPS)/dev ## check every released schema: FULL_TRANSITIVE
 servers: $(STAMPS)/cluster ## set up, then start the servers of the cluster profile; `murmur servers down` stops them
 	$(BIN)/murmur servers up
 
+run-servers: servers ## set up, then run everything on servers with a live demo: the cluster profile
+	$(BIN)/murmur up --profile cluster --demo
+
 cluster-test: $(STAMPS)/cluster ## set up, then run the tests that need real servers; starts and stops them itself
 	MURMURATION_CLUSTER=1 $(BIN)/python -m pytest -m cluster
 
+chaos: $(STAMPS)/cluster ## three brokers and three nodes of Cassandra, one of each killed in turn under load (minutes, 5 GB)
+	MURMURATION_CLUSTER=1 MURMURATION_CHAOS=1 $(BIN)/python -m pytest -s tests/chaos
+
 bench: $(STAMPS)/dev ## measure everything beside its ceiling; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+bench-servers: $(STAMPS)/cluster ## the same for the cluster profile, on servers that it starts and stops
+	$(BIN)/python -m benchmarks --servers
 
 soak: $(STAMPS)/dev ## kill, fail, cut and flip the log for long; CYCLES=, IMAGES=, SEED= may be given
 	MURMURATION_SOAK_SEED=$(or $(SEED),1) MURMURATION_SOAK_CYCLES=$(or $(CYCLES),10000) $(BIN)/python -m pytest -s \
