@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from infra.log.port import TopicPartition
 
 SLACK_ROWS = 8  # read beyond what is wanted of a list, as some of it was removed
+MOST_ROWS = 4_000  # of one question: an answer of the driver ends at 5,000
+MOST_ERAS = 32
 
 _MANY = f"SELECT {', '.join(Tweet._fields)}, removed, buried FROM tweets{{g}} WHERE tweet_id IN ?"
 _ERAS = "SELECT era FROM tweet_eras{g} WHERE author_id = ? AND era <= ?"
@@ -66,7 +68,7 @@ class CqlTweetsReader(CqlProjectionReader):
         while eras and len(found) < limit:
             found += self._newest(_BY_AUTHOR, (author_id,), eras[:at_once], below, limit - len(found))
             eras = eras[at_once:]
-            at_once *= 2  # who wrote little in one era has, likely, in those before
+            at_once = min(2 * at_once, MOST_ERAS)  # who wrote little in one era has, likely, in those before
         return found
 
     def replies(self, parent_id: int, max_id: int | None, limit: int) -> list[int]:
@@ -106,7 +108,7 @@ class CqlTweetsReader(CqlProjectionReader):
         """
         found: list[int] = []
         unread = dict.fromkeys(partitions, below)  # of each partition, what is below is not read yet
-        rows_each = limit + SLACK_ROWS
+        rows_each = min(limit + SLACK_ROWS, MOST_ROWS // len(partitions))
         while unread:
             calls = [
                 Call(self.cql(statement), (*key, [it for it in unread if unread[it] == cursor], cursor, rows_each))

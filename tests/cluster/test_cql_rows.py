@@ -282,7 +282,11 @@ def _with_limit(rows: int) -> str:
     return cql._RETWEETS.replace(f"LIMIT {cql.RETWEETS_AT_A_TIME}", f"LIMIT {rows}")
 
 
-def test_pages_partition_a_long_list_of_which_much_was_removed(session: CqlSession, reader: CqlTweetsReader) -> None:
+@pytest.mark.parametrize("most_rows", [4_000, 64])
+def test_pages_partition_a_long_list_of_which_much_was_removed(
+    session: CqlSession, reader: CqlTweetsReader, most_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.tweets.cql_reader.MOST_ROWS", most_rows)
     store, first = CqlTweetsStore(session, LOG_ID), 1_000_000 * next(trials)
     author, root = first + 1, first + 2
     ids = [first + (i << 48) for i in range(10, 130)]  # over many eras

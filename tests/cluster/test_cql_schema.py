@@ -12,7 +12,7 @@ import pytest
 
 from infra.cql.migrate import FOLDER, applied, migrate, migrations
 from infra.cql.migrate_all import migrate_all
-from infra.cql.roles import role
+from infra.cql.roles import make_roles, role
 from infra.cql.schema import is_scylla, keyspaces
 from infra.cql.schema_lock import LEASE_SECONDS, schema_locked
 from infra.cql.session import CqlSession
@@ -188,6 +188,40 @@ def test_a_password_that_is_set_takes_the_place_of_the_derived(
         CqlSession(role(own, "app"))
     for name in ("app", "query"):
         admin.execute(f'DROP ROLE "{role(own, name).cassandra_user}"')
+
+
+def test_without_a_log_in_there_are_no_roles(own: Settings, admin: CqlSession) -> None:
+    anybody = own.model_copy(update={"cassandra_user": "", "cassandra_password": ""})
+    assert role(anybody, "app") == role(anybody, "query") == anybody
+    said: list[str] = []
+    make_roles(admin, anybody, said.append)
+    assert said == ["no log-in is set (cassandra_user is empty): no roles"]
+
+
+def test_a_role_with_a_password_logs_in_whether_or_not_an_admin_is_named(own: Settings) -> None:
+    alone = {"cassandra_user": "", "cassandra_query_user": "reader", "cassandra_query_password": "word"}
+    query = role(own.model_copy(update=alone), "query")
+    assert (query.cassandra_user, query.cassandra_password) == ("reader", "word")
+    assert role(own, "query").cassandra_user == f"{own.cassandra_keyspace}_query"
+    assert role(own, "query").cassandra_password == role(own, "query").cassandra_password
+    assert role(own, "query").cassandra_password != role(own, "app").cassandra_password
+
+
+class Open(CqlSession):
+    """A session with a server that lets everybody do everything."""
+
+    def execute(self, statement: str) -> None:
+        if statement.startswith("GRANT"):
+            raise StoreError("CQL: InvalidRequest: GRANT operation is not supported by AllowAllAuthorizer")
+        super().execute(statement)
+
+
+def test_a_server_that_asks_for_no_log_in_gets_no_roles(own: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.cql.roles._logs_in", lambda _: True)
+    said: list[str] = []
+    with closing(Open(own, keyspace="")) as session:
+        make_roles(session, own, said.append)
+    assert said == ["the server asks for no log-in: no roles"]
 
 
 def test_a_store_without_tables_says_what_makes_them(admin: CqlSession, own: Settings) -> None:
