@@ -19,6 +19,7 @@ Failure:    LogUnavailableError: it may be done, now or later, and the same Idem
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import secrets
@@ -27,11 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 from infra.bridge import bridged
 from infra.clock import SystemClock
-from infra.cql.schema import keyspaces
-from infra.cql.session import CqlSession
 from infra.journal.claim_table import ClaimTable
 from infra.journal.embedded import record_of
-from infra.journal.facts_log import FactsLog
 from infra.journal.intents import (
     COMMITTED,
     DONE,
@@ -57,20 +55,20 @@ from infra.journal.port import (
 from infra.journal.recovery import PATIENCE, Recovery
 from infra.journal.turns import Turns
 from infra.journal.under_way import UnderWay
-from infra.log.kafka_topics import Durability
 from infra.log.port import LogUnavailableError
 from infra.projections import StoreUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Coroutine, Iterator, Sequence
 
     from infra.clock import Clock
+    from infra.cql.session import CqlSession
     from infra.journal.claim_table import Conflict, Held
+    from infra.journal.facts_log import FactsLog
     from infra.journal.intents import Intent, Name
     from infra.journal.port import Commit, IdempotencyKey
     from infra.journal.recovery import Patience
     from infra.log.port import Position, Record
-    from infra.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +152,8 @@ class ClusterJournal:
             await self._judge(conflicts)
             return None
         positions = await self._log.append(intent.records)  # where it fails they stay held: it may yet get there
-        self._claims.give_back(intent.names, ref)
+        with _settled_later():
+            self._claims.give_back(intent.names, ref)
         return intent._replace(positions=tuple(positions)).answer(replayed=False)
 
     async def _claim(self, intent: Intent) -> Answer | None:
@@ -211,11 +210,9 @@ class ClusterJournal:
             self._give_up(intent)
             raise
         answer = intent._replace(positions=tuple(positions)).answer(replayed=False)
-        try:
+        with _settled_later():
             self._claims.settle(intent.names, intent.ref)
             self._intents.finish(intent, positions)
-        except StoreUnavailableError as error:  # all is decided and on the log: recovery finds it there
-            logger.warning("a commit is on the log, its names are settled later: %s", error)
         return answer
 
     def _give_up(self, intent: Intent) -> None:
@@ -269,15 +266,13 @@ class ClusterJournal:
         self._session.close()
 
 
-def open_journal(settings: Settings, clock: Clock | None = None) -> ClusterJournal:
-    """Open the journal of the servers that the settings name; topics and tables are there by then."""
-    durability = Durability(settings.kafka_replication, settings.kafka_min_insync)
-    session = CqlSession(settings, keyspace=keyspaces(settings).lwt)
+@contextlib.contextmanager
+def _settled_later() -> Iterator[None]:
+    """Let a commit that is decided and on the log be answered all the same: recovery finds it there."""
     try:
-        return ClusterJournal(FactsLog(settings.kafka_bootstrap, durability), session, clock)
-    except BaseException:
-        session.close()
-        raise
+        yield
+    except StoreUnavailableError as error:
+        logger.warning("a commit is on the log, its names are settled later: %s", error)
 
 
 async def _bridged(work: Coroutine[Any, Any, Any]) -> Any:

@@ -67,8 +67,8 @@ class FactsLog:
         count = self._partitions[self._prefix + topic]
         partitions = range(count) if key is None else (partition_of(key, count),)
         asked = {KafkaPartition(self._prefix + topic, partition): OffsetSpec.latest() for partition in partitions}
-        answers = self._admin.list_offsets(asked, request_timeout=kafka_topics.ANSWER_SECONDS)
         try:
+            answers = self._admin.list_offsets(asked, request_timeout=kafka_topics.ANSWER_SECONDS)
             ends = [(where.partition, bridge.wait(answer).offset) for where, answer in answers.items()]
         except KafkaException as error:
             raise LogUnavailableError(f"no Kafka broker answers: {error.args[0].str()}") from error

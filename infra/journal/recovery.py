@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from infra.journal.intents import ABORTED, COMMITTED, OPEN, RUN_BYTES, Name
+from infra.journal.intents import ABORTED, COMMITTED, DONE, OPEN, RUN_BYTES, Name
 from infra.log.kafka import DELIVERY_SECONDS
 
 if TYPE_CHECKING:
@@ -111,13 +111,15 @@ class Recovery:
         self._intents.finish(taken, positions)
 
     async def sweep(self) -> None:
-        """Finish all that processes have left; each is looked at once."""
+        """Finish all that processes have left."""
         seconds = max(self._patience.undecided, self._patience.unfinished)
         for noted in self._under_way.older_than(self._now_ms() - int(1000 * seconds)):
             intent = self._intents.read(noted.intent)
             if intent is not None:
                 await self.settle(intent)
-            self._under_way.drop(noted)
+                intent = self._intents.read(noted.intent)
+            if intent is None or intent.state == DONE:  # else another process is at it: the next sweep looks again
+                self._under_way.drop(noted)
 
     def _is_older(self, at_ms: int, seconds: float) -> bool:
         return self._now_ms() - at_ms > 1000 * seconds
