@@ -13,7 +13,7 @@ Rebuild:    empty Redis (or lose it): without fences everything begins at 0
 What keeps the order without locks, for many processes at once: a tweet goes to its outbox first, then to audiences; a
 follow joins the audience first, then takes in the outbox. Until an outbox is taken in, the reader is marked `unfilled`
 and reads pull; the marks are taken up again after any trouble. Outboxes are kept whole, so pulling has no end.
-NOTE: a fill beside a deletion in another process may keep the deleted tweet in a timeline; the query hides it.
+What is retracted in a shard between the reading of outboxes and the filling is remembered there, and not filled in.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from projections.home_timeline.redis_fills import Fills
 from projections.home_timeline.redis_layout import (
     MARK_BYTES,
     NO_FENCE,
+    OF_AUTHORS,
     RECORD_BYTES,
     SHARDS,
     Fence,
@@ -134,7 +135,7 @@ class RedisHomeTimelineStore:
             return self._primaries.run(commands)
 
     def _tell_authors(self, told: Packed, span: Span) -> None:
-        field = b"a:%s:%d" % (span.topic.encode(), span.partition)
+        field = b"%s%s:%d" % (OF_AUTHORS, span.topic.encode(), span.partition)
         ends = (packed(span.start), packed(span.end))
         step = AUTHOR_RECORDS * RECORD_BYTES
         commands = []

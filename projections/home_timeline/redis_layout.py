@@ -10,6 +10,7 @@ All numbers are big-endian, so that bytes sort as ids do. A user belongs to one 
   applied    topic and partition → fences (hash)        horizons   reader → id above which `home` is complete (hash)
   celebrities  all of them                              seen       reader → last seen, event time: the live ones (zset)
   store      what the shard was built from              unfilling  readers with an `unfilled` (set)
+  retracted  entries retracted while it is not empty (set)
 
 Sets of ids that are walked or sent whole are strings of 8 bytes an id, sorted: they cost no more than their bytes, and
 a place in one is an id, which holds while others come and go.
@@ -39,6 +40,7 @@ _TRIPLE = struct.Struct(">QQQ")
 _RECORD = struct.Struct(">cQQQ")
 _FENCE = struct.Struct(">QI17s8s")
 
+OF_AUTHORS = b"a:"  # before a partition's name: the fence of what is kept with authors
 NO_FENCE = bytes(_FENCE.size)
 ABOVE_ALL_WITH_PREFIX = b"\xff" * 17
 
@@ -133,18 +135,12 @@ def records(blob: bytes) -> Iterator[bytes]:
 
 
 def read_checkpoints(primaries: Primaries, layout: Layout) -> dict[TopicPartition, int]:
-    """Return, per partition, the least offset of all shards."""
+    """Return, per partition, the least offset of all shards: of what is kept with authors and with readers."""
     commands = [Command(it, ("HGETALL", layout.of_shard("applied", it))) for it in range(layout.shards)]
-    least: dict[TopicPartition, int] = {}
-    found: dict[TopicPartition, int] = {}
+    offsets: dict[TopicPartition, list[int]] = {}
     for fences in primaries.run(commands):
         flat = fences.items() if isinstance(fences, dict) else zip(fences[::2], fences[1::2], strict=True)
         for field, fence in flat:
-            if field.startswith(b"a:"):
-                continue
-            topic, _, number = field.decode().rpartition(":")
-            partition = TopicPartition(topic, int(number))
-            offset = Fence.unpack(fence).offset
-            least[partition] = min(offset, least.get(partition, offset))
-            found[partition] = found.get(partition, 0) + 1
-    return {partition: offset for partition, offset in least.items() if found[partition] == layout.shards}
+            topic, _, number = field.removeprefix(OF_AUTHORS).decode().rpartition(":")
+            offsets.setdefault(TopicPartition(topic, int(number)), []).append(unpacked(fence[:8])[0])
+    return {partition: min(those) for partition, those in offsets.items() if len(those) == 2 * layout.shards}

@@ -12,7 +12,7 @@ local function key(kind) return TAG .. kind .. GENERATION end
 local HOME, AUDIENCE, FOLLOWS, FOLLOWERS = key('home'), key('audience'), key('follows'), key('followers')
 local OUTBOX, UNFILLED = key('outbox'), key('unfilled')
 local APPLIED, HORIZONS, SEEN, UNFILLING = key('applied'), key('horizons'), key('seen'), key('unfilling')
-local CELEBRITIES = key('celebrities')
+local CELEBRITIES, RETRACTED = key('celebrities'), key('retracted')
 local NONE = string.rep('\0', 8)
 local HIGHEST = string.rep('\255', 17)
 local PUSH, RETRACT, FOLLOW, UNFOLLOW = byte('p'), byte('r'), byte('f'), byte('u')
@@ -186,6 +186,7 @@ local function remove(reader, matches)
 end
 
 local function retract(prefix, author)
+  if call('EXISTS', UNFILLING) == 1 then call('SADD', RETRACTED, prefix) end
   local readers = some_of(AUDIENCE .. author, 32)
   for i = 1, #readers, 8 do
     remove(sub(readers, i, i + 7), function(entry) return sub(entry, 1, 16) == prefix end)
@@ -255,7 +256,8 @@ return {processed, stored}
 )
 
 # Takes what outboxes hold into a timeline. ARGV: reader, authors, horizon (8 bytes), cap, then entries.
-# Only what is still to be taken in counts: a follow may have ended, a reader lapsed, since the outboxes were read.
+# Only what is still to be taken in counts: a follow may have ended, a reader lapsed, a tweet been retracted since the
+# outboxes were read.
 FILL = (
     PRELUDE
     + r"""
@@ -268,8 +270,10 @@ if call('ZSCORE', SEEN, reader) then
   local function put(entry) call('ZADD', sorted, 0, entry) end
   local entries = call('LRANGE', HOME .. reader, 0, -1)
   for i = 1, #entries do put(entries[i]) end
+  local any = call('EXISTS', RETRACTED) == 1
   for i = 7, #ARGV do
-    if wanted[sub(ARGV[i], 9, 16)] then put(ARGV[i]) end
+    local stands = not any or call('SISMEMBER', RETRACTED, sub(ARGV[i], 1, 16)) == 0
+    if stands and wanted[sub(ARGV[i], 9, 16)] then put(ARGV[i]) end
   end
   raise_horizon(reader, horizon)
   call('ZREMRANGEBYLEX', sorted, '-', '[' .. call('HGET', HORIZONS, reader) .. HIGHEST)
@@ -284,6 +288,7 @@ if call('ZSCORE', SEEN, reader) then
 end
 for at = 1, #authors, 8 do discard(UNFILLED .. reader, sub(authors, at, at + 7)) end
 if call('EXISTS', UNFILLED .. reader) == 0 then call('SREM', UNFILLING, reader) end
+if call('EXISTS', UNFILLING) == 0 then call('DEL', RETRACTED) end
 return 0
 """
 )
