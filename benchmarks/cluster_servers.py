@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from redis import Redis
 
 from benchmarks.cpu import cpu_seconds
 from infra.cluster import TOPICS, prepare
 from infra.servers import Fleet, running
+from infra.servers.redis import operator_url
 from infra.settings import PREFIX, Settings
 from tests.cluster.kafka_log import delete_topics
 
@@ -60,6 +63,8 @@ def prepared(**settings: str) -> Iterator[Servers]:
     with started(*ALL) as servers:
         full = Settings.model_validate({**servers.settings.model_dump(), **settings})
         delete_topics(full.kafka_bootstrap, TOPICS)
+        with closing(Redis.from_url(operator_url(servers.fleet["redis"]))) as redis:
+            redis.flushall()
         prepare(full)
         yield servers._replace(settings=full)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.auth.keys import KeyRing
 from infra.auth.revocations import TABLE
@@ -11,6 +12,7 @@ from infra.auth.tokens import AccessTokens
 from infra.clock import SystemClock
 from infra.log import embedded
 from infra.log.port import Span
+from infra.projections import StoreUnavailableError
 from infra.sqlite.connections import Durability, open_writer
 from infra.sqlite.projection_store import generation_path
 from schemas.accounts.events import AccountRegistered, SignedIn
@@ -23,16 +25,29 @@ from schemas.tweets.events import Retweeted, TweetPosted
 from streams.bootstrap import PROJECTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from infra.projections import ProjectionStore
     from infra.settings import Settings
 
-PEOPLE = 2_000
-FOLLOWEES = 200
-TWEETS_EACH = 5  # 200 followees x 5 tweets: every timeline is filled beyond its 800 entries
-LIKES_EACH = 50
 RETWEET_SHARE, QUOTE_SHARE = 0.08, 0.05
 BATCH = 1_000
+ATTEMPTS = 10
 START_MS = 1_700_000_000_000
 WORDS = ["the", "flock", "turns", "over", "pier", "at", "dusk", "and", "nobody", "leads", "it,", "which", "is", "whole"]
+
+
+class Town(NamedTuple):
+    """How many people, and what each of them does."""
+
+    people: int
+    followees: int
+    tweets_each: int
+    likes_each: int
+
+
+TOWN = Town(people=2_000, followees=200, tweets_each=5, likes_each=50)
+"""200 followees x 5 tweets: every timeline is filled beyond its 800 entries."""
 
 
 class Posted(NamedTuple):
@@ -53,24 +68,49 @@ def fill(settings: Settings) -> None:
     credentials = open_writer(settings.credentials_path, Durability.NORMAL)
     credentials.execute(f"CREATE TABLE {TABLE} (seq INTEGER PRIMARY KEY, id INTEGER, at_ms INTEGER)").fetchall()
     credentials.close()
-    rng = random.Random(1)
-    facts = {ACCOUNTS: accounts(), FOLLOWS: follows(rng)}
-    facts[TWEETS], posted = tweets(rng)
-    facts[ENGAGEMENTS] = likes(rng, posted)
+    told = facts(TOWN)
     for projection in PROJECTIONS:
         store = projection.open_store(generation_path(settings.projections_dir, projection.name), "bench", settings)
-        for topic in projection.topics:
-            events = facts[topic]
-            for first in range(0, len(events), BATCH):
-                batch = events[first : first + BATCH]
-                store.apply(projection.project(batch), Span(topic, 0, first, first + len(batch)))
-        store.close()
+        with closing(store):
+            apply(told, projection.topics, projection.project, store)
 
 
-def accounts() -> list[Event]:
+def facts(town: Town) -> dict[str, list[Event]]:
+    """Return everything that happened there, by topic."""
+    rng = random.Random(1)
+    told = {ACCOUNTS: accounts(town), FOLLOWS: follows(rng, town)}
+    told[TWEETS], posted = tweets(rng, town)
+    told[ENGAGEMENTS] = likes(rng, posted, town)
+    return told
+
+
+def apply(
+    told: dict[str, list[Event]], topics: Sequence[str], project: Callable[[list[Event]], Any], store: ProjectionStore
+) -> None:
+    """Fill a store as if each topic had one partition."""
+    for topic in topics:
+        events = told[topic]
+        for first in range(0, len(events), BATCH):
+            batch = events[first : first + BATCH]
+            surely_apply(store, project(batch), Span(topic, 0, first, first + len(batch)))
+
+
+def surely_apply(store: ProjectionStore, writes: Sequence[Any], span: Span) -> None:
+    """Apply, as an agent does: a server that is busy is asked again."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            store.apply(writes, span)
+        except StoreUnavailableError:
+            if attempt == ATTEMPTS:
+                raise
+        else:
+            return
+
+
+def accounts(town: Town) -> list[Event]:
     """Return the accounts, each signed in: their timelines are pushed to."""
     events: list[Event] = []
-    for number in range(PEOPLE):
+    for number in range(town.people):
         user_id = person(number)
         envelope = Envelope(user_id, START_MS, user_id)
         name = f"Person Number {number}"
@@ -80,24 +120,24 @@ def accounts() -> list[Event]:
     return events
 
 
-def follows(rng: random.Random) -> list[Event]:
+def follows(rng: random.Random, town: Town) -> list[Event]:
     """Return everybody's follows."""
     envelope = Envelope(1, START_MS, 1)
     return [
         Followed(envelope, person(reader), person(author))
-        for reader in range(PEOPLE)
-        for author in rng.sample(range(PEOPLE), FOLLOWEES)
+        for reader in range(town.people)
+        for author in rng.sample(range(town.people), town.followees)
         if author != reader
     ]
 
 
-def tweets(rng: random.Random) -> tuple[list[Event], list[Posted]]:
+def tweets(rng: random.Random, town: Town) -> tuple[list[Event], list[Posted]]:
     """Return tweets, some of them retweets and quotes of earlier ones, and what can be liked."""
     events: list[Event] = []
     posted: list[Posted] = []
-    for number in range(PEOPLE * TWEETS_EACH):
+    for number in range(town.people * town.tweets_each):
         at_ms = START_MS + number * 1_000
-        author_id, tweet_id = person(rng.randrange(PEOPLE)), first_id_at(at_ms)
+        author_id, tweet_id = person(rng.randrange(town.people)), first_id_at(at_ms)
         envelope = Envelope(tweet_id, at_ms, author_id)
         chance = rng.random()
         if posted and chance < RETWEET_SHARE:
@@ -113,11 +153,13 @@ def tweets(rng: random.Random) -> tuple[list[Event], list[Posted]]:
     return events, posted
 
 
-def likes(rng: random.Random, posted: list[Posted]) -> list[Event]:
+def likes(rng: random.Random, posted: list[Posted], town: Town) -> list[Event]:
     """Return everybody's likes."""
     envelope = Envelope(1, START_MS, 1)
     return [
-        Liked(envelope, *tweet, person(reader)) for reader in range(PEOPLE) for tweet in rng.sample(posted, LIKES_EACH)
+        Liked(envelope, *tweet, person(reader))
+        for reader in range(town.people)
+        for tweet in rng.sample(posted, town.likes_each)
     ]
 
 

@@ -42,15 +42,10 @@ PATH = f"/api/v1/timeline/home?limit={LIMIT}"
 
 
 @contextmanager
-def server(folder: Path, cache_entries: int) -> Iterator[tuple[int, int]]:
+def server(folder: Path, **settings: str) -> Iterator[tuple[int, int]]:
     """Run the query API over a data folder; yield its process id and port."""
-    settings = {
-        "DATA_DIR": str(folder),
-        "QUERY_PORT": "0",
-        "RATE_LIMITS": "off",
-        "TWEET_CACHE_ENTRIES": str(cache_entries),
-    }
-    environment = {**os.environ, **{f"{PREFIX}{name}": value for name, value in settings.items()}}
+    settings |= {"data_dir": str(folder), "query_port": "0", "rate_limits": "off"}
+    environment = {**os.environ, **{f"{PREFIX}{name.upper()}": value for name, value in settings.items()}}
     with (folder / "query.log").open("wb") as log:
         command = [sys.executable, "-m", "query_api"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)
@@ -63,14 +58,16 @@ def server(folder: Path, cache_entries: int) -> Iterator[tuple[int, int]]:
             process.stdout.close()
 
 
-async def measure(pid: int, port: int, requests: list[bytes]) -> tuple[float, http_load.Load, http_load.Load]:
+async def measure(
+    pid: int, port: int, requests: list[bytes], seconds: float = SECONDS
+) -> tuple[float, http_load.Load, http_load.Load]:
     """Return feeds per core-second, the closed loop that gave them, and an open loop at half of its rate."""
-    await http_load.closed_loop(port, requests, CONNECTIONS, SECONDS / 4)  # warms caches
+    await http_load.closed_loop(port, requests, CONNECTIONS, seconds / 4)  # warms caches
     before = cpu_seconds(pid)
-    full = await http_load.closed_loop(port, requests, CONNECTIONS, SECONDS)
+    full = await http_load.closed_loop(port, requests, CONNECTIONS, seconds)
     per_core = len(full.latencies_ms) / (cpu_seconds(pid) - before)
     rate = len(full.latencies_ms) / full.seconds
-    return per_core, full, await http_load.open_loop(port, requests, 4 * CONNECTIONS, rate / 2, SECONDS)
+    return per_core, full, await http_load.open_loop(port, requests, 4 * CONNECTIONS, rate / 2, seconds)
 
 
 _ENTRIES = """
@@ -142,9 +139,9 @@ def rows() -> list[Row]:
         feed_data.fill(settings)
         requests = [http_load.request(PATH, token) for token in feed_data.tokens(settings, READERS)]
         bare = ceiling(settings)
-        with server(folder, settings.tweet_cache_entries) as (pid, port):
+        with server(folder) as (pid, port):
             per_core, full, half = uvloop.run(measure(pid, port, requests))
-        with server(folder, 0) as (pid, port):
+        with server(folder, tweet_cache_entries="0") as (pid, port):
             uncached, _, _ = uvloop.run(measure(pid, port, requests))
     beside = {
         "bare reads + join": bare,
