@@ -19,6 +19,7 @@ from cassandra import (
     OperationTimedOut,
     RequestExecutionException,
     Unauthorized,
+    UnresolvableContactPoints,
 )
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
@@ -77,16 +78,19 @@ class CqlSession:
             speculative_execution_policy=ConstantSpeculativeExecutionPolicy(SPECULATE_AFTER_SECONDS, SPECULATIONS),
         )
         auth = PlainTextAuthProvider(settings.cassandra_user, settings.cassandra_password)
-        self._cluster = Cluster(
-            hosts,
-            port=port,
-            auth_provider=auth if settings.cassandra_user else None,
-            execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-            reconnection_policy=ExponentialReconnectionPolicy(0.1, 2.0),
-            protocol_version=4,
-            idle_heartbeat_interval=5,
-            connect_timeout=REQUEST_SECONDS,
-        )
+        try:
+            self._cluster = Cluster(
+                hosts,
+                port=port,
+                auth_provider=auth if settings.cassandra_user else None,
+                execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+                reconnection_policy=ExponentialReconnectionPolicy(0.1, 2.0),
+                protocol_version=4,
+                idle_heartbeat_interval=5,
+                connect_timeout=REQUEST_SECONDS,
+            )
+        except UnresolvableContactPoints as error:
+            raise _cannot_connect(settings, error) from error
         keyspace = settings.cassandra_keyspace if keyspace is None else keyspace
         try:
             self._session = self._cluster.connect()
@@ -223,6 +227,8 @@ def _cannot_connect(settings: Settings, error: Exception) -> TroubleError:
     if any(isinstance(cause, AuthenticationFailed) for cause in causes):
         what = f"{where} {REFUSES} {settings.cassandra_user!r}"
         return TroubleError(what, "set MURMURATION_CASSANDRA_USER and MURMURATION_CASSANDRA_PASSWORD")
+    if isinstance(error, UnresolvableContactPoints):
+        return TroubleError(f"{where}: there is no such host", "correct MURMURATION_CASSANDRA_HOSTS")
     if "Keyspace" in str(error):
         what = f"{where} has no keyspace {settings.cassandra_keyspace!r}"
         return TroubleError(what, "make it: `murmur migrate`")
