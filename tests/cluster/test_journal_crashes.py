@@ -17,6 +17,7 @@ from infra.journal.port import AlreadyClaimedError, Claim, Commit
 from infra.log.port import LogUnavailableError
 from tests.builders import posted
 from tests.cluster.journal_process import DIED, FIRST_TWEET, commit_of, key_of
+from tests.cluster.journal_racer import BLOCK, FOLLOW, UNBLOCK
 from tests.cluster.journal_world import ClusterWorld, own_keyspace
 from tests.conftest import settings_of
 
@@ -130,3 +131,17 @@ async def test_a_sweep_finishes_what_dead_processes_left_and_nobody_asks_for(wor
         owner = world.journal.owner(f"name-{step}")
         assert said(world, step) == ([] if owner is None else [1])
         assert world.journal.owner(f"old-{step}") == (1 if owner is None else None)
+
+
+def test_no_follow_stands_between_a_block_and_its_end_when_two_processes_race(world: ClusterWorld) -> None:
+    module = [sys.executable, "-m", "tests.cluster.journal_racer", world.prefix]
+    environment = world.settings.environment()
+    racers = [subprocess.Popen([*module, *told], env=environment) for told in (("follow", "60"), ("block", "20"))]
+    assert [racer.wait(timeout=120) for racer in racers] == [0, 0]
+    said = [event.tweet_id for event in world.tweets()]  # type: ignore[attr-defined]
+    blocked = False
+    for tweet_id in said:
+        assert not (blocked and FOLLOW <= tweet_id < BLOCK), said
+        blocked = BLOCK <= tweet_id < UNBLOCK if tweet_id >= BLOCK else blocked
+    assert len([it for it in said if it >= BLOCK]) == 40
+    assert len(said) == len(set(said))
