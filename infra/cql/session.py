@@ -36,7 +36,7 @@ from infra.projections import StoreError, StoreUnavailableError
 from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from infra.settings import Settings
 
@@ -58,7 +58,7 @@ class Call(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Calls on one partition that are applied together, atomically."""
+    """Calls that travel together; those on one partition are applied atomically."""
 
     calls: Sequence[Call]
 
@@ -115,6 +115,14 @@ class CqlSession:
         calls = list(calls)
         self._prepare_all(calls)
         return bridge.wait(_Running(self, calls).begin())
+
+    def nodes_of(self, call: Call) -> Hashable:
+        """Tell on which nodes the partition of a call lies: calls of which it is the same may share a message."""
+        metadata = self._cluster.metadata
+        if len(metadata.all_hosts()) == 1:
+            return None
+        self._prepare_all((call,))
+        return frozenset(metadata.get_replicas(self._session.keyspace, self._bound(call).routing_key))
 
     def execute(self, statement: str) -> None:
         """Run a statement that is not prepared: definitions of tables, roles. Blocks."""
