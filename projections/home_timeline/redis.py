@@ -154,7 +154,7 @@ class RedisHomeTimelineStore:
     def _deliver(self, told: Packed, span: Span) -> None:
         """Let every shard work through its records, a chunk a call, all shards in one round trip."""
         field = b"%s:%d" % (span.topic.encode(), span.partition)
-        self._read_fences(field)
+        self._read_fences(field, span.start)
         blobs = [told.delivered(it) for it in range(self._layout.shards)]
         places = {shard: self._place(field, shard, blob, span) for shard, blob in enumerate(blobs)}
         done = {shard: place for shard, place in places.items() if place is not None}
@@ -170,8 +170,11 @@ class RedisHomeTimelineStore:
                 else:
                     done[shard] = place
 
-    def _read_fences(self, field: bytes) -> None:
-        missing = [it for it in range(self._layout.shards) if (field, it) not in self._fences]
+    def _read_fences(self, field: bytes, start: int) -> None:
+        """Know the fences; one known from before the partition went to another worker and came back is read again."""
+        shards = range(self._layout.shards)
+        behind = [it for it in shards if Fence.unpack(self._fences.get((field, it), NO_FENCE)).offset < start]
+        missing = [it for it in shards if it in behind or (field, it) not in self._fences]
         asked = [Command(it, ("HGET", self._layout.of_shard("applied", it), field)) for it in missing]
         for shard, fence in zip(missing, self._run(asked), strict=True):
             self._fences[field, shard] = fence or NO_FENCE
