@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     redis_query_urls: str = Field(
         "", description="the same for the query API, whose user only reads; empty: redis_urls"
     )
-    redis_shards: int = Field(16, ge=1, le=4096, description="logical shards over the primaries; fixed for life")
+    redis_shards: int = Field(4, ge=1, le=4096, description="logical shards over the primaries; fixed for life")
     servers_cache: Path = Field(Path("~/.cache/murmuration"), description="where `murmur servers` keeps its downloads")
 
     @classmethod

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from infra.redis_primaries import Primaries
 
-SHARDS = 16  # logical; the number is fixed for the life of a generation, the primaries they live on may change
+SHARDS = 4  # logical, and the most primaries there can be; fixed for the life of a generation
 PARENT = 1 << 63  # marks the third number of an entry as the parent's author rather than the original
 RECORD_BYTES = 25  # kind, two ids, a third number or 0
 MARK_BYTES = 17  # what names a record: kind and two ids
