@@ -11,7 +11,6 @@ import contextlib
 import logging
 import socket
 from contextlib import closing
-from threading import Lock
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -76,6 +75,7 @@ class ClusterParts:
         self._settings = servers_of(settings)
         self._open_things = open_things
         self._opened: CqlSession | None = None
+        self._look: asyncio.Task[bool] | None = None
         self._stores: dict[str, WatchedStore] = {}
         self._apps: dict[str, ProjectionApp] = {}
         bootstrap = self._settings.kafka_bootstrap
@@ -124,11 +124,20 @@ class ClusterParts:
         return {"log": log, **dict(zip(self._stores, stores, strict=True))}
 
     async def _log_answers(self) -> bool:
+        if self._look is None or self._look.done():  # else the last one still waits for Kafka, which has gone away
+            self._look = asyncio.create_task(self._look_at_log())
+        try:
+            async with asyncio.timeout(LOOK_BOUND_SECONDS):
+                return await asyncio.shield(self._look) and self._producer.fatal is None
+        except TimeoutError:
+            return False
+
+    async def _look_at_log(self) -> bool:
         try:
             await asyncio.to_thread(self.log.look)
         except LogUnavailableError:
             return False
-        return self._producer.fatal is None
+        return True
 
     async def _works(self, name: str) -> bool:
         try:
@@ -155,7 +164,6 @@ class KnownEnds:
     def __init__(self, reader: KafkaLogReader) -> None:
         self._reader = reader
         self._ends: dict[TopicPartition, int] = {}
-        self._looking = Lock()
 
     @property
     def log_id(self) -> str:
@@ -163,9 +171,8 @@ class KnownEnds:
         return self._reader.log_id
 
     def look(self) -> None:
-        """Ask for the ends; blocks."""
-        with self._looking:  # the reader takes one question at a time
-            self._ends = self._reader.end_offsets(TOPICS)
+        """Ask for the ends; blocks, and is for one caller at a time."""
+        self._ends = self._reader.end_offsets(TOPICS)
 
     def end_offsets(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         """Return the ends that are known."""
