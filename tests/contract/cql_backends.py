@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from infra.cql.projection_tables import create, named
+from infra.cql.session import Call
 from infra.projections import placed
 from tests.cql_keyspaces import migrated
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 _sessions: list[CqlSession] = []
 """The one of this run, while it is open."""
+_made: list[tuple[CqlSession, type[CqlProjectionStore]]] = []
+"""Which stores' tables are there."""
 
 
 class OpenReader(Protocol):
@@ -57,12 +61,22 @@ def cql_backend(
 
 
 def empty(session: CqlSession, store: type[CqlProjectionStore]) -> None:
-    """Make the tables of a store where they are missing, take all rows out of them, and begin a new build."""
-    create(session, store)
-    with ThreadPoolExecutor(len(store.TABLES)) as pool:
-        list(pool.map(session.execute, [named(f"TRUNCATE {table}{{g}}", 1) for table in store.TABLES]))
-    session.run("DELETE FROM stores WHERE projection = ? AND generation = ?", (store.PROJECTION, 1))
-    create(session, store)
+    """Take all rows out of the tables of a store, made where they are missing, and begin a new build.
+
+    To truncate costs 40 ms a table, to look whether there is a row 2; most tests leave most tables empty.
+    """
+    if (session, store) not in _made:
+        create(session, store)
+        _made.append((session, store))
+    tables = [named(f"{table}{{g}}", 1) for table in store.TABLES]
+    looks = session.run_all([Call(f"SELECT * FROM {table} LIMIT 1") for table in tables])
+    with ThreadPoolExecutor(len(tables)) as pool:
+        filled = (table for table, found in zip(tables, looks, strict=True) if found)
+        list(pool.map(session.execute, [f"TRUNCATE {table}" for table in filled]))
+    build = (store.PROJECTION, 1, time.time_ns(), store.SCHEMA_VERSION, None)
+    session.run(
+        "INSERT INTO stores (projection, generation, build, schema_version, log_id) VALUES (?, ?, ?, ?, ?)", build
+    )
 
 
 @contextmanager
@@ -74,3 +88,4 @@ def connected(settings: Settings) -> Iterator[None]:
             yield
         finally:
             _sessions.clear()
+            _made.clear()
