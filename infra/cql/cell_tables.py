@@ -8,17 +8,18 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from infra.cql.calls import Call
 from infra.cql.cells import Cell, Segments, settle, tally
 from infra.cql.many import IN_KEYS, read_many
 from infra.cql.projection_store import in_batches
 from infra.cql.projection_tables import named
-from infra.cql.session import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from infra.cql.calls import Batch, Row
     from infra.cql.cells import Counted, Turn
-    from infra.cql.session import Batch, CqlSession, Row
+    from infra.cql.session import CqlSession
     from infra.log.port import Span
 
 Counter = tuple[int, str]

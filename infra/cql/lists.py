@@ -6,16 +6,17 @@ bucket, and none grows beyond SEGMENT_ROWS rows of each, 64 K. A page is merged 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from infra.cql.calls import Call
 from infra.cql.cells import WHOLE
-from infra.cql.session import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from infra.cql.calls import Row
     from infra.cql.cells import Segments
-    from infra.cql.session import CqlSession, Row
+    from infra.cql.session import CqlSession
 
 PARTITIONS_EACH = 8
 SEGMENT_ROWS = 8_192
@@ -82,7 +83,14 @@ class Whole:
         return [self._session.run(self._statement, (self._of, *below, rows))]
 
 
-def newest(source: Bucketed | Whole, below: Place, limit: int) -> list[Place]:
+class Slices(Protocol):
+    """A list that can be read from a place on."""
+
+    def read(self, below: Place, rows: int) -> Sequence[Sequence[Row]]:
+        """Return at most so many rows of each bucket, newest first."""
+
+
+def newest(source: Slices, below: Place, limit: int) -> list[Place]:
     """Return the rows of a list below that place that stand, newest first."""
     page: list[Place] = []
     rows = limit + _SPARE_ROWS

@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from infra.cql.session import Call
+from infra.cql.calls import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from infra.cql.session import CqlSession, Row
+    from infra.cql.calls import Row
+    from infra.cql.session import CqlSession
 
 IN_KEYS = 50  # one node gathers a chunk from all: smaller ones spread that work, larger ones save the client's
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from infra.cql.calls import Call
 from infra.cql.projection_tables import known_build
-from infra.cql.session import Call
 from infra.log.port import TopicPartition
 
 if TYPE_CHECKING:

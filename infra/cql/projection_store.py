@@ -21,10 +21,10 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from infra.cql.calls import Batch, Call
 from infra.cql.portions import portions
 from infra.cql.progress import progress_of
 from infra.cql.projection_tables import known_build, named, open_tables
-from infra.cql.session import Batch, Call
 from infra.log.port import TopicPartition
 from infra.projections import WrongSpanError
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cassandra import (
     AuthenticationFailed,
@@ -32,6 +32,7 @@ from cassandra.policies import (
 from cassandra.query import BatchStatement, BatchType, tuple_factory
 
 from infra import bridge
+from infra.cql.calls import Batch, Call, Row
 from infra.projections import StoreError, StoreUnavailableError
 from infra.trouble import TroubleError
 
@@ -46,21 +47,7 @@ SPECULATE_AFTER_SECONDS = 0.05  # a dead replica answers never; p99 of a live on
 SPECULATIONS = 2
 REFUSES = "refuses the role"
 
-Row = tuple[Any, ...]
-
-
-class Call(NamedTuple):
-    """One statement with its values; `idempotent`: it may be sent twice (a SELECT, or a write USING TIMESTAMP)."""
-
-    statement: str
-    values: Sequence[Any] = ()
-    idempotent: bool = True
-
-
-class Batch(NamedTuple):
-    """Calls that travel together; those on one partition are applied atomically."""
-
-    calls: Sequence[Call]
+__all__ = ["Batch", "Call", "CqlSession", "Row", "translated"]
 
 
 class CqlSession:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from infra.cql.calls import Batch, Call
 from infra.cql.portions import BYTES, PARTITIONS, portions
-from infra.cql.session import Batch, Call
 
 
 def write(partition: int, value: object = 0) -> Call:
