@@ -3,7 +3,7 @@
 Consumes:   the writes of projections.graph.projector, placed
 Writes:     follows (user_id, target_id → since when), and its copies by time: following (user_id), followers
             (user_id, bucket); relations (user_id → whom it blocks, whom it mutes, who blocks it);
-            follow_counts (user_id, source → followers, following)
+            follow_counts (user_id, source → followers, following); changes (whose blocks and mutes changed)
 Guarantee:  see infra.cql.cells; a follow that is said again keeps its first time
 Rebuild:    see infra.cql.projection_store
 
@@ -19,6 +19,7 @@ from infra.cql.cell_tables import Cells, CellTable, Listed, changed_cells, pair_
 from infra.cql.cells import Counted, Row, Said, Turn, play
 from infra.cql.lists import SEGMENT_ROWS, Bucketed, Whole, bucket_of, newest
 from infra.cql.many import read_many
+from infra.cql.progress import Changes
 from infra.cql.projection_store import CqlProjectionReader, CqlProjectionStore, in_batches, timestamp
 from infra.cql.session import Call
 from projections.graph.projector import Block, Follow, Mute, Unblock, Unfollow, Unmute
@@ -26,11 +27,13 @@ from projections.graph.read_model import PROJECTION, Edge, FollowCounts, Hidden,
 from schemas.ids import MAX_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from infra.cql.cell_tables import Pair
+    from infra.cql.progress import Progress
     from infra.cql.projection_store import Steps
-    from infra.log.port import Span
+    from infra.cql.session import CqlSession
+    from infra.log.port import Span, TopicPartition
     from infra.projections import Placed
 
 BLOCKS, MUTES, BLOCKED_BY = 0, 1, 2
@@ -85,7 +88,7 @@ class CqlGraphStore(CqlProjectionStore):
         lists = {**cells.lists, **changed.lists}
         yield in_batches(chain(self._copies(turns, lists, span.partition), self._relations(writes, span)))
         yield in_batches(self._puts(rows))
-        return ()
+        return [(at, user_id) for at, write in writes if type(write) in _RELATIONS for user_id in write]
 
     def _rows(self, pairs: Collection[Pair]) -> dict[Pair, Row]:
         calls = [Call(self.cql(_FOLLOWS), chunk) for chunk in pair_chunks(pairs)]
@@ -152,6 +155,20 @@ class CqlGraphReader(CqlProjectionReader):
     """Reads the graph (GraphReader)."""
 
     PROJECTION = PROJECTION
+
+    def __init__(
+        self,
+        session: CqlSession,
+        generation: int = 1,
+        progress: Callable[[], Mapping[TopicPartition, Progress]] | None = None,
+    ) -> None:
+        """Read a generation; `progress`: see infra.cql.progress.Changes."""
+        super().__init__(session, generation)
+        self._changes = Changes(session, PROJECTION, generation, progress)
+
+    def changed(self) -> list[int]:
+        """Return the accounts of which `hidden` may say something else since the last call: caches drop them."""
+        return self._changes.new()
 
     def followers(self, user_id: int, before: Edge | None, limit: int) -> list[Edge]:
         """Return who follows the account."""
