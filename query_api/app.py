@@ -47,7 +47,8 @@ def create_app(services: Services) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        services.stores.look()
+        services.stores.start()
+        services.lag.start()
         yield
         services.close()
 

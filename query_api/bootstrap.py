@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
     from query_api.home_timeline.fallback import HomeTimelines
     from query_api.tweets.counts import KeptCounts
+    from query_api.users.hidden import KeptHidden
 
 READERS = {
     "accounts": SqliteAccountsReader,
@@ -55,6 +56,7 @@ class Services(NamedTuple):
     revocations: Closeable
     timelines: HomeTimelines | None = None
     counts: KeptCounts | None = None
+    hidden: KeptHidden | None = None
     surround: Callable[[Any], Any] | None = None  # what the app runs in, so that reads may wait for servers
     close_servers: Callable[[], None] | None = None
 

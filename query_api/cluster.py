@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from infra import bridge
 from infra.auth.cql_revocations import CqlRevocations
@@ -35,6 +35,7 @@ from query_api.lag import LagMeter
 from query_api.stores import HOME, TOPICS, Stores
 from query_api.tweets.cards import Cards
 from query_api.tweets.counts import KeptCounts
+from query_api.users.hidden import KeptHidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,14 +66,14 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
         readers: dict[str, Any] = {
             "accounts": CqlAccountsReader(session, progress=look.of("accounts")),
             "tweets": CqlTweetsReader(session, progress=look.of("tweets")),
-            "graph": CqlGraphReader(session),
+            "graph": CqlGraphReader(session, progress=look.of("graph")),
             "engagement": CqlEngagementReader(session),
             HOME: timelines,
         }
         pushed = Part(TIMELINES, (HOME,), lambda: {HOME: timelines.checkpoints()})
         progress = Progress([Part(ROWS, tuple(name for name in TOPICS if name != HOME), look.read), pushed])
         opening.callback(progress.close)
-        shared = OnServers(progress)
+        shared = OnServers(progress, settings.tweet_cache_entries, look.of("engagement"))
         sources = {name: ServerSource(name, reader, progress) for name, reader in readers.items()}
         stores = Stores(sources, settings.tweet_cache_entries, shared)
         stores.look()
@@ -90,6 +91,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
             revocations=revocations,
             timelines=shared.timelines,
             counts=shared.counts,
+            hidden=shared.hidden,
             surround=bridge.Bridged,
             close_servers=opening.pop_all().close,
         )
@@ -98,10 +100,13 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
 class OnServers:
     """What stands between readers on servers and the endpoints (query_api.stores.Shared)."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, cache_entries: int, engagement: Callable[[], object]) -> None:
         self._progress = progress
+        self._engagement = engagement
+        self._entries = cache_entries
         self.timelines: HomeTimelines | None = None
         self.counts: KeptCounts | None = None
+        self.hidden: KeptHidden | None = None
 
     def wait(self, future: Any) -> Any:
         """Wait for what another request reads."""
@@ -112,11 +117,14 @@ class OnServers:
         self._progress.tell(projection, kept)
 
     def over(self, readers: Readers) -> Readers:
-        """Return the readers with the fallback of home timelines, and counts of a moment ago."""
+        """Return the readers with the fallback of home timelines, and what is kept in front of others."""
         pulled = PulledHomeTimelines(readers.graph, readers.tweets, readers.hydrate_tweets.load, together)
         self.timelines = HomeTimelines(readers.home_timeline, pulled, Watch(self._progress))
-        self.counts = KeptCounts(readers.engagement, self.wait)
-        readers = readers._replace(home_timeline=self.timelines, counts=self.counts.load)
+        self.counts = KeptCounts(readers.engagement, self.wait, progress=self._engagement)
+        self._progress.tell("engagement", self.counts)
+        self.hidden = KeptHidden(cast("CqlGraphReader", readers.graph), self._entries, self.wait)
+        self._progress.tell("graph", self.hidden)
+        readers = readers._replace(home_timeline=self.timelines, counts=self.counts.load, hidden=self.hidden.of)
         return readers._replace(cards=Cards(readers, self.counts))
 
 

@@ -39,6 +39,9 @@ class LogEnds(Protocol):
     def reason(self) -> str:
         """Why it cannot be asked, or empty."""
 
+    def start(self) -> None:
+        """Begin to follow it, inside the event loop."""
+
     def end_offsets(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         """Return, as far as is known, the offset that the next record of each partition will get."""
 
@@ -60,6 +63,9 @@ class FileEnds:
         """Why it cannot be read, or empty."""
         self._slot.look()
         return self._slot.reason
+
+    def start(self) -> None:
+        """Nothing: a file is read when it is asked for."""
 
     def end_offsets(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         """Return the ends; none where there is no log yet."""
@@ -84,6 +90,10 @@ class LagMeter:
         self._clock = clock
         self._events: dict[str, int] = {}
         self._sampled_at = float("-inf")
+
+    def start(self) -> None:
+        """Begin to follow the log, inside the event loop."""
+        self._log.start()
 
     def header(self, projections: Iterable[str]) -> str:
         """Return the events behind, as of SAMPLE_SECONDS ago at most: `tweets=0, accounts=2`."""

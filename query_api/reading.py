@@ -63,13 +63,13 @@ class Reading(NamedTuple):
 
     def blocked(self) -> frozenset[int]:
         """Return the accounts that the viewer blocks or is blocked by."""
-        return self.readers.graph.hidden(self.viewer_id).blocked if self.viewer_id else NOBODY
+        return self.readers.hidden(self.viewer_id).blocked if self.viewer_id else NOBODY
 
     def hidden(self, except_for: int = ANONYMOUS) -> frozenset[int]:
         """Return the accounts whose tweets the viewer does not see; a mute of `except_for` does not count."""
         if not self.viewer_id:
             return NOBODY
-        hidden = self.readers.graph.hidden(self.viewer_id)
+        hidden = self.readers.hidden(self.viewer_id)
         return hidden.blocked | (hidden.muted - {except_for} if except_for else hidden.muted)
 
     def answer(self, body: bytes) -> Response:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from infra.log.port import Position, TopicPartition
     from infra.sources import Source
     from projections.engagement.read_model import CountsRow
+    from projections.graph.read_model import Hidden
     from query_api.tweets.cards import Cards
     from query_api.tweets.rules import Shown
 
@@ -48,6 +49,7 @@ class Readers(NamedTuple):
     counts: Callable[[Collection[int]], Mapping[int, CountsRow]]
     hydrate_tweets: TweetHydrator
     hydrate_authors: AuthorHydrator
+    hidden: Callable[[int], Hidden]
     cards: Cards | None = None
 
     def refresh(self) -> None:
@@ -91,6 +93,11 @@ class Stores:
             self._readers.refresh()
         return self._readers
 
+    def start(self) -> None:
+        """Begin, inside the event loop."""
+        self._looked_at = float("-inf")
+        self.look()
+
     def look(self) -> None:
         """Follow the sources, at most every LOOK_SECONDS."""
         now = time.monotonic()
@@ -113,8 +120,13 @@ class Stores:
         wait = None if shared is None else shared.wait
         tweets = TweetHydrator(self._found["tweets"], self.kept_tweets, wait)
         authors = AuthorHydrator(self._found["accounts"], self.kept_authors, wait)
-        counts = self._found["engagement"].counts
-        readers = Readers(**self._found, counts=counts, hydrate_tweets=tweets, hydrate_authors=authors)
+        readers = Readers(
+            **self._found,
+            counts=self._found["engagement"].counts,
+            hydrate_tweets=tweets,
+            hydrate_authors=authors,
+            hidden=self._found["graph"].hidden,
+        )
         if shared is None:
             return readers
         shared.tell("tweets", tweets)

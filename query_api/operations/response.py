@@ -87,6 +87,8 @@ class QueryMetrics(Collector):
         ]
         if services.counts is not None:
             caches.append(("counts", services.counts.kept))
+        if services.hidden is not None:
+            caches.append(("hidden", services.hidden.kept))
         for name, cache in caches:
             hits.add_metric([name], cache.hits)
             misses.add_metric([name], cache.misses)

@@ -1,7 +1,7 @@
 """Counts of tweets, kept for half a second: on servers they cost a round trip and a row a tweet.
 
-They may be KEPT_S behind, and one read (counters are promised to be less than a second behind). Whoever comes with a
-consistency token that concerns them, and that was passed only lately, has them read anew.
+They may be KEPT_S behind, and one read (counters are promised to be less than a second behind). While nothing is
+applied they hold. Whoever comes with a consistency token that concerns them has them read anew.
 
 Two generations, of half the time each: what is kept needs no time of its own. A generation holds only what was asked
 for after it began.
@@ -36,7 +36,7 @@ class _Kept:
         self._old: dict[int, CountsRow] = {}
         self.young_cards: dict[int, Card] = {}
         self.old_cards: dict[int, Card] = {}
-        self.began = clock()
+        self.began = self._held_at = clock()
         self.hits = 0
         self.misses = 0
 
@@ -87,10 +87,16 @@ class _Kept:
     def turn(self) -> None:
         """Let go of what is too old."""
         now = self._clock()
-        if now - self.began >= KEPT_S / 2:
-            keeps = now - self.began < KEPT_S
+        if now - self._held_at >= KEPT_S / 2:
+            keeps = now - self._held_at < KEPT_S
             self._old, self.old_cards = (self._young, self.young_cards) if keeps else ({}, {})
-            self._young, self.young_cards, self.began = {}, {}, now
+            self._young, self.young_cards = {}, {}
+            self.began = self._held_at = now
+
+    def hold(self) -> None:
+        """Count the age of all that is kept from now on: it still holds."""
+        self.turn()
+        self._held_at = self._clock()
 
 
 class KeptCounts:
@@ -101,11 +107,23 @@ class KeptCounts:
         engagement: EngagementReader,
         wait: Callable[[Future[Any]], Any],
         clock: Callable[[], float] = time.monotonic,
+        progress: Callable[[], object] = object,
     ) -> None:
         self._engagement = engagement
+        self._progress = progress
+        self._seen: object = None
         self._clock = clock
         self.kept = _Kept(clock)
         self._loading: Loading[CountsRow] = Loading(self.kept, self.read, wait)
+
+    def refresh(self) -> None:
+        """See whether anything was applied since the last look; where not, what is kept still holds."""
+        seen, self._seen = self._seen, self._progress()
+        if self._seen == seen:
+            self.kept.hold()
+
+    def rely(self, told: bool) -> None:
+        """Nothing: without looks, what is kept grows old."""
 
     def load(self, tweet_ids: Collection[int]) -> dict[int, CountsRow]:
         """Return the counts of each tweet, as they were KEPT_S ago or later."""

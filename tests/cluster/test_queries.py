@@ -19,7 +19,7 @@ from query_api.home_timeline import fallback
 from query_api.reading import LAG_HEADER, STALE_HEADER
 from query_api.tweets.counts import KEPT_S
 from schemas.accounts.events import ProfileEdited
-from schemas.follows.events import Muted
+from schemas.follows.events import Blocked, Muted, Unmuted
 from schemas.ids import to_uuid
 from tests import builders
 from tests.builders import envelope
@@ -100,6 +100,19 @@ async def test_whoever_holds_a_token_sees_counts_and_flags_as_they_are(world: Wo
             assert (tweet["likes_count"], tweet["liked"]) == (round_ + 1, round_ >= 1)
 
 
+async def test_whoever_holds_the_token_of_a_mute_sees_the_muted_no_more(world: World) -> None:
+    await world.given(builders.posted(ANN, tweet_id(1)), builders.posted(BOB, tweet_id(2)))
+    for event, shown in (
+        (Muted(envelope(), ME, ANN), (2,)),
+        (Unmuted(envelope(), ME, ANN), (2, 1)),
+        (Blocked(envelope(), BOB, ME), (1,)),
+    ):
+        token = await world.publish(event)
+        world.project()
+        answer = await bare(world, "/timeline/home", token)
+        assert ids(answer.json()["tweets"]) == uuids(*shown)
+
+
 async def test_without_a_token_a_query_is_behind_by_a_bound(world: World) -> None:
     await world.given(builders.posted(ANN, tweet_id(1)), builders.posted(ANN, tweet_id(2)))
 
@@ -123,7 +136,7 @@ async def test_without_a_token_a_query_is_behind_by_a_bound(world: World) -> Non
         (builders.liked(BOB, (tweet_id(2), ANN)), is_liked, KEPT_S),
         (builders.deleted(ANN, tweet_id(1)), is_deleted, progress.LOOK_S),
         (ProfileEdited(envelope(), ANN, display_name="Ann B."), is_renamed, progress.LOOK_S),
-        (Muted(envelope(), ME, ANN), is_muted, 0.0),
+        (Muted(envelope(), ME, ANN), is_muted, progress.LOOK_S),
     ):
         assert not await condition()
         await world.publish(event)
@@ -135,7 +148,7 @@ async def test_where_only_the_store_of_timelines_is_behind_a_token_they_are_pull
     await world.given(builders.posted(ANN, tweet_id(1)))
     token = await world.publish(builders.posted(BOB, tweet_id(2)))
     world.project("accounts", "tweets", "graph", "engagement")
-    answer = await bare(world, "/timeline/home?wait_ms=200", token)
+    answer = await bare(world, "/timeline/home?wait_ms=1000", token)
     assert ids(answer.json()["tweets"]) == uuids(2, 1)
     assert STALE_HEADER not in answer.headers
 

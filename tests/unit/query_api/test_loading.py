@@ -186,3 +186,21 @@ def test_counts_that_are_asked_for_anew_are_read_and_kept() -> None:
     assert kept.read([1]) == {1: (2, 0, 0, 0)}
     assert kept.load([1]) == {1: (2, 0, 0, 0)}
     assert tweets.asked == 2
+
+
+def test_counts_hold_while_nothing_is_applied() -> None:
+    now, applied = [100.0], [1]
+    tweets = CountedTweets()
+    kept = KeptCounts(tweets, bridge.wait, lambda: now[0], lambda: applied[0])  # type: ignore[arg-type]  # counts only
+    kept.refresh()
+    kept.load([1])
+    for _ in range(50):
+        now[0] += counts_module.KEPT_S / 3
+        kept.refresh()
+        assert kept.load([1]) == {1: (1, 0, 0, 0)}
+    applied[0] = 2
+    for _ in range(2):
+        now[0] += counts_module.KEPT_S / 2
+        kept.refresh()
+        applied[0] += 1
+    assert kept.load([1]) == {1: (2, 0, 0, 0)}
