@@ -83,6 +83,7 @@ def epinions() -> Graph:
 def set_up(client: Any, graph: Graph, layout: Layout) -> None:
     """Write the audiences, whole and by shard, and full timelines, then the append-only file anew."""
     client.config_set("appendonly", "no")
+    client.config_set("rdbcompression", "no")
     client.config_set("auto-aof-rewrite-percentage", 0)
     shards = np.array([layout.shard(user(number)) for number in range(graph.users)])
     pipeline = client.pipeline(transaction=False)
@@ -97,11 +98,6 @@ def set_up(client: Any, graph: Graph, layout: Layout) -> None:
         for first in range(0, len(readers), READERS_AT_ONCE):
             some = _ids(readers[first : first + READERS_AT_ONCE])
             client.evalsha(fill, 0, layout.of_shard("home", shard), some)
-    write_anew(client)
-
-
-def write_anew(client: Any) -> None:
-    """Begin an append-only file with what there is, and wait until it is written."""
     client.config_set("appendonly", "yes")
     while any(client.info("persistence")[f"aof_rewrite_{state}"] for state in ("in_progress", "scheduled")):
         time.sleep(0.1)
@@ -109,14 +105,12 @@ def write_anew(client: Any) -> None:
 
 def rename_timelines(client: Any, graph: Graph, layout: Layout) -> None:
     """Give the timelines the names that the bare script knows."""
-    client.config_set("appendonly", "no")
     pipeline = client.pipeline(transaction=False)
     for number in range(graph.users):
         pipeline.rename(layout.of_user("home", user(number)), b"bare:" + packed(user(number)))
         if number % KEYS_AT_ONCE == 0:
             pipeline.execute()
     pipeline.execute()
-    write_anew(client)
 
 
 def _audiences(graph: Graph, layout: Layout, shards: Any) -> Iterator[tuple[bytes, Any]]:
