@@ -108,7 +108,7 @@ def rows() -> list[Row]:
         requests = [http_load.request(PATH, token) for token in tokens]
         own = {name: str(value) for name, value in settings.model_dump(mode="json").items()}
         with server(settings.data_dir, **own) as (pid, port):
-            uvloop.run(http_load.closed_loop(port, requests, 4, 1.0))
+            uvloop.run(http_load.closed_loop(port, requests, 4, SECONDS))  # the first read of each tweet
             caches, spent = Caches.read(port), usage(servers)
             per_core, full, half = uvloop.run(measure(pid, port, requests, SECONDS))
             feeds = len(half.latencies_ms) + len(full.latencies_ms) * 1.25
