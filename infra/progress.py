@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LOOK_S = 0.1
 HURRIED_S = 0.01  # after the look before, however many wait
 ANSWER_S = 2.0  # a look that takes longer is given up
-SILENT_S = 1.0
+SILENT_S = 5.0  # a busy moment must not empty the caches, which would make it busier
 
 Checkpoints = dict[str, "Mapping[TopicPartition, int]"]
 """Name of a projection → per partition, the offset up to which (exclusive) records are applied."""

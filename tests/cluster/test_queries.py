@@ -131,7 +131,7 @@ async def test_without_a_token_a_query_is_behind_by_a_bound(world: World) -> Non
     async def is_muted() -> bool:
         return not await home()
 
-    slack = 0.4  # of a busy machine
+    slack = 5.0  # of a machine that does much else; the bounds themselves are held by tests with a clock of their own
     for event, condition, bound in (
         (builders.liked(BOB, (tweet_id(2), ANN)), is_liked, KEPT_S),
         (builders.deleted(ANN, tweet_id(1)), is_deleted, progress.LOOK_S),
