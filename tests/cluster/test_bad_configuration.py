@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import subprocess
 import sys
 import textwrap
@@ -23,7 +22,7 @@ from infra.cql.projection_tables import known_build
 from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
 from infra.log import kafka_topics
-from tests.conftest import settings_of
+from tests.cluster.prepared import admin, prepared
 from tests.e2e.system import free_port
 from tests.waiting import until
 
@@ -77,28 +76,8 @@ AT_ONCE = 4
 
 @pytest.fixture(scope="module")
 def made(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Settings with which everything is in order: topics, tables and roles of our own."""
-    name = secrets.token_hex(3)
-    own = {
-        "cassandra_keyspace": f"bad_{name}",
-        "cassandra_app_user": f"app_{name}",
-        "cassandra_query_user": f"query_{name}",
-        "partitions": 2,
-        "argon2_memory_kib": 64,
-    }
-    data_dir = tmp_path_factory.mktemp("bad")
-    settings = settings_of(fleet, data_dir, "kafka", "redis", "cassandra").model_copy(update=own)
-    servers_and_tables.prepare(settings)
-    yield settings
-    with closing(admin(settings)) as session:
-        for keyspace in keyspaces(settings):
-            session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
-        for role in (f"app_{name}", f"query_{name}"):
-            session.execute(f"DROP ROLE IF EXISTS {role}")
-
-
-def admin(settings: Settings) -> CqlSession:
-    return CqlSession(settings, keyspace="")
+    with prepared(fleet, tmp_path_factory.mktemp("bad")) as settings:
+        yield settings
 
 
 def environment(settings: Settings, **changed: str) -> dict[str, str]:

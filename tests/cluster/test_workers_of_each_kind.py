@@ -1,0 +1,82 @@
+"""`murmur up --workers 2` on servers: the workers of a kind share its work, and one that stops loses no request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from infra import probe
+from tests.e2e.on_servers import SystemOnServers
+from tests.e2e.people import Person
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from infra.servers import Fleet
+
+pytestmark = pytest.mark.cluster
+
+WORKERS = {"commands_workers": "2", "streams_workers": "2", "query_workers": "2"}
+POSTS = 60
+AT_ONCE = 6
+
+
+@pytest.fixture(scope="module")
+def system(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemOnServers]:
+    with SystemOnServers(fleet, tmp_path_factory.mktemp("workers") / "data", **WORKERS) as started:
+        yield started
+
+
+def processes(system: SystemOnServers) -> dict[str, dict[str, Any]]:
+    told = json.loads(system.murmur("status", "--json").stdout)
+    return {process["name"]: process for process in told["processes"]}
+
+
+def requests_served(data: Path, name: str) -> float:
+    """Return how many requests a worker has counted, asked at its own port."""
+    told = probe.announced(data / "run" / f"{name}.json")
+    metrics = httpx.get(f"http://{told['own_host']}:{told['own_port']}/metrics").text
+    lines = [line for line in metrics.splitlines() if line.startswith("murmur_http_requests_total{")]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if '"/api/' in line)
+
+
+def test_every_worker_has_a_name_and_is_ready(system: SystemOnServers) -> None:
+    found = processes(system)
+    assert set(found) == {f"{kind}-{number}" for kind in ("commands", "streams", "query") for number in (1, 2)}
+    assert {name for name, process in found.items() if not process["ready"]} == set()
+
+
+async def test_a_worker_that_is_told_to_stop_answers_what_it_has_begun(system: SystemOnServers) -> None:
+    """Each request has a connection of its own: those after the stop reach the other worker."""
+    before = processes(system)["commands-1"]["pid"]
+    async with httpx.AsyncClient(timeout=30) as client:
+        author = await Person.register(system, client, "ada")
+    left = asyncio.Semaphore(AT_ONCE)
+
+    async def post(number: int) -> httpx.Response:
+        async with left, httpx.AsyncClient(timeout=30) as client:
+            if number == POSTS // 2:
+                os.kill(before, signal.SIGTERM)
+            return await author.command(client, "POST", "/tweets", content=f"tweet {number}")
+
+    answers = await asyncio.gather(*map(post, range(POSTS)))
+    assert {answer.status_code for answer in answers} == {httpx.codes.CREATED}
+    await asyncio.to_thread(until, lambda: (it := processes(system)["commands-1"])["ready"] and it["pid"] != before)
+    await asyncio.to_thread(system.wait_until_caught_up)
+    async with httpx.AsyncClient(timeout=30) as client:
+        pages = await author.read_all(client, "/timeline/home")
+    assert {tweet["content"] for page in pages for tweet in page} == {f"tweet {number}" for number in range(POSTS)}
+
+
+def test_connections_are_dealt_out(system: SystemOnServers) -> None:
+    for _ in range(40):
+        httpx.get(f"{system.query}/api/v1/users/nobody")
+    assert all(requests_served(system.data, f"query-{number}") for number in (1, 2))
