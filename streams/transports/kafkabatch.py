@@ -87,8 +87,13 @@ class Consumer(BatchConsumer, aiokafka.Consumer):  # type: ignore[misc]  # Faust
         fetched = await super()._getmany(active_partitions, timeout)
         return {TP(*key): list(batches_of(TP(*key), records)) for key, records in fetched.items()}
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Begin, where Faust would not: a worker that was given no partition has nothing to seek, and is ready."""
+        await super().on_partitions_assigned(assigned, generation_id)
+        self.app.has_begun |= not assigned
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seek to the store's checkpoints; a worker that was given no partition has nothing to seek."""
+        """Seek to the store's checkpoints."""
         found = await super().seek_to_committed() if self.assignment() else {}
         self.app.has_begun = True
         return found
