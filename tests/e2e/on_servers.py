@@ -47,7 +47,7 @@ class SystemOnServers(System):
         self.fleet = fleet
         self.told = fleet.settings()
         self._workers = {kind: int(settings.get(f"{kind}_workers", "1")) for kind in MODULES}
-        own = {"profile": "cluster", "cassandra_keyspace": KEYSPACE, "partitions": "4"}
+        own = {"profile": "cluster", "cassandra_keyspace": KEYSPACE, "partitions": "6"}
         super().__init__(data, **self.told, **{**own, **settings})
 
     def start(self) -> Self:
