@@ -34,6 +34,13 @@ ENDINGS: dict[type[Event], type[Any]] = dict([*RELATIONS.values(), *MARKS.values
 EXAMPLES = 5  # of each law and projection: one takes half a second
 
 
+@pytest.fixture(autouse=True)
+def _many_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let lists be cut after every second row."""
+    for module in ("graph", "engagement"):
+        monkeypatch.setattr(f"projections.{module}.cql.SEGMENT_ROWS", 2)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _keyspace(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with connected(settings_of(fleet, tmp_path_factory.mktemp("data"), "cassandra")):
