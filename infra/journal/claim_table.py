@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from infra.cql.compare_and_set import compare_and_set
 from infra.cql.session import Call
 from infra.journal.intents import RELEASE, TAKE, Name
+from infra.journal.port import AlreadyClaimedError, Claim, JournalError, NotClaimedError
 from infra.projections import StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -84,3 +85,12 @@ def _hold(name: Name, ref: bytes, at_ms: int) -> Call:
     if name.kind == RELEASE:
         return Call(_HOLD_OWNED, (ref, RELEASE, at_ms, name.key, name.owner), idempotent=False)
     return Call(_HOLD_NEW, (name.key, name.owner, ref, name.kind, at_ms), idempotent=False)
+
+
+def refusal_of(name: Name, row: Held | None) -> JournalError | None:
+    """Return what is to be told where this is what stands settled of the name; None: it can be had."""
+    if name.kind == RELEASE:
+        return NotClaimedError(name.key) if row is None or row.owner != name.owner else None
+    if row is None:
+        return None
+    return AlreadyClaimedError(Claim(name.key, name.owner if name.kind == TAKE else row.owner))

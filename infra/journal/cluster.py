@@ -28,13 +28,12 @@ from typing import TYPE_CHECKING, Any
 
 from infra.bridge import bridged
 from infra.clock import SystemClock
-from infra.journal.claim_table import ClaimTable
+from infra.journal.claim_table import ClaimTable, refusal_of
 from infra.journal.embedded import record_of
 from infra.journal.intents import (
     COMMITTED,
     DONE,
     FREE,
-    RELEASE,
     RUN_BYTES,
     TAKE,
     Intents,
@@ -45,12 +44,8 @@ from infra.journal.intents import (
 from infra.journal.known import PAUSE_SECONDS, Known
 from infra.journal.port import (
     ANSWERS_KEPT_MS,
-    AlreadyClaimedError,
     Answer,
-    Claim,
     IdempotencyKeyReusedError,
-    JournalError,
-    NotClaimedError,
 )
 from infra.journal.recovery import PATIENCE, Recovery
 from infra.journal.turns import Turns
@@ -63,7 +58,7 @@ if TYPE_CHECKING:
 
     from infra.clock import Clock
     from infra.cql.session import CqlSession
-    from infra.journal.claim_table import Conflict, Held
+    from infra.journal.claim_table import Conflict
     from infra.journal.facts_log import FactsLog
     from infra.journal.intents import Intent, Name
     from infra.journal.port import Commit, IdempotencyKey
@@ -117,13 +112,11 @@ class ClusterJournal:
             turns.append(id_of(commit.idempotency).hex())
         until = time.monotonic() + self._patience.wait
         async with self._turns.taken(turns):
-            while time.monotonic() < until:
-                intent = intent_of(commit, records, names, self._now_ms())
-                answer = await self._attempt(intent)
-                if answer is not None:
-                    return answer
+            while (answer := await self._attempt(intent_of(commit, records, names, self._now_ms()))) is None:
+                if time.monotonic() > until:
+                    raise LogUnavailableError("a name or the key is held by another commit, or the store is too slow")
                 await asyncio.sleep(PAUSE_SECONDS * (1 + random.random()))  # noqa: S311 - two should not meet again
-        raise LogUnavailableError("another commit holds a name or the key, and is not over")
+            return answer
 
     async def _attempt(self, intent: Intent) -> Answer | None:
         """Return the answer; None where something undecided stood in the way, and nothing was done."""
@@ -146,7 +139,7 @@ class ClusterJournal:
             conflicts = self._claims.hold(intent.names, ref, intent.at_ms)
         except StoreUnavailableError:
             self._claims.give_back(intent.names, ref)
-            raise
+            return None
         if conflicts or self._is_late(intent):
             self._claims.give_back(intent.names, ref)
             await self._judge(conflicts)
@@ -157,11 +150,17 @@ class ClusterJournal:
         return intent._replace(positions=tuple(positions)).answer(replayed=False)
 
     async def _claim(self, intent: Intent) -> Answer | None:
-        slot = self._under_way.note(intent)
-        if not self._intents.begin(intent):
+        try:
+            self._refuse_early(intent)
+            slot = self._under_way.note(intent)
+            begun = self._intents.begin(intent)
+            conflicts = self._claims.hold(intent.names, intent.ref, intent.at_ms) if begun else []
+        except StoreUnavailableError:
+            self._undo(intent)
+            return None
+        if not begun:
             self._under_way.done(slot)
             return await self._before(intent)
-        conflicts = self._claims.hold(intent.names, intent.ref, intent.at_ms)
         committed = None if conflicts else self._intents.move(intent, COMMITTED, self._now_ms())
         if committed is None:
             self._recovery.roll_back(intent)
@@ -172,6 +171,19 @@ class ClusterJournal:
         self._under_way.done(slot)  # not where it fails: the slot stays for the sweep
         return answer
 
+    def _refuse_early(self, intent: Intent) -> None:
+        """Spare what is plainly refused the writing; with a key, an earlier answer would go before the refusal."""
+        for name in () if intent.keyed else intent.names:
+            row = self._claims.read(name.key)
+            settled = row is None or row.intent is None
+            if settled and (refusal := refusal_of(name, row)):
+                raise refusal
+
+    def _undo(self, intent: Intent) -> None:
+        """Undo an attempt that the store did not take to its commit; what it does not take now, recovery undoes."""
+        with contextlib.suppress(StoreUnavailableError):
+            self._recovery.roll_back(intent)
+
     async def _judge(self, conflicts: Sequence[Conflict]) -> None:
         """Raise what the first decided conflict means; the others may pass."""
         for name, row in conflicts:
@@ -179,7 +191,7 @@ class ClusterJournal:
                 holder = await self._recovery.unhold(row)
                 if holder is None or row.kind != TAKE:
                     continue
-            if refusal := _refusal(name, row):
+            if refusal := refusal_of(name, row):
                 raise refusal
 
     async def _before(self, intent: Intent) -> Answer | None:
@@ -277,11 +289,3 @@ def _settled_later() -> Iterator[None]:
 
 async def _bridged(work: Coroutine[Any, Any, Any]) -> Any:
     return await bridged(work)
-
-
-def _refusal(name: Name, row: Held | None) -> JournalError | None:
-    if name.kind == RELEASE:
-        return NotClaimedError(name.key) if row is None or row.owner != name.owner else None
-    if row is None:
-        return None
-    return AlreadyClaimedError(Claim(name.key, name.owner if name.kind == TAKE else row.owner))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cluster
 
 PARTITIONS = {"tweets": 1}
-STEPS = {"key": 10, "claim": 16, "claim and key": 16, "free": 8}  # at the next one a process lives
+STEPS = {"key": 10, "claim": 22, "claim and key": 16, "free": 8}  # at the next one a process lives
 SECOND_TWEET = 2000
 
 
