@@ -1,6 +1,7 @@
-"""Runs the benchmarks named on the command line (all by default) and writes benchmarks/RESULTS.md.
+"""Runs the benchmarks named on the command line, or by default all of the embedded profile; `cluster` means its own.
 
-A module takes part by a function `rows() -> list[Row]`; each runs in a process of its own.
+All of a profile write their part of benchmarks/RESULTS.md and leave the other's. A module takes part by a function
+`rows() -> list[Row]`; each runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ MODULES = (
     "post_tweet",
     "delivery_latency",
 )
-RUN_SECONDS = 600
+CLUSTER_MODULES = ("kafka_agent", "cluster_post", "cluster_home", "cluster_delivery", "cql_apply", "redis_fanout")
+RESULTS = FOLDER / "RESULTS.md"
+ON_SERVERS = "\n## On servers\n"
+RUN_SECONDS = 900
 _ROWS = """
 import importlib, json, sys
 rows = importlib.import_module("benchmarks." + sys.argv[1]).rows()
@@ -68,12 +72,15 @@ def machine() -> str:
 
 def main() -> None:
     """Measure, print, write."""
-    chosen = sys.argv[1:] or MODULES
+    asked = sys.argv[1:]
+    on_servers = asked == ["cluster"]
+    chosen = CLUSTER_MODULES if on_servers else asked or MODULES
     rows = [row for module in chosen for row in measure(module)]
     print(table(rows))
-    if not sys.argv[1:]:
-        head = f"# Results\n\n{datetime.now(UTC):%Y-%m-%d}, {machine()}. Trust the ratios: machines are noisy.\n"
-        (FOLDER / "RESULTS.md").write_text(f"{head}\n{table(rows)}\n")
+    if on_servers or not asked:
+        files, _, servers = RESULTS.read_text().partition(ON_SERVERS)
+        part = f"\n{datetime.now(UTC):%Y-%m-%d}, {machine()}. Trust the ratios: machines are noisy.\n\n{table(rows)}\n"
+        RESULTS.write_text(f"{files}{ON_SERVERS}{part}" if on_servers else f"# Results\n{part}{ON_SERVERS}{servers}")
 
 
 if __name__ == "__main__":
