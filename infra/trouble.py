@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from infra.log.port import LogError
+from infra.projections import StoreError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,9 +24,12 @@ class TroubleError(Exception):
 
 
 def refusing(name: str, main: Callable[[], int]) -> int:
-    """Return the exit code of `main`; trouble is one line on standard error, and REFUSED."""
+    """Return the exit code of `main`; trouble is one line on standard error, and REFUSED.
+
+    So is a store or a log that does not answer while a process starts; what can be done about it, its message says.
+    """
     try:
         return main()
-    except TroubleError as error:
+    except (TroubleError, StoreError, LogError) as error:
         sys.stderr.write(f"{name}: {' '.join(str(error).split())}\n")
         return REFUSED

@@ -10,9 +10,8 @@ import logging
 import sys
 
 from infra import json_logs
-from infra.projections import StoreError
 from infra.settings import Settings
-from infra.trouble import REFUSED, TroubleError, refusing
+from infra.trouble import REFUSED, refusing
 from streams.bootstrap import PROJECTIONS, retry_dead_letters, run
 from streams.errors import AppCrashedError
 from streams.loop import EXIT_CODE
@@ -53,8 +52,6 @@ def main(arguments: list[str]) -> int:
             return 0
         logger.info("starting %s", ", ".join(names))
         asyncio.run(run(settings, names))
-    except StoreError as error:
-        raise TroubleError(str(error), "") from error
     except AppCrashedError:
         logger.critical("a projection died", exc_info=True)
         return EXIT_CODE

@@ -151,6 +151,9 @@ class ClusterParts:
         """End the process when a store has lost what it had: it begins again where that store now is."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            if self._producer.fatal is not None:
+                logger.critical("dead letters cannot be written any more: %s", self._producer.fatal)
+                end_process(EXIT_CODE)
             for name, store in self._stores.items():
                 with contextlib.suppress(StoreError):  # it is away; whoever writes to it says so
                     if place := await bridged(_lost(store)):

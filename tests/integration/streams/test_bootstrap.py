@@ -130,4 +130,4 @@ async def test_an_unknown_name_is_answered_with_the_known_ones(names: tuple[str,
     async with streams(tmp_path, *names) as process:
         _, said = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
         assert process.returncode == 2
-        assert b"usage: python -m streams all | [dlq-retry] accounts | tweets | graph" in said
+        assert b"usage: python -m streams all | tables | [dlq-retry] accounts | tweets | graph" in said
