@@ -66,7 +66,7 @@ class Planner:
         """Add up rate x microseconds of each part, and leave room."""
         share = self._choices.utilisation
         seconds = sum(rate * cost for rate, cost in parts.values()) * copies / 1e6
-        working = " + ".join(f"{what} {rate:,.0f}/s x {cost:,.3g} µs" for what, (rate, cost) in parts.items())
+        working = " + ".join(f"{what} {rate:,.0f}/s x {cost:,g} µs" for what, (rate, cost) in parts.items())
         working = f"({working}) x {copies:g}" if copies > 1 else working
         return Line("cores", name, seconds / share, "cores", f"{working}, / {share:g}")
 
