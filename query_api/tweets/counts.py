@@ -1,7 +1,8 @@
 """Counts of tweets, kept for half a second: on servers they cost a round trip and a row a tweet.
 
 They may be KEPT_S behind, and one read (counters are promised to be less than a second behind). While nothing is
-applied they hold. Whoever comes with a consistency token that concerns them has them read anew.
+applied, what was asked for since the last change was seen holds; what is older may not know of that change, and grows
+old. Whoever comes with a consistency token that concerns them has them read anew.
 
 Two generations, of half the time each: what is kept needs no time of its own. A generation holds only what was asked
 for after it began.
@@ -36,7 +37,7 @@ class _Kept:
         self._old: dict[int, CountsRow] = {}
         self.young_cards: dict[int, Card] = {}
         self.old_cards: dict[int, Card] = {}
-        self.began = self._held_at = clock()
+        self.began = self._held_at = self._old_began = clock()
         self.hits = 0
         self.misses = 0
 
@@ -90,13 +91,15 @@ class _Kept:
         if now - self._held_at >= KEPT_S / 2:
             keeps = now - self._held_at < KEPT_S
             self._old, self.old_cards = (self._young, self.young_cards) if keeps else ({}, {})
+            self._old_began = self.began if keeps else now
             self._young, self.young_cards = {}, {}
             self.began = self._held_at = now
 
-    def hold(self) -> None:
-        """Count the age of all that is kept from now on: it still holds."""
+    def hold(self, changed_at: float) -> None:
+        """Count the age of all that is kept from now on, where all of it was asked for since the change."""
         self.turn()
-        self._held_at = self._clock()
+        if self._old_began >= changed_at:
+            self._held_at = self._clock()
 
 
 class KeptCounts:
@@ -112,15 +115,18 @@ class KeptCounts:
         self._engagement = engagement
         self._progress = progress
         self._seen: object = None
+        self._changed_at = clock()
         self._clock = clock
         self.kept = _Kept(clock)
         self._loading: Loading[CountsRow] = Loading(self.kept, self.read, wait)
 
     def refresh(self) -> None:
-        """See whether anything was applied since the last look; where not, what is kept still holds."""
+        """See whether anything was applied since the last look; where not, what was asked for since then holds."""
         seen, self._seen = self._seen, self._progress()
         if self._seen == seen:
-            self.kept.hold()
+            self.kept.hold(self._changed_at)
+        else:
+            self._changed_at = self._clock()
 
     def rely(self, told: bool) -> None:
         """Nothing: without looks, what is kept grows old."""

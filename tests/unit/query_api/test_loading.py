@@ -204,3 +204,18 @@ def test_counts_hold_while_nothing_is_applied() -> None:
         kept.refresh()
         applied[0] += 1
     assert kept.load([1]) == {1: (2, 0, 0, 0)}
+
+
+def test_counts_that_were_asked_for_before_a_change_was_seen_do_not_outlast_it() -> None:
+    now, applied = [100.0], [1]
+    tweets = CountedTweets()
+    kept = KeptCounts(tweets, bridge.wait, lambda: now[0], lambda: applied[0])  # type: ignore[arg-type]  # counts only
+    kept.refresh()
+    kept.load([1])
+    now[0] += 0.01
+    applied[0] = 2  # the last change for long
+    for _ in range(50):
+        now[0] += counts_module.KEPT_S / 10
+        kept.refresh()
+        shown = kept.load([1])
+    assert shown == {1: (2, 0, 0, 0)}
