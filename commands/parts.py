@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from commands.accounts.registry import Credentials
     from commands.services import Below
     from commands.views import Views
+    from infra.auth.credentials import Credentials
     from infra.journal.port import Journal
 
 

@@ -8,7 +8,7 @@ import logging
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import apsw
 
@@ -22,6 +22,7 @@ from infra.projections import StoreUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from infra.auth.credentials import Credentials
     from infra.auth.passwords import Passwords
     from infra.auth.tokens import AccessTokens
     from infra.clock import Clock
@@ -40,40 +41,6 @@ class Tokens(NamedTuple):
     access_token: str
     refresh_token: str
     expires_in: int
-
-
-class Credentials(Protocol):
-    """Where secrets are kept; each call is durable when it returns (see infra.auth.credentials)."""
-
-    def add_account(self, claim: Claim, password_hash: str, data_key: bytes, now_ms: int) -> None:
-        """Keep an account's secrets; they count for nothing until `claim`, its name, is in the journal."""
-
-    def drop_account(self, user_id: int) -> None:
-        """Forget an account's secrets: its data key with them."""
-
-    def password_hash(self, user_id: int) -> str | None:
-        """Return the encoded hash."""
-
-    def open_session(self, session: Session, refresh_hash: bytes, expires_at_ms: int) -> None:
-        """Begin a session with its first refresh token."""
-
-    def rotate(self, old_hash: bytes, new_hash: bytes, now_ms: int, expires_at_ms: int) -> Session:
-        """Exchange a refresh token for a new one; raises RefreshRefusedError, having ended the session if reused."""
-
-    def revoke(self, session_id: int, now_ms: int) -> None:
-        """End a session."""
-
-    def signed_in_on(self, user_id: int) -> int:
-        """Return the last day (since 1970) on which the account's sign-in was said, or -1."""
-
-    def mark_signed_in(self, user_id: int, day: int) -> None:
-        """Remember that the sign-in was said."""
-
-    def sweep(self, now_ms: int, owner: Callable[[str], int | None]) -> None:
-        """Remove what has expired, and the secrets of accounts whose name was never claimed."""
-
-    def close(self) -> None:
-        """Close it."""
 
 
 class Registry:

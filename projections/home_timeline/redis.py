@@ -1,7 +1,7 @@
 """Home timelines in Redis: the same law as in SQLite, over logical shards on one or many primaries.
 
 Consumes:   the writes of projector.py
-Writes:     the keys of redis_layout.py, by the scripts of redis_scripts.py
+Writes:     the keys of redis_layout.py, by the scripts of redis_scripts.py and redis_reader_scripts.py
 Guarantee:  each shard has a fence per (topic, partition), compared and moved in the script that makes the writes, with
             how far it is inside a span: what is cut off anywhere — between shards, in the middle of an audience — goes
             on there, and every entry is pushed once. The checkpoint is the least of the shards'; what comes again to a
@@ -25,6 +25,7 @@ from redis.exceptions import NoScriptError
 
 from infra.projections import RejectedWriteError, WrongSpanError
 from infra.redis_primaries import Command, Primaries
+from projections.home_timeline import redis_reader_scripts as reader_scripts
 from projections.home_timeline import redis_scripts as scripts
 from projections.home_timeline.read_model import FILL_PER_AUTHOR, TIMELINE_CAP_ENTRIES, TRIM_ONE_IN
 from projections.home_timeline.redis_fills import Fills
@@ -202,7 +203,7 @@ class RedisHomeTimelineStore:
         ]
         lapsed = [shard for shard, found in zip(shards, self._run(seen), strict=True) if found]
         while lapsed:
-            closed = self._run([self._script(scripts.CLOSE, shard, before) for shard in lapsed])
+            closed = self._run([self._script(reader_scripts.CLOSE, shard, before) for shard in lapsed])
             lapsed = [shard for shard, count in zip(lapsed, closed, strict=True) if count]
 
     def _settle(self) -> None:

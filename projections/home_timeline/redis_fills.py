@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.redis_primaries import Command
-from projections.home_timeline import redis_scripts as scripts
+from projections.home_timeline import redis_reader_scripts as reader_scripts
 from projections.home_timeline.redis_layout import packed, unpacked
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Fills:
         for (shard, reader), ids, limit in zip(readers, waiting, limits, strict=True):
             taken = [next(outboxes) for _ in unpacked(ids)]
             entries, horizon = _merged(taken, limit, self._cap)
-            fills.append(self._script(scripts.FILL, shard, reader, ids, packed(horizon), self._cap, *entries))
+            fills.append(self._script(reader_scripts.FILL, shard, reader, ids, packed(horizon), self._cap, *entries))
         self._run(fills)
 
     def _newest(self, author: int, limit: int) -> Command:

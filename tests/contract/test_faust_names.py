@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import faust
 import pytest
@@ -27,6 +27,9 @@ from streams import transports
 from streams.app import ProjectionApp, _NoTables
 from streams.transports import kafkabatch, sqlog
 from streams.transports.batches import BatchConsumer, BatchMessage
+
+if TYPE_CHECKING:
+    from infra.log.port import TopicPartition
 
 _COMPILED_STREAM = Path(faust.__file__).parent / "_cython" / "streams.pyx"
 
@@ -86,8 +89,11 @@ def test_our_consumer_of_kafka_is_faust_s_with_ours_before_it() -> None:
 
 
 def test_the_driver_takes_our_settings_for_kafka() -> None:
+    async def checkpoints() -> dict[TopicPartition, int]:
+        return {}
+
     made = source(aiokafka.AIOKafkaConsumerThread._create_worker_consumer)
-    for name in kafkabatch.KafkaSource("host:1", dict).options(1):
+    for name in kafkabatch.KafkaSource("host:1", checkpoints).options(1):
         assert name in ("broker", *made.replace("conf.", " ").replace(",", " ").split()), name
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.auth.credentials import SWEEP_AFTER_MS
+from infra.auth.credentials import SWEEP_AFTER_MS, SqliteCredentials
 from infra.clock import SystemClock
 from infra.journal.port import ANSWERS_KEPT_MS
 from infra.log.port import LogUnavailableError
@@ -118,6 +118,7 @@ async def test_a_registration_that_dies_before_its_event_leaves_the_name_free(
         assert (await world.client.post("/api/v1/auth/login", json=body)).json()["code"] == "login_failed"
         await world.register("Ada", email="a@example.org")
         credentials = world.services.registry._credentials
+        assert isinstance(credentials, SqliteCredentials)
         later_ms = SystemClock().now_ms() + SWEEP_AFTER_MS + 1
         credentials.sweep(later_ms, world.services.journal.owner)
         kept = credentials._db.execute("SELECT confirmed FROM accounts").fetchall()

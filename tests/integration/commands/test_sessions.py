@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from infra.auth.credentials import SqliteCredentials
 from infra.auth.revocations import SqliteRevocations
 from tests.command_world import PASSWORD, command_world
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import apsw
     import httpx
 
     from tests.command_world import User, World
@@ -180,7 +180,9 @@ async def test_tokens_and_names_outlive_the_process(tmp_path: Path) -> None:
 
 async def test_a_full_disk_refuses_sessions_as_it_refuses_commands(world: World) -> None:
     await world.register("ada")
-    db: apsw.Connection = world.services.registry._credentials._db
+    credentials = world.services.registry._credentials
+    assert isinstance(credentials, SqliteCredentials)
+    db = credentials._db
     db.execute(f"PRAGMA max_page_count = {db.pragma('page_count')}")
     login = {"username": "ada", "password": PASSWORD}
     for _ in range(200):  # until what was left of the last pages is used up
