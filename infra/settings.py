@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     query_workers: int = Field(1, ge=1, le=64, description="processes of the query API that `murmur up` starts")
     instance: str = Field("", pattern=_NAME, description="name of a process among its like, kept when it starts again")
 
+    trends_half_life_hours: float = Field(24.0, gt=0, description="how fast a topic's past is forgotten in trends")
+    trends_minimum_authors: float = Field(3.0, gt=0, description="authors expected of a topic without a past")
+    trends_denied: str = Field("", description="hashtags, comma-separated, that never trend")
+
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     profile: Literal["embedded", "cluster"] = Field("embedded", description="embedded | cluster: files or servers")

@@ -32,8 +32,13 @@ PROJECTION_TOPICS = {
     "graph": (FOLLOWS,),
     "engagement": (TWEETS, ENGAGEMENTS),
     "home_timeline": (ACCOUNTS, FOLLOWS, TWEETS),
+    "search": (ACCOUNTS, TWEETS),
+    "trends": (TWEETS,),
 }
 """What each projection consumes; a test holds it to the read models, which this layer does not import."""
+
+FILES_ONLY = frozenset({"search", "trends"})
+"""Projections that the cluster profile has no store for yet."""
 
 
 class Lag(NamedTuple):

@@ -23,6 +23,8 @@ from query_api.operations import endpoint as operations
 from query_api.operations.response import QueryMetrics
 from query_api.read_only import ReadOnly
 from query_api.reading import FRESHNESS
+from query_api.search import endpoint as search
+from query_api.trends import endpoint as trends
 from query_api.tweets import endpoint as tweets
 from query_api.user_timeline import endpoint as user_timeline
 from query_api.users import endpoint as users
@@ -39,7 +41,7 @@ log = logging.getLogger(__name__)
 
 DESCRIPTION = "Feeds, users and lists, read from the projections. Reads only: see X-Projection-Lag for how fresh."
 
-NOUNS = (home_timeline, user_timeline, tweets, engagement, bookmarks, users, operations)
+NOUNS = (home_timeline, user_timeline, tweets, engagement, bookmarks, users, search, trends, operations)
 
 
 def create_app(services: Services) -> FastAPI:

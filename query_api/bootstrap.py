@@ -18,10 +18,14 @@ from projections.accounts.sqlite import SqliteAccountsReader
 from projections.engagement.sqlite import SqliteEngagementReader
 from projections.graph.sqlite import SqliteGraphReader
 from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
+from projections.search.sqlite import SqliteSearchReader
+from projections.trends.sqlite import SqliteTrendsReader
 from projections.tweets.sqlite import SqliteTweetsReader
 from query_api.freshness import Freshness
 from query_api.lag import FileEnds, LagMeter
 from query_api.stores import TOPICS, Stores
+from query_api.trends.board import Boards
+from query_api.trends.score import Past
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +42,12 @@ READERS = {
     "graph": SqliteGraphReader,
     "engagement": SqliteEngagementReader,
     "home_timeline": SqliteHomeTimelineReader,
+    "search": SqliteSearchReader,
+    "trends": SqliteTrendsReader,
 }
 """Name of a projection → what reads its file."""
+
+TREND_HOURS = 7 * 24  # of the past that a topic is compared with
 
 
 class Services(NamedTuple):
@@ -54,6 +62,7 @@ class Services(NamedTuple):
     verifier: AccessTokenVerifier
     rate_limits: RateLimits
     revocations: Closeable
+    trend_boards: Boards
     timelines: HomeTimelines | None = None
     counts: KeptCounts | None = None
     hidden: KeptHidden | None = None
@@ -104,4 +113,11 @@ def _build_embedded(settings: Settings, clock: Clock) -> Services:
         verifier=AccessTokenVerifier(KeyRing(settings.keys_dir), revocations, clock),
         rate_limits=RateLimits(settings),
         revocations=revocations,
+        trend_boards=boards(settings),
     )
+
+
+def boards(settings: Settings) -> Boards:
+    """Return what says what trends."""
+    past = Past(settings.trends_half_life_hours, TREND_HOURS, settings.trends_minimum_authors)
+    return Boards(past, settings.trends_denied.split(","))

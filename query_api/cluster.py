@@ -27,7 +27,7 @@ from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph.cql import CqlGraphReader
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
 from projections.tweets.cql_reader import CqlTweetsReader
-from query_api.bootstrap import Services
+from query_api.bootstrap import Services, boards
 from query_api.freshness import Freshness
 from query_api.home_timeline.fallback import HomeTimelines, Watch
 from query_api.home_timeline.pulled import PulledHomeTimelines
@@ -71,14 +71,14 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
             HOME: timelines,
         }
         pushed = Part(TIMELINES, (HOME,), lambda: {HOME: timelines.checkpoints()})
-        progress = Progress([Part(ROWS, tuple(name for name in TOPICS if name != HOME), look.read), pushed])
+        progress = Progress([Part(ROWS, tuple(name for name in readers if name != HOME), look.read), pushed])
         opening.callback(progress.close)
         shared = OnServers(progress, settings.tweet_cache_entries, look.of("engagement"))
         sources = {name: ServerSource(name, reader, progress) for name, reader in readers.items()}
         stores = Stores(sources, settings.tweet_cache_entries, shared)
         stores.look()
         revocations = CqlRevocations(session, clock.now_ms(), keyspace=keyspaces(settings).lwt)
-        topics = sorted({topic for of in TOPICS.values() for topic in of})
+        topics = sorted({topic for name in readers for topic in TOPICS[name]})
         return Services(
             settings=settings,
             clock=clock,
@@ -89,6 +89,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
             verifier=AccessTokenVerifier(KeyRing(settings.keys_dir), revocations, clock),
             rate_limits=RateLimits(settings),
             revocations=revocations,
+            trend_boards=boards(settings),
             timelines=shared.timelines,
             counts=shared.counts,
             hidden=shared.hidden,

@@ -2,6 +2,7 @@
 
 QueryError
 ├── InvalidCursorError   cursor_invalid     400  a page token that this service did not give
+├── InvalidQueryTextError  query_invalid    400  a search that cannot be read; the detail says where
 ├── InvalidValueError    parameter_invalid  400  a value that the OpenAPI document does not list
 ├── UnknownTweetError    tweet_not_found    404  no such tweet, or it was deleted
 ├── UnknownUserError     user_not_found     404  no such account
@@ -35,6 +36,12 @@ class InvalidValueError(QueryError):
     """A value that the OpenAPI document does not list."""
 
     code = "parameter_invalid"
+
+
+class InvalidQueryTextError(QueryError):
+    """A search that cannot be read; the detail says what is wrong, and at which character."""
+
+    code = "query_invalid"
 
 
 class UnknownTweetError(QueryError):

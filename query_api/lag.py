@@ -99,7 +99,7 @@ class LagMeter:
         """Return the events behind, as of SAMPLE_SECONDS ago at most: `tweets=0, accounts=2`."""
         now = time.monotonic()
         if now - self._sampled_at >= SAMPLE_SECONDS:
-            self._events = {name: sum(self.progress(name).behind().values()) for name in TOPICS}
+            self._events = {name: sum(self.progress(name).behind().values()) for name in self._stores.names}
             self._sampled_at = now  # last: a file may fail under the sample
         return ", ".join([f"{name}={self._events[name]}" for name in projections])
 

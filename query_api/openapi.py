@@ -15,6 +15,7 @@ from query_api.reading import PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import UnionType
 
     from fastapi import FastAPI
 
@@ -53,7 +54,10 @@ class Problem(Shape):
 
 
 def describe(
-    model: type[Shape], *codes: str, signed_in: bool = False, parameters: Sequence[Mapping[str, Any]] = PARAMETERS
+    model: type[Shape] | UnionType,
+    *codes: str,
+    signed_in: bool = False,
+    parameters: Sequence[Mapping[str, Any]] = PARAMETERS,
 ) -> dict[str, Any]:
     """Return the arguments of a route: its answer's shape, the problems it may answer, who may ask, with what."""
     always = ["parameter_invalid", "token_invalid", "token_expired", "session_revoked", "rate_limited", "not_ready"]

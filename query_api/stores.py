@@ -13,6 +13,8 @@ from projections.accounts import read_model as accounts
 from projections.engagement import read_model as engagement
 from projections.graph import read_model as graph
 from projections.home_timeline import read_model as home_timeline
+from projections.search import read_model as search
+from projections.trends import read_model as trends
 from projections.tweets import read_model as tweets
 from query_api.errors import NotReadyError
 from query_api.recent import Recent
@@ -33,9 +35,12 @@ LOOK_SECONDS = 0.1
 HOME = home_timeline.PROJECTION
 
 TOPICS: dict[str, tuple[str, ...]] = {
-    model.PROJECTION: model.TOPICS for model in (accounts, tweets, graph, engagement, home_timeline)
+    model.PROJECTION: model.TOPICS for model in (accounts, tweets, graph, engagement, home_timeline, search, trends)
 }
 """Name of a projection → the topics whose positions it passes."""
+
+
+_ELSEWHERE: Any = None  # no endpoint gets to see it: Reads refuses what this profile does not keep
 
 
 class Readers(NamedTuple):
@@ -51,6 +56,8 @@ class Readers(NamedTuple):
     hydrate_authors: AuthorHydrator
     hidden: Callable[[int], Hidden]
     cards: Cards | None = None
+    search: search.SearchReader = _ELSEWHERE
+    trends: trends.TrendsReader = _ELSEWHERE
 
     def refresh(self) -> None:
         """Forget what was deleted or edited since the last request."""
@@ -75,6 +82,7 @@ class Stores:
     """The sources of all read models."""
 
     def __init__(self, sources: Mapping[str, Source[Any]], cache_entries: int, shared: Shared | None = None) -> None:
+        self.names = sources.keys()
         self._sources = sources
         self._shared = shared
         self._found: dict[str, Any] = {}

@@ -24,6 +24,10 @@ from projections.graph import projector as graph
 from projections.graph.sqlite import SqliteGraphStore
 from projections.home_timeline import projector as home_timeline
 from projections.home_timeline.sqlite import SqliteHomeTimelineStore
+from projections.search import projector as search
+from projections.search.sqlite import SqliteSearchStore
+from projections.trends import projector as trends
+from projections.trends.sqlite import SqliteTrendsStore
 from projections.tweets import projector as tweets
 from projections.tweets.sqlite import SqliteTweetsStore
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
@@ -39,6 +43,8 @@ from streams.loop import ProjectionLoop
 from streams.metrics import StreamMetrics
 from streams.metrics_server import served
 from streams.parts import Projection
+from streams.search import agent as search_agent
+from streams.trends import agent as trends_agent
 from streams.tweets import agent as tweets_agent
 from streams.writer_lock import WriterLock
 
@@ -99,6 +105,22 @@ PROJECTIONS: tuple[Projection, ...] = (
         home_timeline.project,
         _home_timeline_store,
     ),
+    Projection(
+        "search",
+        search_agent.TOPICS,
+        search_agent.search_agent,
+        search.project,
+        lambda path, log_id, _: SqliteSearchStore(path, log_id),
+        on_servers=False,
+    ),
+    Projection(
+        "trends",
+        trends_agent.TOPICS,
+        trends_agent.trends_agent,
+        trends.project,
+        lambda path, log_id, _: SqliteTrendsStore(path, log_id),
+        on_servers=False,
+    ),
 )
 
 
@@ -107,7 +129,7 @@ async def run(settings: Settings, names: Sequence[str], stop: asyncio.Event | No
 
     Raises TroubleError, StoreError or AppCrashedError.
     """
-    wanted = [projection for projection in PROJECTIONS if projection.name in names]
+    wanted = [it for it in PROJECTIONS if it.name in names and (it.on_servers or settings.profile == "embedded")]
     with ExitStack() as open_things:
         parts = _open_parts(settings, wanted, open_things)
         registry = CollectorRegistry()

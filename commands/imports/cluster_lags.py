@@ -11,7 +11,7 @@ from infra.cql.session import CqlSession
 from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import LogUnavailableError
 from infra.projections import StoreUnavailableError
-from infra.status import PROJECTION_TOPICS
+from infra.status import FILES_ONLY, PROJECTION_TOPICS
 from projections.home_timeline import read_model as home_timeline
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
 from schemas.catalogue import FACT_TOPICS
@@ -42,6 +42,7 @@ class ClusterLags:
         return [
             sum(end - known.get(name, {}).get(place, 0) for place, end in ends.items() if place.topic in topics)
             for name, topics in PROJECTION_TOPICS.items()
+            if name not in FILES_ONLY
         ]
 
     def close(self) -> None:

@@ -12,7 +12,6 @@ from query_api.openapi import describe
 from query_api.operations import response
 from query_api.operations.shapes import Projections, Readiness, State
 from query_api.reading import LAG_HEADER
-from query_api.stores import TOPICS
 
 if TYPE_CHECKING:
     from query_api.bootstrap import Services
@@ -49,5 +48,5 @@ async def metrics(request: Request) -> Response:
 
 
 def _answer(services: Services, body: bytes) -> Response:
-    headers = {LAG_HEADER: services.lag.header(TOPICS)}
+    headers = {LAG_HEADER: services.lag.header(services.stores.names)}
     return Response(body, headers=headers, media_type="application/json")

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from query_api.errors import NotReadyError
-from query_api.stores import HOME, TOPICS
+from query_api.stores import HOME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def readiness(services: Services) -> bytes:
     """Return how each part is; raises NotReadyError where one is away that nothing stands in for."""
-    wrong = {name: services.stores.reason(name) for name in TOPICS} | {"log": services.lag.reason}
+    wrong = {name: services.stores.reason(name) for name in services.stores.names} | {"log": services.lag.reason}
     stood_in_for = {"log"}
     if services.timelines is not None:
         stood_in_for.add(HOME)
@@ -37,7 +37,8 @@ def readiness(services: Services) -> bytes:
 
 def projections(services: Services) -> bytes:
     """Return how far every projection is."""
-    return orjson.dumps({"projections": [_projection(services, services.lag.progress(name)) for name in TOPICS]})
+    found = [_projection(services, services.lag.progress(name)) for name in services.stores.names]
+    return orjson.dumps({"projections": found})
 
 
 def _projection(services: Services, progress: Progress) -> dict[str, object]:
@@ -68,7 +69,7 @@ class QueryMetrics(Collector):
             "murmur_projection_lag_seconds", "Age of the oldest record not applied.", labels=["projection"]
         )
         up = GaugeMetricFamily("murmur_read_model_up", "1 where the read model answers.", labels=["projection"])
-        for name in TOPICS:
+        for name in self._services.stores.names:
             progress = self._services.lag.progress(name)
             events.add_metric([name], sum(progress.behind().values()))
             seconds.add_metric([name], self._services.lag.seconds(progress))

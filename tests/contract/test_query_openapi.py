@@ -64,6 +64,9 @@ def validator(world: World, schema: dict[str, Any]) -> Draft202012Validator:
 
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "/api/v1/timeline/home": [{}, {"limit": 1}, {"ranking": "top", "explain": True}, {"ranking": "top"}],
+    "/api/v1/search/tweets": [{"q": "hello"}, {"q": "hello", "limit": 1}],
+    "/api/v1/search/users": [{"q": "user"}, {"q": "user", "limit": 1}],
+    "/api/v1/trends/history": [{"day": "2023-11-14"}, {"day": "2023-11-14", "by": "authors"}, {"topic": "cats"}],
 }
 
 

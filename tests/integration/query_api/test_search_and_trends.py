@@ -1,0 +1,161 @@
+"""Search and trends over HTTP, on real stores filled through the projectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from infra.clock import rfc3339
+from schemas.follows.events import Blocked
+from schemas.tweets.events import TweetDeleted, TweetPosted
+from tests import builders
+from tests.builders import EPOCH_MS, envelope
+from tests.query_world import World, ids, tweet_id, uid, uuids
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+ME, ANN, BOB, EVE = (uid(n) for n in range(4))
+MINUTE_MS = 60_000
+
+
+class Now:
+    """The clock of these tests: an hour after the first tweet's minute."""
+
+    def now_ms(self) -> int:
+        return EPOCH_MS + 60 * MINUTE_MS
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with World(tmp_path, clock=Now()) as made:
+        await made.given(
+            builders.registered(ME, "me"),
+            builders.registered(ANN, "ann"),
+            builders.registered(BOB, "anna_b"),
+            builders.registered(EVE, "eve"),
+            builders.followed(ME, BOB),
+            builders.followed(EVE, ANN),
+        )
+        yield made
+
+
+def said(author_id: int, n: int, content: str, *tags: str, **facts: Any) -> TweetPosted:
+    tweet = builders.posted(author_id, tweet_id(n), content, at_ms=EPOCH_MS + n * MINUTE_MS)
+    return msgspec.structs.replace(tweet, hashtags=list(tags), **facts)
+
+
+async def found(world: World, query: str, viewer: int | None = None, **params: Any) -> list[str]:
+    answer = await world.client(viewer).get("/search/tweets", params={"q": query, **params})
+    assert answer.status_code == 200, answer.text
+    return ids(answer.json()["tweets"])
+
+
+async def test_tweets_are_found_by_what_they_say_and_by_whom(world: World) -> None:
+    await world.given(
+        said(ANN, 1, "A cat on a mat"), said(BOB, 2, "Cats and dogs", "Cats"), said(BOB, 3, "my cat", "cats")
+    )
+    assert await found(world, "cat") == uuids(3, 1)
+    assert await found(world, '"on a mat"') == uuids(1)
+    assert await found(world, "#CATS") == uuids(3, 2)
+    assert await found(world, "from:ANN") == uuids(1)
+    assert await found(world, "cat -from:ann") == uuids(3)
+    assert await found(world, "from:nobody") == []
+    assert await found(world, "cat -from:nobody") == uuids(3, 1)
+    assert await found(world, f"cat since:{rfc3339(EPOCH_MS + 2 * MINUTE_MS)}") == uuids(3)
+
+
+async def test_likes_are_asked_for(world: World) -> None:
+    await world.given(said(ANN, 1, "cat"), said(ANN, 2, "cat"), builders.liked(ME, (tweet_id(1), ANN)))
+    assert await found(world, "cat min_likes:1") == uuids(1)
+
+
+async def test_pages_are_full_though_some_authors_are_hidden(world: World) -> None:
+    await world.given(*(said(EVE if n % 2 else ANN, n, "cat") for n in range(1, 11)))
+    await world.given(Blocked(envelope(), ME, EVE))
+    answer = await world.client(ME).get("/search/tweets", params={"q": "cat", "limit": 3})
+    assert ids(answer.json()["tweets"]) == uuids(10, 8, 6)
+    rest = {"q": "cat", "limit": 3, "max_id": answer.json()["next_max_id"]}
+    following = (await world.client(ME).get("/search/tweets", params=rest)).json()
+    assert (ids(following["tweets"]), following["has_more"]) == (uuids(4, 2), False)
+
+
+async def test_a_deleted_tweet_is_found_no_more(world: World) -> None:
+    await world.given(said(ANN, 1, "cat"))
+    await world.given(TweetDeleted(envelope(), tweet_id(1), ANN))
+    assert await found(world, "cat") == []
+
+
+@pytest.mark.parametrize(("query", "where"), [("", 0), ('cat "dog', 4), ("from:", 5), ("has:video", 4)])
+async def test_a_broken_search_says_where(world: World, query: str, where: int) -> None:
+    answer = await world.client().get("/search/tweets", params={"q": query})
+    assert (answer.status_code, answer.json()["code"]) == (400, "query_invalid")
+    assert answer.json()["detail"].endswith(f"at character {where}")
+
+
+async def test_people_are_found_best_first(world: World) -> None:
+    async def names(query: str, viewer: int | None = None) -> list[tuple[str, int]]:
+        answer = await world.client(viewer).get("/search/users", params={"q": query})
+        assert answer.status_code == 200, answer.text
+        return [(user["username"], user["followers_count"]) for user in answer.json()["users"]]
+
+    assert await names("an") == [("ann", 1), ("anna_b", 1)]
+    assert await names("an", ME) == [("anna_b", 1), ("ann", 1)]
+    assert await names("@ann", ME) == [("ann", 1), ("anna_b", 1)]
+    await world.given(Blocked(envelope(), ME, ANN))
+    assert await names("ann", ME) == [("anna_b", 1)]
+    assert (await world.client().get("/search/users", params={"q": "!"})).json()["code"] == "query_invalid"
+
+
+async def test_what_many_suddenly_talk_about_trends(world: World) -> None:
+    people = [uid(n) for n in range(10, 30)]
+    await world.given(
+        *(said(person, n, "look", "Eclipse") for n, person in enumerate(people, 5)),
+        *(said(ANN, n, "tea", "tea") for n in range(30, 50)),
+    )
+    answer = (await world.client().get("/trends")).json()
+    assert (answer["woeid"], answer["place"]) == (1, "World")
+    (trend,) = answer["trends"]
+    assert (trend["name"], trend["authors"], trend["tweet_volume"]) == ("eclipse", 20, 20)
+    assert trend["score"] == pytest.approx((20 - 3) ** 2 / 3, abs=1e-5)
+    assert (await world.client().get("/trends", params={"woeid": 44418})).json()["trends"] == []
+
+
+async def test_the_topics_of_a_day_are_told_by_uses_or_by_authors(world: World) -> None:
+    await world.given(
+        said(ANN, 1, "x", "loud"), said(ANN, 2, "x", "loud"), said(ANN, 3, "x", "loud"),
+        said(ANN, 4, "x", "many"), said(BOB, 5, "x", "Many"),
+    )  # fmt: skip
+    day = {"day": rfc3339(EPOCH_MS)[:10]}
+    uses = (await world.client().get("/trends/history", params=day)).json()
+    assert uses["trends"][0] == {"name": "loud", "tweet_volume": 3, "authors": 1}
+    authors = (await world.client().get("/trends/history", params={**day, "by": "authors", "limit": 1})).json()
+    assert authors["trends"] == [{"name": "many", "tweet_volume": 2, "authors": 2}]
+    topic = (await world.client().get("/trends/history", params={"topic": "#Many"})).json()
+    assert (topic["name"], [point["authors"] for point in topic["points"]]) == ("many", [2])
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "param"),
+    [
+        ("/trends", {"woeid": 2}, "woeid"),
+        ("/trends", {"woeid": "x"}, "woeid"),
+        ("/trends/history", {}, "day"),
+        ("/trends/history", {"day": "2016-07-01", "topic": "x"}, "day"),
+        ("/trends/history", {"day": "yesterday"}, "day"),
+        ("/trends/history", {"day": "2016-07-01", "by": "luck"}, "by"),
+    ],
+)
+async def test_bad_questions_about_trends_are_refused(
+    world: World, path: str, params: dict[str, Any], param: str
+) -> None:
+    answer = await world.client().get(path, params=params)
+    assert (answer.status_code, answer.json()["code"], answer.json()["param"]) == (400, "parameter_invalid", param)
+
+
+async def test_all_places_are_told(world: World) -> None:
+    places = (await world.client().get("/trends/places")).json()["places"]
+    assert {"woeid": 1, "parent": 0, "country": "", "name": "World"} in places
