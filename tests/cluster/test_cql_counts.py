@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cluster
 
 ROOT = Path(__file__).parents[2]
-KILLS = 4
-STATEMENTS = 500  # of a process that is killed: a span of 150 records has some 100 to 400
+KILLS = 6
+MESSAGES = 40  # at most, of a process that is killed: a span takes some 10 to 40, the whole history 260 or more
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def check_all_is_exact(session: CqlSession) -> None:
 def test_counts_are_exact_when_writers_are_killed_in_the_middle_of_spans(server: Settings, session: CqlSession) -> None:
     rng = random.Random(3)
     for _ in range(KILLS):
-        dying = writer(server, rng.randint(20, 150), rng.randint(STATEMENTS // 5, STATEMENTS))
+        dying = writer(server, rng.randint(20, 150), rng.randint(MESSAGES // 8, MESSAGES))
         assert dying.wait(60) == -signal.SIGKILL
     assert writer(server, 200, NEVER).wait(60) == 0
     check_all_is_exact(session)
