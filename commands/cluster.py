@@ -10,7 +10,7 @@ from commands.views import View, Views
 from infra.auth.cql_credentials import CqlCredentials
 from infra.auth.cql_revocations import CqlRevocations
 from infra.bridge import bridged
-from infra.cluster import cassandra_trouble, check_tables, check_topics, durability, kafka_trouble, servers_of
+from infra.cluster import cassandra_trouble, check_tables, check_topics, durability, kafka_trouble
 from infra.cql.progress import Look
 from infra.cql.roles import role
 from infra.cql.schema import keyspaces
@@ -19,6 +19,7 @@ from infra.journal.cluster import ClusterJournal
 from infra.journal.facts_log import FactsLog
 from infra.progress import Part, Progress, ServerSource
 from infra.registry import Registration
+from infra.servers.fleet import servers_of
 from infra.workers import WorkerLease
 from projections.accounts import read_model as accounts
 from projections.accounts.cql import CqlAccountsReader

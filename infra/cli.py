@@ -15,7 +15,7 @@ import typer
 
 from infra.capacity.verb import capacity
 from infra.server_verbs import servers_app
-from infra.trouble import TroubleError
+from infra.trouble import TroubleError, trouble_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,8 +158,9 @@ def token(
 def migrate(data: Data = None) -> None:
     """Make the topics, tables and roles that the cluster profile needs; a repeat changes nothing."""
     from infra import cluster  # noqa: PLC0415
+    from infra.servers.fleet import servers_of  # noqa: PLC0415
 
-    cluster.prepare(cluster.servers_of(settings_of(data_dir=data, profile="cluster")), say)
+    cluster.prepare(servers_of(settings_of(data_dir=data, profile="cluster")), say)
 
 
 @app.command()
@@ -282,7 +283,8 @@ def main() -> NoReturn:
     except TroubleError as error:
         say(f"murmur: {error}")
     except Exception as error:  # noqa: BLE001 - whatever it is, a person reads a line
-        say(f"murmur: unexpected {type(error).__name__}: {error}; please report it with `murmur version`")
+        unexpected = f"unexpected {type(error).__name__}: {error}; please report it with `murmur version`"
+        say(f"murmur: {trouble_of(error) or unexpected}")
     sys.exit(2)
 
 

@@ -15,7 +15,7 @@ from infra.log import kafka_topics
 from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import LogUnavailableError
 from infra.projections import StoreError, StoreUnavailableError, WrongSpanError
-from infra.servers.fleet import located
+from infra.servers.fleet import servers_of
 from infra.trouble import TroubleError
 from schemas.catalogue import DERIVED_TOPICS, FACT_TOPICS
 
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
 
 TOPICS = (*FACT_TOPICS, *DERIVED_TOPICS)
 MIGRATE = "make what is missing: `murmur migrate`"
-
-
-def servers_of(settings: Settings) -> Settings:
-    """Return the settings with the addresses of the servers; raises TroubleError where one is nowhere to be found."""
-    return located(settings, "kafka_bootstrap", "cassandra_hosts", "redis_urls")
 
 
 def entrusted(settings: Settings, name: Literal["app", "query"]) -> Settings:

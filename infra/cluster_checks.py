@@ -14,13 +14,14 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from infra.check import Check
 from infra.clock import SystemClock
-from infra.cluster import MIGRATE, TOPICS, durability, servers_of
+from infra.cluster import MIGRATE, TOPICS, durability
 from infra.cql.migrate import applied, unapplied
 from infra.cql.migrate import migrations as known_migrations
 from infra.cql.roles import role
 from infra.cql.session import CqlSession
 from infra.log import kafka_topics
 from infra.projections import StoreError
+from infra.servers.fleet import servers_of
 from infra.trouble import TroubleError
 from infra.workers import check_clock
 

@@ -10,8 +10,8 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from infra import probe
-from infra.cluster import servers_of
 from infra.log import kafka_topics
+from infra.servers.fleet import servers_of
 from infra.trouble import TroubleError
 from schemas.catalogue import FACT_TOPICS
 

@@ -23,6 +23,17 @@ class TroubleError(Exception):
         self.remedy = remedy
 
 
+CLIENTS = frozenset({"cassandra", "confluent_kafka", "greenlet", "hiredis", "redis"})
+
+
+def trouble_of(error: Exception) -> TroubleError | None:
+    """Return what a person can do about an error that has its own class elsewhere, if anything."""
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in CLIENTS:
+        what = f"the clients of servers are not installed ({error.name})"
+        return TroubleError(what, "install them: `make servers`, or pip install 'murmuration[cluster]'")
+    return None
+
+
 def refusing(name: str, main: Callable[[], int]) -> int:
     """Return the exit code of `main`; trouble is one line on standard error, and REFUSED.
 
@@ -30,6 +41,9 @@ def refusing(name: str, main: Callable[[], int]) -> int:
     """
     try:
         return main()
-    except (TroubleError, StoreError, LogError) as error:
+    except (TroubleError, StoreError, LogError, ModuleNotFoundError) as caught:
+        error = trouble_of(caught) or caught
+        if isinstance(error, ModuleNotFoundError):
+            raise
         sys.stderr.write(f"{name}: {' '.join(str(error).split())}\n")
         return REFUSED

@@ -83,9 +83,11 @@ def make_folders(settings: Settings) -> None:
 def prepare(settings: Settings, say: Callable[[str], None] = lambda _: None) -> Settings:
     """Make what processes expect: the log's files, or topics and tables. Returns the settings, servers filled in."""
     if settings.profile == "cluster":
+        from infra.servers.fleet import servers_of  # noqa: PLC0415 - loaded only by verbs that need it
+
+        settings = servers_of(settings)
         from infra import cluster  # noqa: PLC0415 - its clients are installed where there are servers
 
-        settings = cluster.servers_of(settings)
         cluster.prepare(settings, say)
         return settings
     if max(settings.commands_workers, settings.streams_workers, settings.query_workers) > 1:

@@ -13,7 +13,7 @@ from infra import bridge
 from infra.auth.cql_revocations import CqlRevocations
 from infra.auth.keys import KeyRing, secret
 from infra.auth.tokens import AccessTokenVerifier
-from infra.cluster import cassandra_trouble, servers_of
+from infra.cluster import cassandra_trouble
 from infra.consistency import SECRET_NAME, ConsistencyTokens
 from infra.cql.progress import Look
 from infra.cql.roles import role
@@ -22,6 +22,7 @@ from infra.cql.session import CqlSession
 from infra.http.rate_limits import RateLimits
 from infra.log.kafka_ends import KafkaEnds
 from infra.progress import Part, Progress, ServerSource
+from infra.servers.fleet import servers_of
 from projections.accounts.cql import CqlAccountsReader
 from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph.cql import CqlGraphReader

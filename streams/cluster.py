@@ -16,21 +16,14 @@ from zlib import crc32
 
 from infra.bridge import bridged
 from infra.clock import SystemClock
-from infra.cluster import (
-    TOPICS,
-    cassandra_trouble,
-    check_tables,
-    check_topics,
-    kafka_trouble,
-    redis_trouble,
-    servers_of,
-)
+from infra.cluster import TOPICS, cassandra_trouble, check_tables, check_topics, kafka_trouble, redis_trouble
 from infra.cql.roles import role
 from infra.cql.session import CqlSession
 from infra.log.kafka import KafkaEventLog
 from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import LogUnavailableError
 from infra.projections import StoreError
+from infra.servers.fleet import servers_of
 from projections.accounts.cql import CqlAccountsStore
 from projections.engagement.cql import CqlEngagementStore
 from projections.graph.cql import CqlGraphStore

@@ -19,13 +19,14 @@ from commands.imports.cluster_lags import ClusterLags
 from commands.imports.cluster_passwords import give
 from commands.imports.ledger import Chunk, Source, check_options
 from commands.imports.names import ClusterNames
-from infra.cluster import check_tables, check_topics, prepare, servers_of
+from infra.cluster import check_tables, check_topics, prepare
 from infra.cql.roles import role
 from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
 from infra.journal.embedded import record_of
 from infra.log.kafka import KafkaEventLog
 from infra.log.kafka_reader import KafkaLogReader
+from infra.servers.fleet import servers_of
 from infra.trouble import TroubleError
 from schemas.catalogue import IMPORTS
 from schemas.codec import decode

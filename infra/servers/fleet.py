@@ -208,3 +208,8 @@ def located(settings: Settings, *needed: str) -> Settings:
         if not getattr(full, name):
             raise TroubleError(f"the setting {name} is empty and no such server runs", "start it: `murmur servers up`")
     return full
+
+
+def servers_of(settings: Settings) -> Settings:
+    """Return the settings with the addresses of the servers; raises TroubleError where one is nowhere to be found."""
+    return located(settings, "kafka_bootstrap", "cassandra_hosts", "redis_urls")
