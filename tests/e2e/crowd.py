@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PEOPLE = 12
 READERS = 3
+POSTERS = 2  # who only say things of their own: for that nothing needs to be known of others'
 FOLLOWED = PEOPLE // 2  # the first half: everybody follows them from the beginning
 KNOWN = 40  # tweets that people still react to
 
@@ -60,7 +61,7 @@ class Crowd:
         known = list(self.tweets)
         tweet = self.random.choice(known[-KNOWN:]) if known else None
         match self.random.random():
-            case luck if luck < 0.4 or tweet is None:
+            case luck if luck < 0.4 or tweet is None or person in self.people[-POSTERS:]:
                 asked = "POST", "/tweets", {"content": f"tweet {key} #crash"}
             case luck if luck < 0.55:
                 asked = "POST", f"/tweets/{tweet}/reply", {"content": f"reply {key}"}
