@@ -68,7 +68,7 @@ bench: $(STAMPS)/dev ## measure everything beside its ceiling; writes benchmarks
 	$(BIN)/python -m benchmarks
 
 bench-servers: $(STAMPS)/cluster ## the same for the cluster profile, on servers that it starts and stops
-	$(BIN)/python -m benchmarks --servers
+	$(BIN)/python -m benchmarks cluster
 
 soak: $(STAMPS)/dev ## kill, fail, cut and flip the log for long; CYCLES=, IMAGES=, SEED= may be given
 	MURMURATION_SOAK_SEED=$(or $(SEED),1) MURMURATION_SOAK_CYCLES=$(or $(CYCLES),10000) $(BIN)/python -m pytest -s \
