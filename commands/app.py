@@ -129,7 +129,7 @@ async def _on_journal_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_log_unavailable(request: Request, error: Exception) -> Response:
-    del error
+    log.warning("the log cannot be written or asked: %s", error)
     return problems.answer(request, Problem("log_unavailable", headers=_RETRY))
 
 

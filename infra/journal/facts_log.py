@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaException
@@ -22,6 +23,7 @@ from infra.log.port import LogUnavailableError, Position, Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from infra.log.kafka_topics import Durability
 
@@ -41,6 +43,8 @@ class FactsLog:
         self._log = KafkaEventLog(bootstrap)
         self._admin = AdminClient(kafka_topics.client_config(bootstrap))
         self._partitions = kafka_topics.partition_counts(self._admin, bootstrap)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="leaders")
+        self._learning: Future[None] | None = None
 
     @property
     def fatal(self) -> str | None:
@@ -66,13 +70,27 @@ class FactsLog:
         """Return the last position of the partition of `key` (None: of every partition) that has any record."""
         count = self._partitions[self._prefix + topic]
         partitions = range(count) if key is None else (partition_of(key, count),)
-        asked = {KafkaPartition(self._prefix + topic, partition): OffsetSpec.latest() for partition in partitions}
+        asked = [KafkaPartition(self._prefix + topic, partition) for partition in partitions]
         try:
-            answers = self._admin.list_offsets(asked, request_timeout=kafka_topics.ANSWER_SECONDS)
-            ends = [(where.partition, bridge.wait(answer).offset) for where, answer in answers.items()]
-        except KafkaException as error:
-            raise LogUnavailableError(f"no Kafka broker answers: {error.args[0].str()}") from error
+            ends = self._asked(asked)
+        except KafkaException:
+            self._learn_leaders()
+            try:
+                ends = self._asked(asked)
+            except KafkaException as error:
+                raise LogUnavailableError(f"Kafka tells no ends: {error.args[0].str()}") from error
         return [Position(topic, partition, end - 1) for partition, end in sorted(ends) if end]
+
+    def _asked(self, partitions: Sequence[KafkaPartition]) -> list[tuple[int, int]]:
+        asked = dict.fromkeys(partitions, OffsetSpec.latest())
+        answers = self._admin.list_offsets(asked, request_timeout=kafka_topics.ANSWER_SECONDS)
+        return [(where.partition, bridge.wait(answer).offset) for where, answer in answers.items()]
+
+    def _learn_leaders(self) -> None:
+        """Ask once for all who wait; in a thread, as that call blocks."""
+        if self._learning is None or self._learning.done():
+            self._learning = self._thread.submit(kafka_topics.learn_leaders, self._admin, self._bootstrap)
+        bridge.wait(self._learning)
 
     async def find(self, records: Sequence[Record], since_ms: int) -> list[Position | None]:
         """Return where the records stand, looking from that time on: None for those that are not on the log."""
@@ -118,6 +136,7 @@ class FactsLog:
     def close(self) -> None:
         """Deliver what was handed in, and stop."""
         self._log.close()
+        self._thread.shutdown()
 
 
 def _copies(durability: Durability) -> tuple[int, int]:

@@ -28,7 +28,6 @@ _FETCH_WAIT_MS = 10  # a fetch at the end of one partition, which is bound to wa
 _FETCH_SECONDS = 0.5  # one look; a record that is there comes in milliseconds
 _OUT_OF_RANGE = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001 - Kafka's own name
 _CORRUPT = (KafkaError._BAD_MSG, KafkaError.INVALID_MSG)  # noqa: SLF001 - Kafka's own name
-_NO_LEADER_YET = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 _LOOK_SECONDS = 0.05
 
 
@@ -158,8 +157,9 @@ class KafkaLogReader:
             try:
                 return {TopicPartition(key.topic, key.partition): it.result().offset for key, it in answers.items()}
             except KafkaException as error:
-                if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > until:
+                if time.monotonic() > until:
                     raise LogUnavailableError(f"no Kafka broker answers: {error.args[0].str()}") from error
+                kafka_topics.learn_leaders(self._admin, self._bootstrap)
                 time.sleep(_LOOK_SECONDS)  # Kafka tells nobody when a leader has taken over
 
     def appended_at_ms(self, topic: str, partition: int, offset: int) -> int:

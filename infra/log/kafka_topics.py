@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 ANSWER_SECONDS = 10.0  # a broker that starts up takes 4 to 8
+LEARN_SECONDS = 2.0
 LEADER_SECONDS = 10.0
 MAX_RECORD_BYTES = 2_000_000  # events have 1 MB of body at most
 DAY_MS = 86_400_000
@@ -132,6 +133,15 @@ def partition_counts(client: Any, bootstrap: str) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in _metadata(client, bootstrap).topics.items()}
 
 
+def learn_leaders(client: Any, bootstrap: str) -> None:
+    """Ask who leads the partitions; raises LogUnavailableError where no broker answers in LEARN_SECONDS.
+
+    librdkafka's list_offsets goes by what its client once learned, and asks nobody anew after an error: once a broker
+    has been started again it would be refused for its old leader epoch for ever.
+    """
+    _metadata(client, bootstrap, LEARN_SECONDS)
+
+
 def log_id(admin: AdminClient, topics: Iterable[str], bootstrap: str) -> str:
     """Return a name for these topics as they were once created: a topic that is created anew gives another one."""
     cluster_id = _metadata(admin, bootstrap).cluster_id
@@ -140,9 +150,9 @@ def log_id(admin: AdminClient, topics: Iterable[str], bootstrap: str) -> str:
     return f"{cluster_id}:{hashlib.sha256(' '.join(ids).encode()).hexdigest()[:16]}"
 
 
-def _metadata(client: Any, bootstrap: str) -> Any:
+def _metadata(client: Any, bootstrap: str, seconds: float = ANSWER_SECONDS) -> Any:
     try:
-        return client.list_topics(timeout=ANSWER_SECONDS)
+        return client.list_topics(timeout=seconds)
     except KafkaException as error:
         raise LogUnavailableError(f"no Kafka broker answers at {bootstrap}: {error.args[0].str()}") from error
 
