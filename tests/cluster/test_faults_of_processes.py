@@ -11,6 +11,7 @@ import pytest
 from redis import Redis
 
 from infra.servers.process import Process
+from infra.servers.redis import operator_url
 from tests.cluster.namespaces import Network, frozen
 from tests.cluster.stage import SILENCE_SECONDS, seconds, system, told
 from tests.cluster.trial import reached, trial
@@ -121,9 +122,8 @@ class Far:
 
 
 def test_one_process_of_each_kind_is_cut_off_from_everything(system: SystemOnServers, told: dict[str, Any]) -> None:
-    for url in system.told["redis_urls"].split(","):
-        with closing(Redis.from_url(url)) as redis:
-            redis.config_set("protected-mode", "no")  # who comes by the cable has no loopback address
+    with closing(Redis.from_url(operator_url(system.fleet["redis"]))) as redis:
+        redis.config_set("protected-mode", "no")  # who comes by the cable has no loopback address
     with Network() as network:
         where: dict[str, Any] = {"within": network.entrance, "host": network.address}
         with (

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
 from infra.servers import Fleet, running
+from infra.servers.redis import operator_url
 from infra.servers.wire import talk
 from tests.cluster.namespaces import Namespace, Network, SmallDisk, frozen
 from tests.waiting import until
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cluster
 
 ROOT = Path(__file__).parents[2]
+OK = b"+OK\r\n"
 ASK = "import sys; from infra.servers.redis import is_ready; sys.exit(not is_ready('127.0.0.1', int(sys.argv[1])))"
 
 
@@ -35,8 +38,11 @@ def answers(redis: Fleet, where: Namespace) -> bool:
 
 
 def said(redis: Fleet, request: bytes) -> bytes:
-    port = redis["redis"].ports["redis"]
-    return talk("127.0.0.1", port, request + b"\r\n", 3)
+    """What Redis says to its operator: the first three bytes."""
+    where = urlsplit(operator_url(redis["redis"]))
+    log_in = f"AUTH {where.username} {where.password}\r\n".encode()
+    answers = talk("127.0.0.1", redis["redis"].ports["redis"], log_in + request + b"\r\n", len(OK) + 3)
+    return answers.removeprefix(OK)
 
 
 def test_a_process_inside_reaches_the_servers_until_its_cable_is_cut(redis: Fleet) -> None:
