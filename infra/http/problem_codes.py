@@ -78,7 +78,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         503, "The process is not ready yet", "Try again in a second; /readyz and /projections tell more."
     ),
     "log_unavailable": ProblemType(
-        503, "The log cannot be written", "Nothing was done: try again later with the same Idempotency-Key."
+        503, "The log cannot be written", "Try again with the same Idempotency-Key: it may have been done."
     ),
     "clock_went_back": ProblemType(
         503, "The server's clock has gone back", "Nothing was done: try again once the clock is set right."
