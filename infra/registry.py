@@ -86,8 +86,7 @@ class Registry:
             if not self._is_there(schema):
                 raise RegistryUnavailableError(f"{schema.subject} was registered, but is not there")
         for subject in sorted({schema.subject for schema in schemas}):
-            url = f"{self._url}/config/{subject}"
-            self._ask("PUT", url, _OK, json={"compatibility": COMPATIBILITY}, headers=_CONTENT_TYPE)
+            self._configure(subject)
 
     def _is_there(self, schema: Released) -> bool:
         url = f"{self._url}/subjects/{schema.subject}/versions/{schema.version}"
@@ -123,6 +122,14 @@ class Registry:
             self._ask("POST", url, (*_OK, HTTPStatus.UNPROCESSABLE_ENTITY), json=told, headers=_CONTENT_TYPE)
         finally:
             self._ask("PUT", mode, _OK, json={"mode": _READ_WRITE}, headers=_CONTENT_TYPE)
+
+    def _configure(self, subject: str) -> None:
+        """Set the compatibility, which is the same from all who register."""
+        url, told = f"{self._url}/config/{subject}", {"compatibility": COMPATIBILITY}
+        # conflict: Apicurio's answer where another process sets it for the first time at the same moment
+        statuses = (HTTPStatus.OK, HTTPStatus.CONFLICT)
+        if self._ask("PUT", url, statuses, json=told, headers=_CONTENT_TYPE).status_code == HTTPStatus.CONFLICT:
+            self._ask("PUT", url, _OK, json=told, headers=_CONTENT_TYPE)
 
     def _import_url(self) -> str:
         return self._url.partition(_APICURIO)[0] + "/apis/registry/v2/admin/import"
