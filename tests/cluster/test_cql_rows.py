@@ -161,6 +161,9 @@ class DyingSession:
         self._left = calls
         self._random = random
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
     def run(self, statement: str, values: Sequence[Any] = (), *, idempotent: bool = True) -> list[Row]:
         return self.run_all([Call(statement, values, idempotent)])[0]
 
