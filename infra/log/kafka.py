@@ -115,7 +115,7 @@ class KafkaEventLog:
             raise LogUnavailableError(f"Kafka's client takes no records: {error}") from error
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.fatal():
+        if error.fatal() and self._fatal is None:
             self._fatal = error.str()
             logger.critical("the Kafka producer cannot go on, this process must be started anew: %s", error.str())
 
@@ -130,7 +130,10 @@ class KafkaEventLog:
 
     def _poll(self, seconds: float = _POLL_SECONDS) -> None:
         """Take the delivery reports that have come, then wake each event loop once."""
-        self._producer.poll(seconds)
+        try:
+            self._producer.poll(seconds)
+        except KafkaException as error:  # how the client tells that it has failed for good, if not by its callback
+            self._on_error(error.args[0])
         answered, self._answered = self._answered, {}
         for loop, appends in answered.items():
             with contextlib.suppress(RuntimeError):  # the loop is closed, and whoever waited in it is gone

@@ -9,11 +9,15 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 import pytest
+
+from commands.app import create_app
+from tests.command_world import command_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,3 +131,17 @@ async def test_a_local_caller_who_forges_its_address_is_limited_all_the_same(tmp
                 for it in range(4)
             ]
         assert [answer.status_code for answer in told] == [400, 400, 429, 429]
+
+
+async def test_a_process_whose_log_has_failed_for_good_stops_as_if_told_to(tmp_path: Path) -> None:
+    reasons = [None, "the producer has failed for good"]
+    told, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, told.set)
+    try:
+        async with command_world(tmp_path) as world:
+            app = create_app(replace(world.services, broken=lambda: reasons.pop(0)))
+            async with app.router.lifespan_context(app):
+                await asyncio.wait_for(told.wait(), WAIT_S)
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+    assert reasons == []
