@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 from infra.bridge import bridged
 from infra.consistency import have_passed
 from infra.json_logs import FIELDS
-from infra.projections import StoreError
+from infra.projections import StoreError, WrongSpanError
 
 if TYPE_CHECKING:
     from asyncio import Future, Task, TimerHandle
@@ -94,7 +94,10 @@ class _Followed:
         if not self.reason:
             fields = {"store": self.part.name, "error": f"{type(error).__name__}: {error}"}
             log.warning("a store does not answer", extra={FIELDS: fields})
-        self.reason = f"{self.part.name} does not answer ({type(error).__name__})"
+        if isinstance(error, WrongSpanError):
+            self.reason = f"{self.part.name} has another store than is asked for: {error}"
+        else:
+            self.reason = f"{self.part.name} does not answer ({type(error).__name__})"
 
     def _fall_silent(self) -> None:
         self._tell(told=False)

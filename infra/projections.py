@@ -30,7 +30,7 @@ class RejectedWriteError(StoreError):
 
 
 class WrongSpanError(StoreError):
-    """The span does not begin at the store's checkpoint, or the store belongs to another log."""
+    """The span does not begin at the store's checkpoint, or the store is of another log or another layout."""
 
 
 class ProjectionStore(Protocol):

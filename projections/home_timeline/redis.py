@@ -224,7 +224,7 @@ class RedisHomeTimelineStore:
 
     def _claim(self, log_id: str) -> None:
         """Name in every shard what it is built from; raises WrongSpanError where it is something else."""
-        wanted = f"{log_id} schema {SCHEMA_VERSION} shards {self._layout.shards}".encode()
+        wanted = self._layout.claim(log_id, SCHEMA_VERSION)
         keys = [self._layout.of_shard("store", shard) for shard in range(self._layout.shards)]
         self._run([Command(shard, ("SET", key, wanted, "NX")) for shard, key in enumerate(keys)])
         for stored in self._run([Command(shard, ("GET", key)) for shard, key in enumerate(keys)]):

@@ -22,6 +22,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from infra.log.port import TopicPartition
+from infra.projections import WrongSpanError
 from infra.redis_primaries import Command
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ _FENCE = struct.Struct(">QI17s8s")
 
 OF_AUTHORS = b"a:"  # before a partition's name: the fence of what is kept with authors
 NO_FENCE = bytes(_FENCE.size)
+SHARDS_WORD = b" shards "  # before their number, in what `store` says
 ABOVE_ALL_WITH_PREFIX = b"\xff" * 17
 
 
@@ -78,6 +80,10 @@ class Layout:
     def __init__(self, shards: int = SHARDS, generation: int = 1) -> None:
         self.shards = shards
         self.generation = f":g{generation}:".encode()
+
+    def claim(self, log_id: str, schema_version: int) -> bytes:
+        """Return what `store` says: what the shards are built from, and how many there are."""
+        return f"{log_id} schema {schema_version}".encode() + SHARDS_WORD + b"%d" % self.shards
 
     def shard(self, user_id: int) -> int:
         """Return the shard of a user: multiplied, because ids of one millisecond differ in few bits."""
@@ -135,10 +141,18 @@ def records(blob: bytes) -> Iterator[bytes]:
 
 
 def read_checkpoints(primaries: Primaries, layout: Layout) -> dict[TopicPartition, int]:
-    """Return, per partition, the least offset of all shards: of what is kept with authors and with readers."""
-    commands = [Command(it, ("HGETALL", layout.of_shard("applied", it))) for it in range(layout.shards)]
+    """Return, per partition, the least offset of all shards: of what is kept with authors and with readers.
+
+    Raises WrongSpanError where the store has another number of shards: users would be looked for in wrong ones.
+    """
+    shards = range(layout.shards)
+    asked = [("HGETALL", "applied"), ("GET", "store")]
+    answers = primaries.run([Command(it, (word, layout.of_shard(kind, it))) for word, kind in asked for it in shards])
+    for claim in answers[layout.shards :]:
+        if claim is not None and (there := int(claim.rpartition(SHARDS_WORD)[2])) != layout.shards:
+            raise WrongSpanError(f"home timelines are in {there} shards, redis_shards is {layout.shards}")
     offsets: dict[TopicPartition, list[int]] = {}
-    for fences in primaries.run(commands):
+    for fences in answers[: layout.shards]:
         flat = fences.items() if isinstance(fences, dict) else zip(fences[::2], fences[1::2], strict=True)
         for field, fence in flat:
             topic, _, number = field.removeprefix(OF_AUTHORS).decode().rpartition(":")

@@ -66,7 +66,10 @@ class RedisHomeTimelineReader:
         return self._known(viewer_id).horizon is not None
 
     def checkpoints(self) -> dict[TopicPartition, int]:
-        """Return, per partition, the offset up to which (exclusive) records are applied in all shards."""
+        """Return, per partition, the offset up to which (exclusive) records are applied in all shards.
+
+        Raises WrongSpanError where the store has another number of shards, of which `page` would give what it finds.
+        """
         return read_checkpoints(self._primaries, self._layout)
 
     def next_offset(self, topic: str, partition: int) -> int:

@@ -114,6 +114,14 @@ def test_a_span_counts_once_and_leaves_no_gap(urls: str) -> None:
         RedisHomeTimelineStore([urls], "another log", celebrity_followers=9, active_days=9, shards=SHARDS)
 
 
+@pytest.mark.parametrize("shards", [1, SHARDS - 1, SHARDS + 1])
+def test_a_reader_of_another_number_of_shards_says_so(urls: str, shards: int) -> None:
+    with closing(open_store(urls)) as store, closing(RedisHomeTimelineReader([urls], shards=shards)) as reader:
+        apply_in_batches(store, [followed(2, 1), signed_in(2), posted(1, 10)], 3)
+        with pytest.raises(WrongSpanError, match=f"^home timelines are in {SHARDS} shards, redis_shards is {shards}$"):
+            reader.checkpoints()
+
+
 def test_a_writer_that_lost_its_partition_cannot_write(urls: str) -> None:
     with closing(open_store(urls)) as old, closing(open_store(urls)) as new:
         said: list[Event] = [followed(2, 1), signed_in(2), posted(1, 10), posted(1, 11)]
