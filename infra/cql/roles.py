@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import time
 from typing import TYPE_CHECKING, Literal
 
 from infra.auth.keys import secret
@@ -27,6 +28,10 @@ Role = Literal["admin", "app", "query"]
 QUERY_READS: tuple[str, ...] = ("revocations",)
 """The tables of compare-and-set that the query API reads; of the others it may read nothing."""
 
+REMEMBERED_SECONDS = 15.0
+"""How long a server may go by the password that a role had before: Cassandra remembers it for five."""
+
+_LOOK_SECONDS = 0.25
 _SECRET = "cassandra"  # noqa: S105 - the name of the file
 _NO_ROLES = ("anonymous", "AllowAll", "not supported", "not enabled")  # how servers say that they ask for no log-in
 
@@ -88,6 +93,11 @@ def _make(session: CqlSession, wanted: Settings) -> None:
         if "already exists" not in str(error):
             raise
         session.execute(f"ALTER {definition}")
+    until = time.monotonic() + REMEMBERED_SECONDS
+    while not _logs_in(wanted):
+        if time.monotonic() > until:
+            raise StoreError(f"the role {wanted.cassandra_user!r} was given a password and cannot log in with it")
+        time.sleep(_LOOK_SECONDS)  # nobody tells when a server has forgotten the password before
 
 
 def _logs_in(wanted: Settings) -> bool:
