@@ -21,6 +21,8 @@ CASES_PER_OPERATION = int(os.environ.get("MURMURATION_FUZZ_CASES", "25"))
 SECONDS = 300
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
+OF_PROJECTIONS = {"search": "^/api/v1/search/", "trends": "^/api/v1/trends"}
+
 
 @pytest.fixture(scope="module")
 def system(starting: Starting, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
@@ -38,6 +40,12 @@ def token(system: System) -> str:
     return bearer
 
 
+def not_kept(system: System) -> list[str]:
+    """The paths of queries over projections that this system does not keep: not_ready is all that they say."""
+    kept = {it["projection"] for it in httpx.get(f"{system.query}/projections").json()["projections"]}
+    return [path for projection, path in OF_PROJECTIONS.items() if projection not in kept]
+
+
 @pytest.mark.parametrize("api", ["commands", "query"])
 def test_no_request_brings_a_server_error_or_an_undocumented_answer(
     system: System, token: str, api: str, tmp_path: Path
@@ -47,5 +55,7 @@ def test_no_request_brings_a_server_error_or_an_undocumented_answer(
     command += ["--header", f"Authorization: Bearer {token}", "--checks", CHECKS, "--seed", "1"]
     command += ["--max-examples", str(CASES_PER_OPERATION), "--phases", "examples,coverage,fuzzing"]
     command += ["--exclude-path", "/api/v1/auth/logout", "--warnings", "off", "--request-timeout", "15"]
+    if api == "query" and (paths := not_kept(system)):
+        command += ["--exclude-path-regex", "|".join(paths)]  # one: of several the last one counts
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
