@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from redis import Redis
 from infra.probe import port_is_free
 from infra.servers import Fleet, Running, located, running
 from infra.servers.process import Process
+from infra.servers.redis import operator_url
 from infra.servers.server import LOOPBACK
 from infra.settings import Settings
 from infra.trouble import TroubleError
@@ -38,6 +40,7 @@ BOUND_SECONDS = 60.0
 RECORDS = [b"%d" % number for number in range(100)]
 STRATEGY = "'NetworkTopologyStrategy'"
 QUIET = {"log_level": 0}
+KEPT, READ = (f"{name}_{secrets.token_hex(3)}" for name in ("kept", "read"))  # servers may be those of an earlier run
 
 
 def bootstrap(fleet: Fleet) -> dict[str, object]:
@@ -66,7 +69,7 @@ def consume(fleet: Fleet, topic: str, count: int) -> list[bytes]:
 
 
 def redis_of(fleet: Fleet, name: str = "redis") -> Redis:
-    return Redis(port=fleet[name].ports["redis"])
+    return Redis.from_url(operator_url(fleet[name]))
 
 
 def killed_and_back(fleet: Fleet, name: str, told: Callable[[str, object], None]) -> None:
@@ -90,9 +93,9 @@ def test_kafka_keeps_what_it_acknowledged_through_a_kill(
     servers: Fleet, record_property: Callable[[str, object], None]
 ) -> None:
     told_of(servers, record_property, "kafka")
-    produce(servers, "kept", RECORDS)
+    produce(servers, KEPT, RECORDS)
     killed_and_back(servers, "kafka", record_property)
-    assert consume(servers, "kept", len(RECORDS)) == RECORDS
+    assert consume(servers, KEPT, len(RECORDS)) == RECORDS
 
 
 def test_kafka_makes_no_topic_by_itself(servers: Fleet) -> None:
@@ -131,29 +134,29 @@ def test_cassandra_keeps_what_it_acknowledged_through_a_kill(
 ) -> None:
     told_of(servers, record_property, "cassandra")
     with cql(servers) as session:
-        session.execute(f"CREATE KEYSPACE kept WITH replication = {{'class': {STRATEGY}, 'datacenter1': 1}}")
-        session.execute("CREATE TABLE kept.rows (id bigint PRIMARY KEY, text text)")
-        insert = session.prepare("INSERT INTO kept.rows (id, text) VALUES (?, 'kept')")
+        session.execute(f"CREATE KEYSPACE {KEPT} WITH replication = {{'class': {STRATEGY}, 'datacenter1': 1}}")
+        session.execute(f"CREATE TABLE {KEPT}.rows (id bigint PRIMARY KEY, text text)")
+        insert = session.prepare(f"INSERT INTO {KEPT}.rows (id, text) VALUES (?, 'kept')")
         for waiting in [session.execute_async(insert, (number,)) for number in range(100)]:
             waiting.result()
-        claim = "INSERT INTO kept.rows (id, text) VALUES (-1, 'claimed') IF NOT EXISTS"
+        claim = f"INSERT INTO {KEPT}.rows (id, text) VALUES (-1, 'claimed') IF NOT EXISTS"
         assert session.execute(claim).was_applied
     killed_and_back(servers, "cassandra", record_property)
     with cql(servers) as session:
-        assert {row.id for row in session.execute("SELECT id FROM kept.rows")} == {-1, *range(100)}
+        assert {row.id for row in session.execute(f"SELECT id FROM {KEPT}.rows")} == {-1, *range(100)}
         assert not session.execute(claim).was_applied
 
 
 def test_a_role_of_cassandra_may_be_held_to_reading(servers: Fleet) -> None:
     with cql(servers) as session:
-        session.execute(f"CREATE KEYSPACE read WITH replication = {{'class': {STRATEGY}, 'datacenter1': 1}}")
-        session.execute("CREATE TABLE read.rows (id bigint PRIMARY KEY)")
-        session.execute("CREATE ROLE reader WITH PASSWORD = 'only' AND LOGIN = true")
-        session.execute("GRANT SELECT ON KEYSPACE read TO reader")
-    with cql(servers, "reader", "only") as session:
-        assert list(session.execute("SELECT id FROM read.rows")) == []
+        session.execute(f"CREATE KEYSPACE {READ} WITH replication = {{'class': {STRATEGY}, 'datacenter1': 1}}")
+        session.execute(f"CREATE TABLE {READ}.rows (id bigint PRIMARY KEY)")
+        session.execute(f"CREATE ROLE {READ} WITH PASSWORD = 'only' AND LOGIN = true")
+        session.execute(f"GRANT SELECT ON KEYSPACE {READ} TO {READ}")
+    with cql(servers, READ, "only") as session:
+        assert list(session.execute(f"SELECT id FROM {READ}.rows")) == []
         with pytest.raises(Unauthorized):
-            session.execute("INSERT INTO read.rows (id) VALUES (1)")
+            session.execute(f"INSERT INTO {READ}.rows (id) VALUES (1)")
 
 
 def test_two_fleets_run_side_by_side_and_leave_nothing(tmp_path: Path) -> None:
