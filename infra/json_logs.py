@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
+from typing import TYPE_CHECKING
 
 import orjson
 
 from infra.clock import rfc3339
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 QUIET = {"httpx": logging.WARNING, "cassandra": logging.CRITICAL, "aiokafka": logging.ERROR}
 """What clients say of themselves, down to a trace for every lost connection; whoever called them says it too."""
+
+CHATTY = {"aiokafka"}
+"""Clients that say the same some hundred times a second while their server is away."""
+
+SILENT_SECONDS = 10.0
+_KINDS = 1_000  # of lines that are remembered
 
 FIELDS = "fields"  # `extra={"fields": {...}}` adds members to the line
 
@@ -32,10 +43,36 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
+class Sparse(logging.Filter):
+    """Lets each thing that a chatty client says through once in SILENT_SECONDS, with how often it was said since."""
+
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._said: dict[tuple[str, object], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the line is written."""
+        if record.name.partition(".")[0] not in CHATTY:
+            return True
+        if len(self._said) > _KINDS:
+            self._said.clear()
+        kind, now = (record.name, record.msg), self._seconds()
+        until, untold = self._said.get(kind, (now, 0))
+        if now < until:
+            self._said[kind] = until, untold + 1
+            return False
+        self._said[kind] = now + SILENT_SECONDS, 0
+        if untold:
+            record.__dict__[FIELDS] = {**getattr(record, FIELDS, {}), "untold": untold}
+        return True
+
+
 def configure(level: str) -> None:
     """Make JSON lines of everything the process logs from `level` on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
+    handler.addFilter(Sparse())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

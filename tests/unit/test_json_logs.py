@@ -1,0 +1,43 @@
+"""A client that repeats itself is heard every ten seconds; everybody else always."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from infra.json_logs import FIELDS, SILENT_SECONDS, Sparse
+
+
+class Ear:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.sparse = Sparse(lambda: self.now)
+
+    def hears(self, logger: str, message: str, *told: object) -> dict[str, Any] | None:
+        """Return the fields of the line, or None where it is not written."""
+        record = logging.LogRecord(logger, logging.ERROR, "", 0, message, told, None)
+        return getattr(record, FIELDS, {}) if self.sparse.filter(record) else None
+
+
+def test_what_a_chatty_client_repeats_is_counted_and_told_ten_seconds_later() -> None:
+    ear = Ear()
+    assert ear.hears("aiokafka.fetcher", "no node %s", 1) == {}
+    assert [ear.hears("aiokafka.fetcher", "no node %s", node) for node in range(100)] == [None] * 100
+    assert ear.hears("aiokafka.fetcher", "something else") == {}
+    assert ear.hears("aiokafka", "no node %s", 1) == {}
+    ear.now += SILENT_SECONDS
+    assert ear.hears("aiokafka.fetcher", "no node %s", 1) == {"untold": 100}
+    ear.now += SILENT_SECONDS
+    assert ear.hears("aiokafka.fetcher", "no node %s", 1) == {}
+
+
+def test_nothing_that_others_say_is_held_back() -> None:
+    ear = Ear()
+    assert [ear.hears("commands.app", "a store does not answer") for _ in range(3)] == [{}] * 3
+
+
+def test_a_client_that_says_ever_new_things_does_not_fill_the_memory() -> None:
+    ear = Ear()
+    for number in range(5_000):
+        assert ear.hears("aiokafka", f"number {number}") == {}
+    assert len(ear.sparse._said) <= 1_001
