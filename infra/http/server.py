@@ -1,8 +1,9 @@
 """Runs an app on uvicorn: tells its port, drains on SIGTERM and SIGINT, keeps the garbage collector out of the way.
 
 Workers of the cluster profile share one port: the kernel deals new connections out among those who listen there
-(SO_REUSEPORT). So that each can be asked how it is, it has a port of its own besides, on the loopback address, which
-its file in `run/` names.
+(SO_REUSEPORT). What it has dealt to one that closes before it has taken it is reset, unless the kernel is told to
+deal it again (`net.ipv4.tcp_migrate_req`). So that each can be asked how it is, it has a port of its own besides, on
+the loopback address, which its file in `run/` names.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from typing import TYPE_CHECKING, Literal
 
 import orjson
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
 
 DRAIN_S = 10
+HEAR_S = 0.25  # who has connected says within milliseconds what it wants
 LOOPBACK = "127.0.0.1"
 BACKLOG = 2048
 SWITCH_S = 0.0005  # a log's commit thread may hold the GIL for no longer (default 5 ms)
@@ -117,6 +120,21 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, announce: Path | None) -> None:
         super().__init__(config)
         self._announce = announce
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the port, hear those who have connected and not said what they want, then end as uvicorn does.
+
+        By itself uvicorn hangs up on them; they would not know whether their request was carried out.
+        """
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        until = time.monotonic() + HEAR_S
+        while self._someone_is_unheard() and time.monotonic() < until:  # noqa: ASYNC110 - uvicorn announces no request
+            await asyncio.sleep(0.01)
+        await super().shutdown(sockets)
+
+    def _someone_is_unheard(self) -> bool:
+        return any(getattr(connection, "cycle", None) is None for connection in self.server_state.connections)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell the address."""
