@@ -31,14 +31,14 @@ def make_topics_anew(bootstrap: str, partitions: Mapping[str, int]) -> None:
 
 class KafkaLog:
     def __init__(self, bootstrap: str, partitions: Mapping[str, int]) -> None:
-        self._bootstrap = bootstrap
+        self.bootstrap = bootstrap
         self._topics = tuple(partitions)
         make_topics_anew(bootstrap, partitions)
         self.log = KafkaEventLog(bootstrap)
         self._readers: list[KafkaLogReader] = []
 
     def reader(self) -> KafkaLogReader:
-        self._readers.append(KafkaLogReader(self._bootstrap, self._topics))
+        self._readers.append(KafkaLogReader(self.bootstrap, self._topics))
         return self._readers[-1]
 
     def close(self) -> None:
