@@ -42,7 +42,7 @@ class FactsLog:
         kafka_topics.ensure(bootstrap, {prefix + PROBES: 1}, kafka_topics.Durability(*_copies(durability), 1))
         self._log = KafkaEventLog(bootstrap)
         self._admin = AdminClient(kafka_topics.client_config(bootstrap))
-        self._partitions = kafka_topics.partition_counts(self._admin, bootstrap)
+        self._partitions = self._log.partitions
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="leaders")
         self._learning: Future[None] | None = None
 

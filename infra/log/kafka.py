@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from infra.log.kafka_topics import MAX_RECORD_BYTES, client_config, partition_counts
+from infra.log.kafka_topics import MAX_RECORD_BYTES, Partitions, client_config
 from infra.log.partitioner import key_bytes, partition_of
 from infra.log.port import LogUnavailableError, Position
 
@@ -65,7 +65,7 @@ class KafkaEventLog:
             "error_cb": self._on_error,
         }
         self._producer = Producer(client_config(bootstrap, own))
-        self._partitions = partition_counts(self._producer, bootstrap)
+        self.partitions = Partitions(self._producer, bootstrap)
         self._answered: dict[asyncio.AbstractEventLoop, list[_Append]] = {}
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kafka-deliveries", daemon=True)
@@ -104,7 +104,7 @@ class KafkaEventLog:
             raise ValueError(f"{record.key} is no key: keys have 63 bits")
         if len(record.value) > MAX_VALUE_BYTES:
             raise ValueError(f"a value of {len(record.value)} bytes is too large: {MAX_VALUE_BYTES} at most")
-        return partition_of(record.key, self._partitions[record.topic])
+        return partition_of(record.key, self.partitions[record.topic])
 
     def _send(self, record: Record, partition: int, on_delivery: Callable[[Any, Message], None]) -> None:
         try:

@@ -49,7 +49,7 @@ class KafkaLogReader:
     def __init__(self, bootstrap: str, topics: Sequence[str]) -> None:
         self._admin = AdminClient(kafka_topics.client_config(bootstrap))
         self._bootstrap = bootstrap
-        self._partitions = kafka_topics.partition_counts(self._admin, bootstrap)
+        self._partitions = kafka_topics.Partitions(self._admin, bootstrap)
         self.log_id = self.log_id_of(topics)
         own = {
             "group.id": "murmuration-reader",  # asked for by the client; nothing is ever committed

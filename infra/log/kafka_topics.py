@@ -130,7 +130,29 @@ def _wait_for_leaders(admin: AdminClient, bootstrap: str, topics: Iterable[str])
 
 def partition_counts(client: Any, bootstrap: str) -> dict[str, int]:
     """Return the number of partitions of every topic; any client of confluent-kafka can be asked."""
-    return {name: len(topic.partitions) for name, topic in _metadata(client, bootstrap).topics.items()}
+    return _counts(_metadata(client, bootstrap))
+
+
+def _counts(metadata: Any) -> dict[str, int]:
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items() if topic.partitions}
+
+
+class Partitions:
+    """The number of partitions of each topic, as one client knows it; of a topic that it does not know it asks anew.
+
+    A broker may hear of a topic after another one has told that it was made, and a client may ask either.
+    """
+
+    def __init__(self, client: Any, bootstrap: str) -> None:
+        self._client = client
+        self._bootstrap = bootstrap
+        self._counts = partition_counts(client, bootstrap)
+
+    def __getitem__(self, topic: str) -> int:
+        """Return it; raises KeyError where no such topic is known."""
+        if topic not in self._counts:
+            self._counts = _counts(_metadata(self._client, self._bootstrap, LEARN_SECONDS))
+        return self._counts[topic]
 
 
 def learn_leaders(client: Any, bootstrap: str) -> None:
