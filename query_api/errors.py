@@ -7,12 +7,16 @@ QueryError
 ├── UnknownTweetError    tweet_not_found    404  no such tweet, or it was deleted
 ├── UnknownUserError     user_not_found     404  no such account
 ├── BlockedError         blocked            403  one of the two has blocked the other
+├── NotKeptError         not_kept           501  a read model that this profile does not have
 └── NotReadyError        not_ready          503  a read model is not there yet
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class QueryError(Exception):
@@ -69,6 +73,15 @@ class BlockedError(QueryError):
 
     def __init__(self) -> None:
         super().__init__(None, "you and this account do not see each other's tweets: one of you blocks the other")
+
+
+class NotKeptError(QueryError):
+    """A read model that this profile does not have."""
+
+    code = "not_kept"
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(None, f"not kept on servers yet: {', '.join(sorted(names))}")
 
 
 class NotReadyError(QueryError):

@@ -16,7 +16,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from infra.auth.bearer import identify, subject
 from infra.consistency import HEADER, MAX_CHARS, InvalidConsistencyTokenError
 from infra.http.problems import Problem
-from query_api.errors import NotReadyError
+from query_api.errors import NotKeptError
 from query_api.freshness import MAX_WAIT_MS
 from query_api.stores import HOME, TOPICS
 from query_api.tweets.rules import NOBODY
@@ -109,7 +109,7 @@ class Reads:
         """Return the Reading; raises the problems of a bad token and of read models that are not there."""
         services: Services = request.app.state.services
         if not services.stores.names >= self._needed:
-            raise NotReadyError(f"not kept on servers yet: {', '.join(self._needed - services.stores.names)}")
+            raise NotKeptError(self._needed - services.stores.names)
         who = await subject(request) if self._signed_in else identify(request)
         token, wait_ms = request.headers.get(HEADER), _wait_ms(request)
         waited = _NOT_ASKED if token is None else await self._wait(services, token, wait_ms)

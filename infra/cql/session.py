@@ -200,7 +200,8 @@ def translated(error: Exception) -> StoreError:
     """Tell an error that may pass from one that will not."""
     said = f"CQL: {type(error).__name__}: {error}"
     passing = (NoHostAvailable, OperationTimedOut, RequestExecutionException, ConnectionError)
-    if isinstance(error, passing) and not isinstance(error, Unauthorized):
+    refused = isinstance(error, Unauthorized) and "timed out" not in str(error)  # whether it may, nobody could say
+    if isinstance(error, passing) and not refused:
         return StoreUnavailableError(said)
     return StoreError(said)
 

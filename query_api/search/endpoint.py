@@ -48,7 +48,7 @@ TweetLimit = Annotated[int, Query(ge=1, le=MOST_TWEETS, description="Most tweets
 PeopleLimit = Annotated[int, Query(ge=1, le=MOST_PEOPLE, description="Most accounts.")]
 
 
-@router.get("/search/tweets", **describe(TweetPage, "query_invalid", "cursor_invalid"))
+@router.get("/search/tweets", **describe(TweetPage, "query_invalid", "cursor_invalid", "not_kept"))
 async def search_tweets(reading: TweetsReading, q: Asked, limit: TweetLimit = 50, max_id: MaxId = None) -> Response:
     """Return tweets that match, newest first."""
     try:
@@ -77,7 +77,7 @@ def _page(reading: Reading, parsed: Parsed, max_id: int | None, limit: int) -> P
     return fill(steps, max_id, limit)
 
 
-@router.get("/search/users", **describe(FoundUsers, "query_invalid"))
+@router.get("/search/users", **describe(FoundUsers, "query_invalid", "not_kept"))
 async def search_users(reading: PeopleReading, q: Name, limit: PeopleLimit = 20) -> Response:
     """Return accounts whose names match, best first."""
     prefixes = words(q)

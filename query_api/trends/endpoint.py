@@ -32,7 +32,7 @@ Topic = Annotated[str | None, Query(max_length=140, description="A topic, withou
 Hours = Annotated[int, Query(ge=1, le=720, description="How far back a topic's hours go.")]
 
 
-@router.get("/trends", **describe(Trends))
+@router.get("/trends", **describe(Trends, "not_kept"))
 async def trends(reading: TrendsReading, woeid: Woeid = WORLD, limit: TrendLimit = 20) -> Response:
     """Return what trends in a place now."""
     place = places().get(_known(woeid))
@@ -42,7 +42,7 @@ async def trends(reading: TrendsReading, woeid: Woeid = WORLD, limit: TrendLimit
     return reading.answer(response.trends(place, board.as_of_ms, board.top(limit)))
 
 
-@router.get("/trends/history", **describe(Day | History))
+@router.get("/trends/history", **describe(Day | History, "not_kept"))
 async def history(
     reading: TrendsReading,
     day: DayText = None,
@@ -67,7 +67,7 @@ async def history(
     return reading.answer(response.day(asked, reader.top_of_day(woeid, began_ms, order, limit)))
 
 
-@router.get("/trends/places", **describe(Places))
+@router.get("/trends/places", **describe(Places, "not_kept"))
 async def known_places(reading: TrendsReading) -> Response:
     """Return all places that trends are told apart by."""
     return reading.answer(response.places(places().values()))

@@ -41,7 +41,7 @@ def token(system: System) -> str:
 
 
 def not_kept(system: System) -> list[str]:
-    """The paths of queries over projections that this system does not keep: not_ready is all that they say."""
+    """The paths of queries over projections that this system does not keep: not_kept is all that they say."""
     kept = {it["projection"] for it in httpx.get(f"{system.query}/projections").json()["projections"]}
     return [path for projection, path in OF_PROJECTIONS.items() if projection not in kept]
 
