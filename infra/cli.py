@@ -125,7 +125,8 @@ def demo(
 @app.command()
 def load(
     format_: Annotated[
-        Literal["higgs", "epinions", "follows"], typer.Argument(metavar="FORMAT", help="higgs, epinions or follows.")
+        Literal["higgs", "epinions", "follows", "tweets"],
+        typer.Argument(metavar="FORMAT", help="higgs, epinions, follows or tweets."),
     ],
     file: Annotated[Path, typer.Argument(help="The file, plain or .gz.")],
     data: Data = None,

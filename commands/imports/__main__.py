@@ -1,4 +1,4 @@
-"""Loads a file: `python -m commands.imports higgs|epinions|follows FILE`; `murmur load` becomes this process."""
+"""Loads a file: `python -m commands.imports higgs|epinions|follows|tweets FILE`; `murmur load` becomes this process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="murmur load", description=__doc__)
-    parser.add_argument("format", choices=["higgs", "epinions", "follows"])
+    parser.add_argument("format", choices=["higgs", "epinions", "follows", "tweets"])
     parser.add_argument("file", type=Path)
     parser.add_argument("--limit", type=int, help="only the first N rows")
     parser.add_argument("--active", action="store_true", help="every account has signed in just before the first row")

@@ -20,6 +20,7 @@ from commands.imports.loader import Import
 from commands.imports.plan import Audience
 from commands.imports.progress import Bars, JsonLines
 from commands.imports.projecting import EmbeddedLags, Projecting
+from commands.imports.tweets import TweetsPlan, read_tweets
 
 if TYPE_CHECKING:
     import argparse
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 def plan_of(format_: str, content: bytes, limit: int | None, *, active: bool) -> Plan:
     """Return the plan of a file's content; raises ImportFileError, naming the line."""
     audience = Audience(format_, active)
+    if format_ == "tweets":
+        return TweetsPlan(read_tweets(content, limit, audience), audience)
     if format_ == "higgs":
         return HiggsPlan(files.read_higgs(content, limit), audience)
     read = files.read_epinions if format_ == "epinions" else files.read_follows
@@ -117,8 +120,12 @@ def _summary(wanted: Import, advance: Advance, appended_s: float, applied_s: flo
             f"loaded {advance.events:,} events ({advance.steps - wanted.done:,} steps): on the log after "
             f"{appended_s:.1f} s, in every projection after {applied_s:.1f} s ({rate:,} events/s)"
         )
+    refused = dict(wanted.plan.refused)
+    if refused:
+        message += f"; rows refused: {', '.join(f'{count:,} {code}' for code, count in sorted(refused.items()))}"
     return {
         "message": message,
+        "refused": refused,
         "steps": advance.steps,
         "events": advance.events,
         "appended_s": round(appended_s, 2),

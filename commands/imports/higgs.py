@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from commands.imports.files import MENTION, RETWEET
 from commands.imports.plan import Audience, Ids, Step, account_steps, distinct_follows, envelope, follow_steps
@@ -18,13 +18,15 @@ from commands.imports.wording import first_post, mention, reply
 from schemas.tweets.events import Mention, Retweeted, TweetPosted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from commands.imports.files import Interactions
 
 
 class HiggsPlan:
     """Steps of one file: accounts + distinct follows + rows of them; a row's step has one event or two."""
+
+    refused: ClassVar[Mapping[str, int]] = {}
 
     def __init__(self, rows: Interactions, audience: Audience) -> None:
         self._rows = rows
@@ -38,7 +40,7 @@ class HiggsPlan:
             return
         ids, user_ids = Ids(), array("q")
         start_ms = self._rows.times[0] * 1000 - len(self._rows.accounts.numbers) - len(self._follows)
-        for user_id, step in account_steps(ids, self._audience, self._rows.accounts, start_ms):
+        for user_id, step in account_steps(ids, self._audience, self._rows.accounts.numbers, start_ms):
             user_ids.append(user_id)
             yield step
         yield from follow_steps(ids, user_ids, self._follows, start_ms + len(user_ids))

@@ -9,7 +9,7 @@ from commands.imports.ledger import Chunk
 from commands.imports.rules import check, claims_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from threading import Event as StopFlag
 
     from commands.imports.ledger import Ledger
@@ -23,6 +23,10 @@ class Plan(Protocol):
     """The steps of one file."""
 
     total_steps: int
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """Return how many rows the commands would refuse, by the code of the refusal; they have no steps."""
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps, the same ones every time."""

@@ -17,9 +17,7 @@ from schemas.ids import MAX_WORKER, SnowflakeGenerator, unix_ms
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Iterator
-
-    from commands.imports.files import Accounts
+    from collections.abc import Iterable, Iterator
 
 IMPORT_WORKER = MAX_WORKER
 
@@ -33,8 +31,8 @@ class Audience:
     prefix: str
     active: bool
 
-    def username(self, number: int) -> str:
-        """Return the name of the account that the file knows by a number."""
+    def username(self, number: int | str) -> str:
+        """Return the name of the account that the file knows by a number, or a name."""
         return f"{self.prefix}_{number}"
 
 
@@ -68,9 +66,11 @@ def distinct_follows(followers: array[int], followees: array[int]) -> dict[int, 
     }
 
 
-def account_steps(ids: Ids, audience: Audience, accounts: Accounts, start_ms: int) -> Iterator[tuple[int, Step]]:
+def account_steps(
+    ids: Ids, audience: Audience, numbers: Iterable[int | str], start_ms: int
+) -> Iterator[tuple[int, Step]]:
     """Yield the new account's id with the step that registers it."""
-    for index, number in enumerate(accounts.numbers):
+    for index, number in enumerate(numbers):
         user_id = ids.at(start_ms + index)
         name = audience.username(number)
         registered = AccountRegistered(envelope(user_id, user_id), user_id, name, name)

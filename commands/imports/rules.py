@@ -37,8 +37,9 @@ def check(event: Event) -> None:
 
 def _check_tweet(event: TweetPosted) -> None:
     found = text.extract(check_text(event.content))
-    written = (list(found.mentions), list(found.hashtags), list(found.urls))
-    if written != ([mention.username for mention in event.mentions], event.hashtags, event.urls):
+    written = (list(dict.fromkeys(found.hashtags)), list(dict.fromkeys(found.urls)))
+    named = {mention.username for mention in event.mentions}  # those whose account is there
+    if written != (event.hashtags, event.urls) or not named <= set(found.mentions):
         raise ImportFileError(f"{event.content!r} does not refer to what the event says")
 
 
