@@ -56,6 +56,13 @@ class NotingStore:
         sys.stdout.write("applied\n")
         sys.stdout.flush()
 
+    def consistent(self) -> tuple[int, list[int]]:
+        """How many records the checkpoints have passed, and the numbers noted, both as of one moment."""
+        self._connection.execute("BEGIN")  # without it a batch may be applied between the two reads
+        passed, numbers = sum(self.checkpoints().values()), self.noted()
+        self._connection.execute("COMMIT")
+        return passed, numbers
+
     def noted(self) -> list[int]:
         return [row[0] for row in rows(self._connection, "SELECT number FROM noted ORDER BY number")]
 
