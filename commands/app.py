@@ -19,6 +19,7 @@ from commands.errors import CommandRefusedError
 from commands.graph import endpoint as graph
 from commands.tweets import endpoint as tweets
 from infra.http import openapi, problems
+from infra.http.cors import Cors
 from infra.http.middleware import Edge
 from infra.http.problems import Problem
 from infra.journal.port import IdempotencyKeyReusedError, JournalError
@@ -77,6 +78,7 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
     openapi.install(app, [struct for noun in _NOUNS for struct in noun.STRUCTS])
     settings = services.settings
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, timeout_s=settings.request_timeout_s)
+    app.add_middleware(Cors, settings=settings)  # outermost: a page is told of every problem
     return app
 
 

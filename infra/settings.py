@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PREFIX = "MURMURATION_"
 CONFIG_FILE = "murmuration.toml"
 _NAME = "^[a-z0-9-]{0,40}$"
+_PUBLIC_URL = r"^(/|https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?)?$"
 _BY_LAUNCHER = "empty: as `murmur servers` says"
 
 
@@ -41,6 +42,15 @@ class Settings(BaseSettings):
     rate_limit_auth_per_minute: int = Field(30, ge=1, description="register, log-in and refresh calls per address")
     rate_limit_reads_per_minute: int = Field(900, ge=1, description="queries an account (or address) may send")
     trusted_proxies: str = Field("", description="addresses, comma-separated, whose X-Forwarded-For is believed")
+
+    public_commands_url: str = Field(
+        "",
+        pattern=_PUBLIC_URL,
+        description="where browsers find the command API; `/`: at the pages' origin; empty: same host, commands_port",
+    )
+    pages_origins: str = Field(
+        "", description="origins, comma-separated, whose pages may send commands; empty: same host, query_port"
+    )
 
     access_token_minutes: int = Field(15, ge=1, le=1440, description="life of an access token")
     refresh_token_days: int = Field(30, ge=1, le=365, description="life of a refresh token; each use renews it")

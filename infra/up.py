@@ -35,6 +35,9 @@ THRIFT = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_ARENA_MAX": "2"}
 
 _BANNER = """\
 Murmuration is up{servers}. Data: {data}   logs: {data}/logs/*.log   Ctrl-C stops everything.
+  feed         http://{host}:{query}/
+  trends       http://{host}:{query}/trends
+  pipeline     http://{host}:{query}/pipeline
   command API  http://{host}:{commands}/openapi.json
   query API    http://{host}:{query}/openapi.json
 """

@@ -28,6 +28,7 @@ from query_api.trends import endpoint as trends
 from query_api.tweets import endpoint as tweets
 from query_api.user_timeline import endpoint as user_timeline
 from query_api.users import endpoint as users
+from query_api.web import endpoint as web
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -74,7 +75,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(apsw.Error, _on_file_error)
     app.add_exception_handler(StoreError, _on_server_error)
     # Flat, because an included router is matched twice for each request; before the framework's own, and home first.
-    app.router.routes[:0] = [route for noun in NOUNS for route in noun.router.routes]
+    app.router.routes[:0] = [route for noun in (*NOUNS, web) for route in noun.router.routes]
     app.add_middleware(ReadOnly)
     if services.surround is not None:
         app.add_middleware(cast("Any", services.surround))

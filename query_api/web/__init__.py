@@ -1,0 +1,1 @@
+"""The pages: a feed, a trend board and a pipeline board, for browsers."""

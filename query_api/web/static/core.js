@@ -1,0 +1,241 @@
+// What all pages share: building elements out of text, the API in words, and the session.
+//
+// Data enters the document as text nodes and attribute values only; the policy of the pages forbids HTML out of strings.
+
+const COMMANDS = document.querySelector("meta[name=commands]").content;
+const API = "/api/v1";
+const STOWED = "murmuration.session";
+const REFRESH_EARLY_MS = 30_000;
+const SEEN_MS = 10_000; // for so long queries are asked to show what was just done
+const TRIES = 3;
+
+// --- elements
+
+/** Make an element; `on…` are listeners, true and false attributes that are there or not. */
+export function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+/** The same for SVG. */
+export function s(tag, attributes = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+export const icon = (name) => s("svg", { class: "icon", "aria-hidden": "true" }, s("use", { href: `#i-${name}` }));
+export const $ = (selector, root = document) => root.querySelector(selector);
+
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const PLAIN = new Intl.NumberFormat("en");
+const DAY = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
+const WHOLE = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+
+export const short = (number) => (number < 10_000 ? PLAIN : COMPACT).format(number);
+export const whole = (moment) => WHOLE.format(new Date(moment));
+
+export function ago(moment) {
+  const seconds = (Date.now() - new Date(moment)) / 1000;
+  if (seconds < 45) return "now";
+  if (seconds < 3600) return `${Math.max(1, Math.round(seconds / 60))}m`;
+  if (seconds < 86_400) return `${Math.round(seconds / 3600)}h`;
+  return DAY.format(new Date(moment));
+}
+
+export const when = (moment) => h("time", { datetime: moment, title: whole(moment) }, ago(moment));
+
+setInterval(() => {
+  for (const node of document.querySelectorAll("time[datetime]")) {
+    const text = ago(node.dateTime);
+    if (node.textContent !== text) node.textContent = text;
+  }
+}, 30_000);
+
+/** Say something in passing; read out, too. */
+export function toast(text, kind = "") {
+  const line = h("p", { class: `toast ${kind}` }, text);
+  $("#toasts").append(line);
+  setTimeout(() => line.remove(), 6_000);
+}
+
+/** What stands where nothing is, or where something went wrong. */
+export function empty(title, text, ...more) {
+  return h("div", { class: "empty" }, h("h2", {}, title), text && h("p", {}, text), ...more);
+}
+
+export function failure(error, again) {
+  const button = again && h("button", { type: "button", class: "plain", onclick: again }, "Try again");
+  return h("div", { class: "empty", role: "alert" }, h("h2", {}, error.title), h("p", {}, words(error)), button);
+}
+
+export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// --- the API
+
+/** What an API refused, by its problem+json; or that it did not answer at all. */
+export class Refused extends Error {
+  constructor(status, problem, wait = 0) {
+    super(problem.detail || problem.title);
+    Object.assign(this, { status, wait, code: problem.code, title: problem.title, hint: problem.hint });
+  }
+}
+
+const SILENT = { code: "no_answer", title: "No answer", detail: "The server does not answer.", hint: "Is it running?" };
+
+export function words(error) {
+  if (!(error instanceof Refused)) return "Something went wrong on this page. Reloading it may help.";
+  if (error.code === "rate_limited") return `That was a lot at once. Try again in ${error.wait || 1} s.`;
+  const detail = error.message.charAt(0).toUpperCase() + error.message.slice(1);
+  return [/[.!?]$/.test(detail) ? detail : `${detail}.`, error.hint].filter(Boolean).join(" ");
+}
+
+let seen = { token: "", until: 0 };
+
+export const get = (path, options) => request("GET", path, undefined, options);
+export const send = (method, path, body) => request(method, path, body);
+
+async function request(method, path, body, { signal, anonymous = false, prefix = API } = {}) {
+  const reads = method === "GET";
+  const headers = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (!reads) headers["Idempotency-Key"] = randomKey();
+  else if (Date.now() < seen.until) headers["X-Consistency-Token"] = seen.token;
+  const url = (reads ? "" : COMMANDS) + prefix + path;
+  for (let attempt = 1; ; attempt += 1) {
+    const token = anonymous ? "" : await accessToken();
+    if (token) headers.Authorization = `Bearer ${token}`;
+    else delete headers.Authorization;
+    const options = { method, headers, signal, body: body && JSON.stringify(body), credentials: "omit", cache: "no-store" };
+    const answer = await answerOf(url, options, reads);
+    if (!(answer instanceof Refused)) return answer;
+    const error = answer;
+    if (error.code === "token_expired" && token && attempt < TRIES) {
+      await refresh();
+    } else if ((error.status === 503 || error.status === 0) && attempt < TRIES) {
+      await pause((error.wait || 0.3 * attempt) * 1000);
+    } else {
+      if (token && (error.code === "session_revoked" || error.code === "token_invalid")) setSession(null);
+      throw error;
+    }
+  }
+}
+
+/** Return the answer's JSON, or a Refused; an abort is thrown. */
+async function answerOf(url, options, reads) {
+  let answer;
+  try {
+    answer = await fetch(url, options);
+    const said = await answer.json();
+    if (answer.ok) {
+      const token = answer.headers.get("X-Consistency-Token");
+      if (!reads && token) seen = { token, until: Date.now() + SEEN_MS };
+      return said;
+    }
+    return new Refused(answer.status, said, Number(answer.headers.get("Retry-After")) || 0);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    return new Refused(answer ? answer.status : 0, SILENT);
+  }
+}
+
+const randomKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-");
+
+// --- the session
+//
+// Tokens are in this page's memory. Between two pages of a tab, and while it is hidden, they are stowed in the tab's
+// sessionStorage; a tab that shows takes them out again, so that a duplicated tab never has the same refresh token.
+
+let session = unstow();
+let refreshing = null;
+
+export const me = () => session && session.user;
+export const onSession = (listener) => document.addEventListener("session", listener);
+
+export async function enter(path, body) {
+  setSession(await request("POST", path, body, { anonymous: true }));
+}
+
+export async function leave() {
+  await send("POST", "/auth/logout").catch(() => null); // ended here in any case
+  setSession(null);
+}
+
+export function setUser(user) {
+  if (session) session.user = user;
+}
+
+function setSession(answer) {
+  const had = Boolean(session);
+  session = answer && {
+    user: answer.user,
+    access: answer.access_token,
+    refresh: answer.refresh_token,
+    until: Date.now() + answer.expires_in * 1000,
+  };
+  if (!session) seen = { token: "", until: 0 };
+  stow(document.visibilityState === "hidden");
+  if (had !== Boolean(session)) document.dispatchEvent(new Event("session"));
+}
+
+export async function accessToken() {
+  if (session && session.until - REFRESH_EARLY_MS < Date.now()) await refresh();
+  return session ? session.access : "";
+}
+
+function refresh() {
+  refreshing ??= exchange().finally(() => (refreshing = null));
+  return refreshing;
+}
+
+async function exchange() {
+  const held = session;
+  try {
+    const answer = await request("POST", "/auth/refresh", { refresh_token: held.refresh }, { anonymous: true });
+    if (session === held) setSession(answer);
+  } catch (error) {
+    if (error.status !== 401) throw error;
+    if (session === held) setSession(null);
+  }
+}
+
+function stow(away) {
+  if (away && session) sessionStorage.setItem(STOWED, JSON.stringify(session));
+  else sessionStorage.removeItem(STOWED);
+}
+
+function unstow() {
+  try {
+    return JSON.parse(sessionStorage.getItem(STOWED));
+  } catch {
+    return null;
+  } finally {
+    sessionStorage.removeItem(STOWED);
+  }
+}
+
+addEventListener("pagehide", () => stow(true));
+addEventListener("pageshow", () => stow(false));
+document.addEventListener("visibilitychange", () => stow(document.visibilityState === "hidden"));
+
+// --- what is around each page
+
+function showSession() {
+  document.documentElement.dataset.session = session ? "yes" : "no";
+  const own = $("#nav-profile");
+  if (own && session) own.href = `/@${session.user.username}`;
+}
+
+onSession(showSession);
+showSession();
+$("#log-out")?.addEventListener("click", leave);
+for (const link of document.querySelectorAll("nav a")) {
+  if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
+}

@@ -1,0 +1,308 @@
+// Tweets on a page: cards, the box to write one, and lists that grow at both ends.
+
+import { $, empty, failure, get, h, icon, me, Refused, send, short, toast, when, words } from "./core.js";
+
+export const MAX_CHARS = 280;
+const HUES = 12;
+const AT_TOP_PX = 120;
+const ENTITY = /(https?:\/\/[^\s<>"']+|[#＃][\p{L}\p{M}\p{N}_]+|[@＠][A-Za-z0-9_]{1,50})/gu;
+
+export const length = (text) => [...text.normalize("NFC")].length;
+
+// --- parts of a card
+
+/** A disc with the first letter of a name, in a colour of the account's own. */
+export function avatar(user, size = "") {
+  let hue = 0;
+  for (const char of user.user_id) hue = (hue * 31 + char.charCodeAt(0)) % HUES;
+  const letter = [...(user.display_name || user.username || "?")][0].toUpperCase();
+  return h("span", { class: `avatar hue-${hue} ${size}`, "aria-hidden": "true" }, letter);
+}
+
+export const profilePath = (username) => `/@${encodeURIComponent(username)}`;
+export const searchPath = (query) => `/search?q=${encodeURIComponent(query)}`;
+
+export function byline(user) {
+  return h("a", { class: "byline", href: profilePath(user.username) },
+    h("bdi", { class: "name" }, user.display_name || user.username || "Somebody"),
+    user.verified && h("span", { class: "verified", title: "Verified" }, icon("check"), h("span", { class: "unseen" }, "verified")),
+    h("span", { class: "handle" }, `@${user.username}`));
+}
+
+/** The words of a tweet: what the server found in them becomes links, all else stays text. */
+export function text(tweet) {
+  const tags = new Set(tweet.hashtags.map((tag) => tag.toLowerCase()));
+  const names = new Set(tweet.mentions.map((mention) => mention.username.toLowerCase()));
+  const parts = tweet.content.split(ENTITY).map((part) => {
+    const name = part.slice(1);
+    if (/^[#＃]/.test(part) && tags.has(name.toLowerCase())) return h("a", { href: searchPath(`#${name}`) }, part);
+    if (/^[@＠]/.test(part) && names.has(name.toLowerCase())) return h("a", { href: profilePath(name) }, part);
+    return tweet.urls.find((url) => url === part) ? outside(part) : part;
+  });
+  return h("p", { class: "words", dir: "auto" }, ...parts);
+}
+
+function outside(address) {
+  try {
+    const url = new URL(address);
+    if (url.protocol !== "https:" && url.protocol !== "http:") return address;
+    const shown = address.replace(/^https?:\/\//, "");
+    return h("a", { href: url.href, rel: "noopener noreferrer nofollow ugc", target: "_blank" }, shown.length > 40 ? `${shown.slice(0, 39)}…` : shown);
+  } catch {
+    return address;
+  }
+}
+
+// --- a card
+
+const cards = new Map(); // tweet id → the states of its cards that are on the page
+
+/** Return the card of a tweet. `reply` false: no box for an answer may be opened below it. */
+export function card(tweet, { lead = false } = {}) {
+  const shown = tweet.retweeted_tweet || tweet;
+  const node = h("article", { class: lead ? "card lead" : "card", "aria-label": `${shown.user.display_name}: ${shown.content.slice(0, 80)}`, "data-id": shown.tweet_id },
+    tweet.retweeted_tweet && h("p", { class: "above" }, icon("retweet"), h("a", { href: profilePath(tweet.user.username) }, h("bdi", {}, tweet.user.display_name)), " retweeted"),
+    h("a", { class: "face", href: profilePath(shown.user.username), tabindex: "-1", "aria-hidden": "true" }, avatar(shown.user)),
+    h("div", { class: "body" },
+      h("header", {}, byline(shown.user), h("a", { class: "moment", href: `/tweets/${shown.tweet_id}` }, when(shown.created_at))),
+      shown.reply_to_tweet_id && h("p", { class: "above" }, h("a", { href: `/tweets/${shown.reply_to_tweet_id}` }, "In reply")),
+      text(shown),
+      quoted(shown),
+      actions(shown)));
+  return node;
+}
+
+function quoted(tweet) {
+  if (tweet.type !== "QUOTE_TWEET") return null;
+  const inner = tweet.quoted_tweet;
+  if (!inner) return h("p", { class: "quoted gone" }, "This tweet is not there any more.");
+  return h("div", { class: "quoted" },
+    h("header", {}, byline(inner.user), h("a", { class: "moment", href: `/tweets/${inner.tweet_id}` }, when(inner.created_at))),
+    text(inner));
+}
+
+function actions(tweet) {
+  const id = tweet.tweet_id;
+  const state = { liked: tweet.liked, retweeted: tweet.retweeted, likes: tweet.likes_count, retweets: tweet.retweets_count, replies: tweet.replies_count };
+  const reply = button("reply", () => openReply(tweet, bar));
+  const retweet = button("retweet", () => toggle(state, id, "retweeted", "retweets", "retweet"));
+  const like = button("like", () => toggle(state, id, "liked", "likes", "like"));
+  state.show = () => {
+    label(reply, `Reply, ${state.replies}`, state.replies);
+    label(retweet, `Retweet, ${state.retweets}`, state.retweets, state.retweeted);
+    label(like, `Like, ${state.likes}`, state.likes, state.liked);
+  };
+  state.alive = () => bar.isConnected;
+  state.show();
+  cards.set(id, [...(cards.get(id) || []).filter((it) => it.alive()), state]);
+  const own = me() && me().user_id === tweet.user_id;
+  const bin = own && button("delete", () => remove(tweet, bar));
+  if (bin) label(bin, "Delete this tweet", 0);
+  const bar = h("div", { class: "actions", role: "group", "aria-label": "Actions" }, reply, retweet, like, bin);
+  return bar;
+}
+
+function button(kind, act) {
+  return h("button", { type: "button", class: `act ${kind}`, onclick: act }, icon(kind), h("span", { class: "count" }));
+}
+
+function label(node, name, count, pressed) {
+  node.setAttribute("aria-label", name);
+  if (pressed !== undefined) node.setAttribute("aria-pressed", String(pressed));
+  $(".count", node).textContent = count ? short(count) : "";
+}
+
+/** Do or undo at once on the page, then on the server; what it refuses is taken back. */
+async function toggle(state, id, flag, count, path) {
+  if (!me()) return toast("Log in to do this.");
+  const turn = (on) => {
+    for (const it of cards.get(id) || [state]) {
+      if (it[flag] !== on) it[count] += on ? 1 : -1;
+      it[flag] = on;
+      it.show();
+    }
+  };
+  const on = !state[flag];
+  turn(on);
+  try {
+    await send(on ? "POST" : "DELETE", `/tweets/${id}/${path}`);
+  } catch (error) {
+    turn(!on);
+    toast(words(error), "bad");
+  }
+}
+
+/** Show counts that came with the stream. */
+export function recount(counts) {
+  for (const it of cards.get(counts.tweet_id) || []) {
+    Object.assign(it, { likes: counts.likes_count, retweets: counts.retweets_count, replies: counts.replies_count });
+    it.show();
+  }
+}
+
+export const visibleIds = () => [...new Set([...document.querySelectorAll("article[data-id]")].map((it) => it.dataset.id))];
+
+function openReply(tweet, bar) {
+  if (!me()) return toast("Log in to do this.");
+  const open = bar.parentElement.querySelector(".composer");
+  if (open) return open.remove();
+  const box = composer({
+    name: `Your reply to @${tweet.user.username}`,
+    action: "Reply",
+    post: (content) => send("POST", `/tweets/${tweet.tweet_id}/reply`, { content }),
+    done: () => {
+      box.remove();
+      for (const it of cards.get(tweet.tweet_id) || []) {
+        it.replies += 1;
+        it.show();
+      }
+      toast("Your reply is out.");
+    },
+  });
+  bar.after(box);
+  $("textarea", box).focus();
+}
+
+async function remove(tweet, bar) {
+  if (!(await confirmed("Delete this tweet?", "It goes from all timelines. This cannot be undone.", "Delete"))) return;
+  try {
+    await send("DELETE", `/tweets/${tweet.tweet_id}`);
+    const item = bar.closest("li") || bar.closest("article");
+    item.remove();
+    toast("Deleted.");
+  } catch (error) {
+    toast(words(error), "bad");
+  }
+}
+
+function confirmed(title, body, action) {
+  return new Promise((done) => {
+    const dialog = h("dialog", { "aria-label": title, onclose: () => { done(dialog.returnValue === "yes"); dialog.remove(); } },
+      h("form", { method: "dialog" }, h("h2", {}, title), h("p", {}, body),
+        h("div", { class: "row end" }, h("button", { class: "plain", value: "no" }, "Keep it"), h("button", { class: "danger", value: "yes" }, action))));
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+// --- writing
+
+/** Return a form that posts text; it says what is wrong, and counts what is left. */
+export function composer({ name, action, post, done }) {
+  const field = h("textarea", { rows: "2", placeholder: name, "aria-label": name, dir: "auto" });
+  const left = h("span", { class: "left", role: "status" });
+  const go = h("button", { type: "submit", disabled: true }, action);
+  const wrong = h("p", { class: "wrong", role: "alert" });
+  const form = h("form", { class: "composer" }, field, wrong, h("div", { class: "row end" }, left, go));
+  const count = () => {
+    const rest = MAX_CHARS - length(field.value);
+    left.textContent = field.value ? String(rest) : "";
+    left.classList.toggle("bad", rest < 0);
+    go.disabled = rest < 0 || !field.value.trim();
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight}px`;
+  };
+  field.addEventListener("input", count);
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (go.disabled) return;
+    go.disabled = true;
+    wrong.textContent = "";
+    try {
+      const answer = await post(field.value);
+      field.value = "";
+      done(answer);
+    } catch (error) {
+      wrong.textContent = words(error);
+    }
+    count();
+  });
+  return form;
+}
+
+// --- lists
+
+/** A list of tweets, newest first: pages below, news above. `load(maxId)` returns a page; `none` stands where it is empty. */
+export class Timeline {
+  constructor(load, none, member = "tweets") {
+    Object.assign(this, { load, none, member, next: null, waiting: [], known: new Set() });
+    this.list = h("ol", { class: "tweets" });
+    this.news = h("button", { type: "button", class: "pill", hidden: true, onclick: () => this.reveal() });
+    this.more = h("button", { type: "button", class: "plain more", hidden: true, onclick: () => this.page() }, "Show more");
+    this.state = h("div", { class: "state", "aria-live": "polite" });
+    this.node = h("section", { class: "timeline", "aria-label": "Tweets" }, h("div", { class: "pill-place" }, this.news), this.list, this.state, this.more);
+    new IntersectionObserver(([it]) => it.isIntersecting && !this.more.hidden && this.page(), { rootMargin: "600px" }).observe(this.more);
+    this.page();
+  }
+
+  async page() {
+    if (this.busy) return;
+    this.busy = true;
+    this.more.hidden = true;
+    const first = !this.list.childElementCount;
+    this.state.replaceChildren(...(first ? [skeleton(), skeleton(), skeleton()] : []));
+    try {
+      const page = await this.load(this.next);
+      this.list.append(...page[this.member].filter((it) => this.isNew(it)).map(item));
+      this.next = page.next_max_id;
+      this.more.hidden = !page.has_more;
+      this.state.replaceChildren(...(this.list.childElementCount ? [] : [this.none()]));
+    } catch (error) {
+      if (!(error instanceof Refused)) console.error(error);
+      this.state.replaceChildren(failure(error, () => this.page()));
+    }
+    this.busy = false;
+  }
+
+  isNew(tweet) {
+    return !this.known.has(tweet.tweet_id) && Boolean(this.known.add(tweet.tweet_id));
+  }
+
+  /** Take news: shown at once where nobody is in the middle of reading, behind the pill else. */
+  offer(tweets) {
+    const fresh = tweets.filter((it) => this.isNew(it));
+    if (!fresh.length) return;
+    this.waiting = [...fresh, ...this.waiting];
+    const reading = scrollY > AT_TOP_PX || this.list.matches(":hover") || this.list.contains(document.activeElement);
+    if (reading && this.list.childElementCount) {
+      const count = this.waiting.length;
+      this.news.textContent = `${count} new ${count === 1 ? "tweet" : "tweets"}`;
+      this.news.hidden = false;
+    } else {
+      this.show();
+    }
+  }
+
+  /** Show at once what the reader has just written. */
+  add(tweet) {
+    if (this.isNew(tweet)) this.waiting = [tweet, ...this.waiting];
+    this.show();
+  }
+
+  show() {
+    this.list.prepend(...this.waiting.map(item));
+    this.waiting = [];
+    this.news.hidden = true;
+    this.state.replaceChildren();
+  }
+
+  reveal() {
+    this.show();
+    scrollTo({ top: 0, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    $("a.moment", this.list)?.focus({ preventScroll: true });
+  }
+}
+
+const item = (tweet) => h("li", {}, card(tweet));
+export const skeleton = () => h("div", { class: "skeleton", "aria-hidden": "true" }, h("i"), h("i"), h("i"));
+
+/** Return a timeline over a path of the API. */
+export function timelineOf(path, none, member = "tweets") {
+  const joint = path.includes("?") ? "&" : "?";
+  return new Timeline((maxId) => get(`${path}${joint}limit=30${maxId ? `&max_id=${maxId}` : ""}`), none, member);
+}
+
+export const nothing = (title, body, ...more) => () => empty(title, body, ...more);
