@@ -18,7 +18,7 @@ from infra import data_lock, probe
 from infra.log.embedded import EmbeddedLogReader
 from infra.settings import PREFIX, Settings
 from infra.sqlite.projection_store import SqliteProjectionReader, generation_path
-from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FACT_TOPICS, FOLLOWS, TWEETS
+from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FACT_TOPICS, FOLLOWS, NOTIFICATIONS, TWEETS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,10 +34,11 @@ PROJECTION_TOPICS = {
     "home_timeline": (ACCOUNTS, FOLLOWS, TWEETS),
     "search": (ACCOUNTS, TWEETS),
     "trends": (TWEETS,),
+    "notifications": (TWEETS, FOLLOWS, ENGAGEMENTS, NOTIFICATIONS),
 }
 """What each projection consumes; a test holds it to the read models, which this layer does not import."""
 
-FILES_ONLY = frozenset({"search", "trends"})
+FILES_ONLY = frozenset({"search", "trends", "notifications"})
 """Projections that the cluster profile has no store for yet."""
 
 

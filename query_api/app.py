@@ -18,6 +18,7 @@ from query_api.bookmarks import endpoint as bookmarks
 from query_api.engagement import endpoint as engagement
 from query_api.errors import QueryError
 from query_api.home_timeline import endpoint as home_timeline
+from query_api.notifications import endpoint as notifications
 from query_api.openapi import document
 from query_api.operations import endpoint as operations
 from query_api.operations.response import QueryMetrics
@@ -42,7 +43,7 @@ log = logging.getLogger(__name__)
 
 DESCRIPTION = "Feeds, users and lists, read from the projections. Reads only: see X-Projection-Lag for how fresh."
 
-NOUNS = (home_timeline, user_timeline, tweets, engagement, bookmarks, users, search, trends, operations)
+NOUNS = (home_timeline, user_timeline, tweets, engagement, bookmarks, users, search, trends, notifications, operations)
 
 
 def create_app(services: Services) -> FastAPI:

@@ -18,6 +18,7 @@ from projections.accounts.sqlite import SqliteAccountsReader
 from projections.engagement.sqlite import SqliteEngagementReader
 from projections.graph.sqlite import SqliteGraphReader
 from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
+from projections.notifications.sqlite import SqliteNotificationsReader
 from projections.search.sqlite import SqliteSearchReader
 from projections.trends.sqlite import SqliteTrendsReader
 from projections.tweets.sqlite import SqliteTweetsReader
@@ -44,6 +45,7 @@ READERS = {
     "home_timeline": SqliteHomeTimelineReader,
     "search": SqliteSearchReader,
     "trends": SqliteTrendsReader,
+    "notifications": SqliteNotificationsReader,
 }
 """Name of a projection → what reads its file."""
 

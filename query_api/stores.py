@@ -13,6 +13,7 @@ from projections.accounts import read_model as accounts
 from projections.engagement import read_model as engagement
 from projections.graph import read_model as graph
 from projections.home_timeline import read_model as home_timeline
+from projections.notifications import read_model as notifications
 from projections.search import read_model as search
 from projections.trends import read_model as trends
 from projections.tweets import read_model as tweets
@@ -35,7 +36,8 @@ LOOK_SECONDS = 0.1
 HOME = home_timeline.PROJECTION
 
 TOPICS: dict[str, tuple[str, ...]] = {
-    model.PROJECTION: model.TOPICS for model in (accounts, tweets, graph, engagement, home_timeline, search, trends)
+    model.PROJECTION: model.TOPICS
+    for model in (accounts, tweets, graph, engagement, home_timeline, search, trends, notifications)
 }
 """Name of a projection → the topics whose positions it passes."""
 
@@ -58,6 +60,7 @@ class Readers(NamedTuple):
     cards: Cards | None = None
     search: search.SearchReader = _ELSEWHERE
     trends: trends.TrendsReader = _ELSEWHERE
+    notifications: notifications.NotificationsReader = _ELSEWHERE
 
     def refresh(self) -> None:
         """Forget what was deleted or edited since the last request."""

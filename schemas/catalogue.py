@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
 from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
 from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
+from schemas.notifications.events import NotificationsRead, NotificationsSwitched
 from schemas.operations.events import DeadLettered, ImportAdvanced
 from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
 
@@ -25,9 +26,10 @@ TWEETS = "tweets"
 FOLLOWS = "follows"
 ENGAGEMENTS = "engagements"
 IMPORTS = "imports"
+NOTIFICATIONS = "notifications"
 DEAD_LETTERS = "dead-letters"
 
-FACT_TOPICS = (ACCOUNTS, TWEETS, FOLLOWS, ENGAGEMENTS, IMPORTS)
+FACT_TOPICS = (ACCOUNTS, TWEETS, FOLLOWS, ENGAGEMENTS, IMPORTS, NOTIFICATIONS)
 DERIVED_TOPICS = (DEAD_LETTERS,)
 """Facts are written by commands, derived topics by streams: one writing process each."""
 
@@ -59,6 +61,8 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType(Unliked, ENGAGEMENTS, "tweet_id", {1: 402}),
     EventType(Bookmarked, ENGAGEMENTS, "tweet_id", {1: 403}),
     EventType(Unbookmarked, ENGAGEMENTS, "tweet_id", {1: 404}),
+    EventType(NotificationsRead, NOTIFICATIONS, "user_id", {1: 501}),
+    EventType(NotificationsSwitched, NOTIFICATIONS, "user_id", {1: 502}),
     EventType(ImportAdvanced, IMPORTS, "source_key", {1: 901}),
     EventType(DeadLettered, DEAD_LETTERS, "partition", {1: 902}),
 )

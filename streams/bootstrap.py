@@ -24,6 +24,8 @@ from projections.graph import projector as graph
 from projections.graph.sqlite import SqliteGraphStore
 from projections.home_timeline import projector as home_timeline
 from projections.home_timeline.sqlite import SqliteHomeTimelineStore
+from projections.notifications import projector as notifications
+from projections.notifications.sqlite import SqliteNotificationsStore
 from projections.search import projector as search
 from projections.search.sqlite import SqliteSearchStore
 from projections.trends import projector as trends
@@ -42,6 +44,7 @@ from streams.home_timeline import agent as home_timeline_agent
 from streams.loop import ProjectionLoop
 from streams.metrics import StreamMetrics
 from streams.metrics_server import served
+from streams.notifications import agent as notifications_agent
 from streams.parts import Projection
 from streams.search import agent as search_agent
 from streams.trends import agent as trends_agent
@@ -119,6 +122,14 @@ PROJECTIONS: tuple[Projection, ...] = (
         trends_agent.trends_agent,
         trends.project,
         lambda path, log_id, _: SqliteTrendsStore(path, log_id),
+        on_servers=False,
+    ),
+    Projection(
+        "notifications",
+        notifications_agent.TOPICS,
+        notifications_agent.notifications_agent,
+        notifications.project,
+        lambda path, log_id, _: SqliteNotificationsStore(path, log_id),
         on_servers=False,
     ),
 )

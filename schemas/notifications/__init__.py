@@ -1,0 +1,1 @@
+"""Facts about what accounts do with their notifications."""
