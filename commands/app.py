@@ -17,6 +17,7 @@ from commands.accounts import endpoint as accounts
 from commands.engagement import endpoint as engagement
 from commands.errors import CommandRefusedError
 from commands.graph import endpoint as graph
+from commands.notifications import endpoint as notifications
 from commands.tweets import endpoint as tweets
 from infra.http import openapi, problems
 from infra.http.cors import Cors
@@ -38,7 +39,7 @@ _RETRY = {"Retry-After": "1"}
 
 log = logging.getLogger(__name__)
 
-_NOUNS = (accounts, tweets, graph, engagement)
+_NOUNS = (accounts, tweets, graph, engagement, notifications)
 
 
 def create_app(services: Services, on_close: Callable[[], None] = lambda: None) -> FastAPI:
@@ -83,7 +84,8 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
 
 
 def _add_routes(app: FastAPI, services: Services) -> None:
-    for router in (tweets.router, engagement.router, graph.router, accounts.auth, accounts.users, health.router):
+    nouns = (tweets.router, engagement.router, graph.router, accounts.auth, accounts.users, notifications.router)
+    for router in (*nouns, health.router):
         app.router.routes.extend(router.routes)  # flat: an included router is matched twice for each request
 
     @app.get("/.well-known/jwks.json", include_in_schema=False)
