@@ -16,11 +16,12 @@ from infra.auth.revocations import SqliteRevocations
 from infra.auth.tokens import AccessTokens, AccessTokenVerifier
 from infra.clock import SystemClock
 from infra.consistency import SECRET_NAME, ConsistencyTokens
+from infra.generations.files import FileGenerations
 from infra.http.rate_limits import RateLimits
 from infra.journal.embedded import EmbeddedJournal
 from infra.log.embedded import ensure
 from infra.sources import FileSource
-from infra.sqlite.projection_store import SqliteProjectionReader, generation_path
+from infra.sqlite.projection_store import SqliteProjectionReader
 from projections.accounts import read_model as accounts
 from projections.accounts.sqlite import SqliteAccountsReader
 from projections.engagement import read_model as engagement
@@ -133,8 +134,10 @@ def _registry(settings: Settings, keys: KeyRing, clock: Clock, parts: Parts) -> 
 
 
 def _views(folder: Path, journal: Journal, wait_ms: int) -> Views:
-    def source(projection: str, reader: Callable[[Path], R]) -> FileSource[R]:
-        return FileSource(generation_path(folder, projection), reader)
+    kept = FileGenerations(folder)
+
+    def source(projection: str, reader: type[R]) -> FileSource[R]:
+        return FileSource(projection, folder, reader, reader.SCHEMA_VERSION, kept)
 
     return Views(
         View("accounts", source(accounts.PROJECTION, SqliteAccountsReader), accounts.TOPICS),

@@ -7,6 +7,7 @@ what it read first waits (bounded, woken by the store) until the model has passe
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from commands.errors import CommandRefusedError
@@ -26,22 +27,26 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=ProjectionReader)
 
+LOOK_SECONDS = 0.1
+
 
 class View(Generic[R]):
-    """One read model; it may come into being after this process."""
+    """One read model; it may come into being after this process, and have another generation at any time."""
 
     def __init__(self, name: str, source: Source[R], topics: Sequence[str]) -> None:
         self._name = name
         self._source = source
         self._topics = topics
+        self._looked_at = float("-inf")
 
     @property
     def reader(self) -> R:
         """Return the reader; refuses the command where the projection has not been built yet."""
-        reader = self._source.reader
-        if reader is None:
+        now = time.monotonic()
+        if self._source.reader is None or now - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = now
             self._source.look()
-            reader = self._source.reader
+        reader = self._source.reader
         if reader is None:
             raise CommandRefusedError("projection_behind", f"{self._name} is not there yet")
         return reader

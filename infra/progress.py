@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from asyncio import Future, Task, TimerHandle
     from collections.abc import Callable, Mapping, Sequence
 
+    from infra.generations.record import Record
     from infra.log.port import Position, TopicPartition
 
 LOOK_S = 0.1
@@ -199,6 +200,7 @@ class ServerSource(Generic[R]):
     """A projection on servers: its reader is there from the start, and says at each read whether it can."""
 
     generation = 1
+    record: Record | None = None
 
     def __init__(self, projection: str, reader: R, progress: Progress) -> None:
         self._projection = projection

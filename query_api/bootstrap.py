@@ -9,11 +9,11 @@ from infra.auth.revocations import SqliteRevocations
 from infra.auth.tokens import AccessTokenVerifier
 from infra.clock import SystemClock
 from infra.consistency import SECRET_NAME, ConsistencyTokens
+from infra.generations.files import FileGenerations
 from infra.http.rate_limits import RateLimits
 from infra.log.embedded import path_of
 from infra.log.sqlite_reader import SqliteLogReader
 from infra.sources import FileSource, Slot
-from infra.sqlite.projection_store import generation_path
 from projections.accounts.sqlite import SqliteAccountsReader
 from projections.engagement.sqlite import SqliteEngagementReader
 from projections.graph.sqlite import SqliteGraphReader
@@ -99,10 +99,9 @@ def build(settings: Settings, clock: Clock | None = None) -> Services:
 
 def _build_embedded(settings: Settings, clock: Clock) -> Services:
     """Return those over files; what is not there yet is opened when it comes."""
-    paths = {name: generation_path(settings.projections_dir, name) for name in TOPICS}
-    stores = Stores(
-        {name: FileSource(path, READERS[name]) for name, path in paths.items()}, settings.tweet_cache_entries
-    )
+    folder, kept = settings.projections_dir, FileGenerations(settings.projections_dir)
+    sources = {name: FileSource(name, folder, READERS[name], READERS[name].SCHEMA_VERSION, kept) for name in TOPICS}
+    stores = Stores(sources, settings.tweet_cache_entries)
     log = Slot(path_of(settings.log_dir, "facts"), SqliteLogReader)
     revocations = SqliteRevocations(settings.credentials_path, clock.now_ms())
     return Services(

@@ -112,8 +112,13 @@ class Reads:
             raise NotKeptError(self._needed - services.stores.names)
         who = await subject(request) if self._signed_in else identify(request)
         token, wait_ms = request.headers.get(HEADER), _wait_ms(request)
+        known = services.stores.assembled
         waited = _NOT_ASKED if token is None else await self._wait(services, token, wait_ms)
-        readers = waited.over(services.stores.readers(), services)
+        readers = services.stores.readers()
+        if token is not None and services.stores.assembled != known:  # what was waited for is not what is read now
+            waited = await self._wait(services, token, wait_ms)
+            readers = services.stores.readers()
+        readers = waited.over(readers, services)
         headers = {LAG_HEADER: services.lag.header(self.projections)}
         if waited.behind:
             headers[STALE_HEADER] = "true"

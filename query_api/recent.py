@@ -65,6 +65,12 @@ class Recent(Generic[V]):
             self.clear()
         self._told = told
 
+    def anew(self) -> Recent[V]:
+        """Return an empty one in place of this one, which counts on."""
+        other: Recent[V] = Recent(0)
+        other._share, other.hits, other.misses = self._share, self.hits, self.misses
+        return other
+
     def clear(self) -> None:
         """Keep nothing."""
         self._young.clear()

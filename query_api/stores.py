@@ -1,7 +1,8 @@
 """Keeps the read models open, and opens them again where one came late, was replaced or went away.
 
 All are opened read-only. A look costs one `stat` a file, at most every LOOK_SECONDS; between two looks readers keep
-what they opened, which is safe: a file that is replaced lives on until its last reader closes it.
+what they opened, which is safe: a file that is replaced lives on until its last reader closes it. A request holds one
+set of Readers for its life, so it reads one generation of each, and what is kept in memory belongs to such a set.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from concurrent.futures import Future
 
+    from infra.generations.record import Record
     from infra.log.port import Position, TopicPartition
     from infra.sources import Source
     from projections.engagement.read_model import CountsRow
@@ -91,6 +93,8 @@ class Stores:
         self._found: dict[str, Any] = {}
         self._readers: Readers | None = None
         self._looked_at = float("-inf")
+        self.assembled = 0
+        """How many sets of Readers there were: another number, another generation or file of something."""
         self.kept_tweets: Recent[Shown] = Recent(cache_entries)
         self.kept_authors: Recent[bytes] = Recent(cache_entries)
 
@@ -123,8 +127,9 @@ class Stores:
             self._readers = self._assemble()
 
     def _assemble(self) -> Readers | None:
-        self.kept_tweets.clear()
-        self.kept_authors.clear()
+        self.assembled += 1
+        self.kept_tweets = self.kept_tweets.anew()  # not cleared: a request that reads by those before may still put
+        self.kept_authors = self.kept_authors.anew()
         if len(self._found) < len(self._sources):
             return None
         shared = self._shared
@@ -162,6 +167,10 @@ class Stores:
     def generation(self, projection: str) -> int:
         """Return which build of a projection is read."""
         return self._sources[projection].generation
+
+    def record(self, projection: str) -> Record | None:
+        """Return what is recorded of a projection's generations, as far as is known."""
+        return self._sources[projection].record
 
     def close(self, reason: str) -> None:
         """Let go of all; the next look opens them again."""

@@ -108,15 +108,14 @@ class Record(msgspec.Struct, frozen=True):
         """Return those that a stream worker of this version keeps up to date."""
         return tuple(it for it in self.generations if it.state is State.FOLLOWING and it.is_of(schema_version))
 
-    def readable(self, schema_version: int) -> Generation | None:
-        """Return the one that a reader of this version reads: the active one, else the newest trusted one it can open.
+    def candidates(self, schema_version: int) -> tuple[Generation, ...]:
+        """Return what a reader of this version may read, best first: the active one, then trusted ones, newest first.
 
         So processes of two versions read each its own while both are followed.
         """
-        active = self.get(self.active)
-        if active is not None and active.is_of(schema_version):
-            return active
-        return max((it for it in self.followed(schema_version) if it.trusted), key=lambda it: it.number, default=None)
+        others = sorted(self.followed(schema_version), key=lambda it: -it.number)
+        active = tuple(it for it in self.generations if it.number == self.active and it.is_of(schema_version))
+        return active + tuple(it for it in others if it.trusted and it.number != self.active)
 
 
 class Kept(Protocol):

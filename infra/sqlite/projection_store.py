@@ -120,7 +120,12 @@ class SqliteProjectionStore:
 
 
 class SqliteProjectionReader:
-    """Base of the readers: opens the file read-only, and knows the checkpoints."""
+    """Base of the readers: opens the file read-only, and knows the checkpoints.
+
+    SCHEMA_VERSION is that of the store whose files it can read.
+    """
+
+    SCHEMA_VERSION: ClassVar[int] = 1
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -139,6 +144,10 @@ class SqliteProjectionReader:
         """Return the offset up to which (exclusive) records of one partition are applied."""
         query = "SELECT next_offset FROM checkpoints WHERE topic = ? AND partition = ?"
         return scalar(self._connection, query, (topic, partition)) or 0
+
+    def schema_version(self) -> int:
+        """Return by which version of its store the file was made."""
+        return int(scalar(self._connection, "SELECT schema_version FROM store"))
 
     def close(self) -> None:
         """Close the file."""

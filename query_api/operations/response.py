@@ -8,6 +8,7 @@ import orjson
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from infra.generations.record import unrecorded
 from query_api.errors import NotReadyError
 from query_api.stores import HOME
 
@@ -43,10 +44,16 @@ def projections(services: Services) -> bytes:
 
 def _projection(services: Services, progress: Progress) -> dict[str, object]:
     applied = progress.applied or {}
+    record = services.stores.record(progress.projection) or unrecorded(progress.projection)
     return {
         "projection": progress.projection,
         "ready": progress.applied is not None,
         "generation": services.stores.generation(progress.projection),
+        "active": record.active,
+        "generations": [
+            {"generation": it.number, "state": it.state, "verified": it.verification and it.verification.verified}
+            for it in record.generations
+        ],
         "lag_events": sum(progress.behind().values()),
         "lag_seconds": services.lag.seconds(progress),
         "partitions": [
@@ -68,13 +75,15 @@ class QueryMetrics(Collector):
         seconds = GaugeMetricFamily(
             "murmur_projection_lag_seconds", "Age of the oldest record not applied.", labels=["projection"]
         )
+        generation = GaugeMetricFamily("murmur_projection_generation", "The build that is read.", labels=["projection"])
         up = GaugeMetricFamily("murmur_read_model_up", "1 where the read model answers.", labels=["projection"])
         for name in self._services.stores.names:
             progress = self._services.lag.progress(name)
             events.add_metric([name], sum(progress.behind().values()))
             seconds.add_metric([name], self._services.lag.seconds(progress))
+            generation.add_metric([name], self._services.stores.generation(name))
             up.add_metric([name], not self._services.stores.reason(name))
-        yield from (events, seconds, up)
+        yield from (events, seconds, generation, up)
         yield from self._caches()
 
     def _caches(self) -> Iterator[Metric]:

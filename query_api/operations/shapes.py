@@ -32,12 +32,25 @@ class PartitionProgress(Shape):
     end: int
 
 
+class Generation(Shape):
+    """One build of a projection; `verified` is null where it was never compared with the log."""
+
+    generation: int
+    state: Literal["building", "following", "frozen", "failed", "dropping"]
+    verified: bool | None
+
+
 class Projection(Shape):
-    """How far a projection is: `lag_seconds` is the age of the oldest record that is not applied, 0 where none is."""
+    """How far a projection is: `lag_seconds` is the age of the oldest record that is not applied, 0 where none is.
+
+    `generation` is the build that this process reads, `active` the one that it is to follow within a second.
+    """
 
     projection: str
     ready: bool
     generation: int
+    active: int
+    generations: list[Generation]
     lag_events: int
     lag_seconds: float
     partitions: list[PartitionProgress]
