@@ -1,1 +1,229 @@
-import "./core.js";
+// The trend board: places, the live ranking of one, and a topic's history and tweets.
+
+import { $, ago, empty, failure, get, h, pause, short, words } from "./core.js";
+import { bars, people, redraw, spark } from "./charts.js";
+import { card, skeleton } from "./tweets.js";
+
+const EVERY_MS = 5_000; // as long as a board is kept
+const WORLD = 1;
+const ROWS = 20;
+const RANGES = [["24 hours", 24], ["3 days", 72], ["30 days", 720]];
+const DAY_MS = 86_400_000;
+
+const main = $("#main");
+const at = () => new URLSearchParams(location.search);
+const place = () => Number(at().get("woeid")) || WORLD;
+const topic = () => at().get("topic") || "";
+
+const list = h("ol", { class: "ranking" });
+const state = h("div", { class: "state" }, skeleton(), skeleton(), skeleton());
+const moment = h("p", { class: "soft live", role: "status" });
+const choice = h("select", { "aria-label": "Place" }, h("option", { value: WORLD }, "World"));
+const detail = h("section", { class: "detail", "aria-label": "Topic", "aria-live": "off" });
+const rows = new Map(); // name of a topic → the parts of its row
+
+document.title = "Trends · Murmuration";
+main.append(
+  h("div", { class: "heading" }, h("h1", {}, "Trends"), h("label", { class: "place" }, h("span", { class: "unseen" }, "Place"), choice)),
+  h("div", { class: "split" },
+    h("section", { "aria-label": "Ranking" },
+      h("div", { class: "columns soft", "aria-hidden": "true" }, h("span", {}, "#"), h("span", {}, "Topic"), h("span", {}, "24 hours"), h("span", {}, "Now × usual")),
+      list, state, moment),
+    detail));
+
+// --- addresses
+
+function address(changes) {
+  const asked = at();
+  for (const [name, value] of Object.entries(changes)) value ? asked.set(name, value) : asked.delete(name);
+  return `/trends${asked.size ? `?${asked}` : ""}`;
+}
+
+function go(changes) {
+  history.pushState(null, "", address(changes));
+  if ("woeid" in changes) refresh();
+  showTopic();
+}
+
+addEventListener("popstate", () => {
+  choice.value = place();
+  refresh();
+  showTopic();
+});
+choice.addEventListener("change", () => go({ woeid: choice.value, topic: "" }));
+
+// --- places
+
+async function fillPlaces() {
+  const { places } = await get("/trends/places");
+  const below = new Map();
+  for (const it of places) below.set(it.parent, [...(below.get(it.parent) || []), it]);
+  const byName = (one, other) => one.name.localeCompare(other.name);
+  const options = places.filter((it) => it.parent === WORLD && it.woeid !== WORLD).sort(byName).map((country) => {
+    const inside = (below.get(country.woeid) || []).sort(byName);
+    return h("optgroup", { label: country.name }, h("option", { value: country.woeid }, country.name), ...inside.map((city) => h("option", { value: city.woeid }, `${city.name}, ${country.country}`)));
+  });
+  choice.append(...options);
+  choice.value = place();
+}
+
+// --- the ranking
+
+async function refresh() {
+  const asked = place();
+  try {
+    const board = await get(`/trends?woeid=${asked}&limit=${ROWS}`);
+    if (asked !== place()) return;
+    rank(board.trends);
+    moment.textContent = `Live · ${board.place}, ${new Date(board.as_of).toLocaleTimeString("en", { timeStyle: "medium", hourCycle: "h23" })}`;
+    moment.classList.remove("bad");
+  } catch (error) {
+    moment.classList.add("bad");
+    moment.textContent = rows.size ? `Not live: ${words(error)}` : "";
+    if (!rows.size) state.replaceChildren(failure(error, refresh));
+  }
+}
+
+/** Bring the rows into the order of the ranking; those that stay glide to their places. */
+function rank(trends) {
+  const before = new Map([...rows].map(([name, row]) => [name, row.item.offsetTop]));
+  const kept = new Set(trends.map((trend) => trend.name));
+  for (const [name, row] of rows) {
+    if (!kept.has(name)) {
+      row.item.remove();
+      rows.delete(name);
+    }
+  }
+  trends.forEach((trend, index) => {
+    const row = rows.get(trend.name) || newRow(trend);
+    rows.set(trend.name, row);
+    update(row, trend, index + 1);
+    if (list.children[index] !== row.item) list.insertBefore(row.item, list.children[index] || null);
+  });
+  for (const [name, row] of rows) glide(row.item, before.get(name));
+  state.replaceChildren(...(trends.length ? [] : [empty("Nothing trends here just now", "A topic trends when more people talk about it than its own past lets expect. Another place may have some.")]));
+  mark();
+}
+
+function glide(item, from) {
+  const by = from === undefined ? 0 : from - item.offsetTop;
+  if (!by || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  item.animate([{ transform: `translateY(${by}px)` }, { transform: "none" }], { duration: 350, easing: "ease-out" });
+}
+
+function newRow(trend) {
+  const rank = h("span", { class: "rank number" });
+  const change = h("span", { class: "change" });
+  const name = h("bdi", { class: "name" }, `#${trend.name}`);
+  const facts = h("span", { class: "soft" });
+  const line = spark([], "");
+  const velocity = h("span", { class: "velocity number" });
+  const link = h("a", { href: address({ topic: trend.name }) }, h("span", { class: "place-of" }, rank, change), h("span", { class: "what" }, name, facts), line, velocity);
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go({ topic: trend.name });
+    detail.scrollIntoView({ block: "nearest" });
+  });
+  return { item: h("li", {}, link), link, rank, change, facts, line, velocity };
+}
+
+function update(row, trend, rank) {
+  const hours = trend.hours || [];
+  put(row.rank, String(rank));
+  put(row.facts, `${people(trend.authors)} · ${short(trend.tweet_volume)} ${trend.tweet_volume === 1 ? "tweet" : "tweets"}`);
+  put(row.velocity, `${trend.velocity >= 10 ? Math.round(trend.velocity) : trend.velocity.toFixed(1)}×`);
+  redraw(row.line, hours, `People by the hour: ${hours.join(", ")}`);
+  const [kind, shown, said] = movement(trend.rank_change);
+  row.change.className = `change ${kind}`;
+  put(row.change, shown);
+  row.change.setAttribute("aria-label", said);
+}
+
+function movement(change) {
+  if (change === null) return ["new", "new", "new"];
+  if (change > 0) return ["up", `▲${change}`, `up ${change}`];
+  if (change < 0) return ["down", `▼${-change}`, `down ${-change}`];
+  return ["same", "–", "unchanged"];
+}
+
+function put(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function mark() {
+  for (const [name, row] of rows) {
+    if (name === topic()) row.link.setAttribute("aria-current", "true");
+    else row.link.removeAttribute("aria-current");
+  }
+}
+
+// --- a topic
+
+let hours = RANGES[1][1];
+
+async function showTopic() {
+  const name = topic();
+  mark();
+  document.body.classList.toggle("has-topic", Boolean(name));
+  if (!name) {
+    detail.replaceChildren(empty("Choose a topic", "Its history and its best tweets appear here."));
+    return;
+  }
+  document.title = `#${name} · Trends · Murmuration`;
+  const ranges = h("div", { class: "ranges", role: "group", "aria-label": "How far back" }, ...RANGES.map(([label, value]) =>
+    h("button", { type: "button", class: "plain", "aria-pressed": String(value === hours), onclick: () => { hours = value; showTopic(); } }, label)));
+  const chart = h("div", { class: "chart-place" });
+  const tweets = h("div", { class: "tweets-place" }, skeleton(), skeleton());
+  detail.replaceChildren(
+    h("div", { class: "row spread wrap" }, h("h2", {}, h("bdi", {}, `#${name}`)), ranges),
+    chart,
+    h("div", { class: "row spread" }, h("h3", {}, "Top tweets"), h("a", { href: `/search?q=${encodeURIComponent(`#${name}`)}` }, "All of them")),
+    tweets);
+  await Promise.all([drawHistory(chart, name), drawTweets(tweets, name)]);
+}
+
+async function drawHistory(node, name) {
+  try {
+    const found = await get(`/trends/history?topic=${encodeURIComponent(name)}&woeid=${place()}&hours=${hours}`);
+    const daily = hours > 200;
+    const points = daily ? byDay(found.points) : found.points;
+    const until = Date.now();
+    node.replaceChildren(bars(points, { since: until - (hours - 1) * 3_600_000, until, stepMs: daily ? DAY_MS : 3_600_000, name: `#${name}` }));
+  } catch (error) {
+    node.replaceChildren(failure(error, () => drawHistory(node, name)));
+  }
+}
+
+/** Hours to days: the people of a day are at least those of its busiest hour. */
+function byDay(points) {
+  const days = new Map();
+  for (const point of points) {
+    const day = Math.floor(new Date(point.at) / DAY_MS) * DAY_MS;
+    const sum = days.get(day) || { at: day, authors: 0, tweet_volume: 0 };
+    days.set(day, { at: day, authors: Math.max(sum.authors, point.authors), tweet_volume: sum.tweet_volume + point.tweet_volume });
+  }
+  return [...days.values()];
+}
+
+async function drawTweets(node, name) {
+  try {
+    const { tweets } = await get(`/search/tweets?q=${encodeURIComponent(`#${name}`)}&limit=50`);
+    const worth = (it) => it.likes_count + 2 * it.retweets_count + it.replies_count;
+    const best = tweets.sort((one, other) => worth(other) - worth(one)).slice(0, 5);
+    node.replaceChildren(...(best.length ? [h("ol", { class: "tweets" }, ...best.map((it) => h("li", {}, card(it))))] : [empty("No tweets", "None of them is there any more.")]));
+  } catch (error) {
+    node.replaceChildren(failure(error, () => drawTweets(node, name)));
+  }
+}
+
+async function follow() {
+  for (;;) {
+    if (!document.hidden) await refresh();
+    await pause(EVERY_MS);
+  }
+}
+
+fillPlaces().catch(() => null); // the ranking tells what is wrong
+showTopic();
+follow();
