@@ -23,7 +23,7 @@ from infra.settings import PREFIX, Settings
 from tests.cluster.kafka_log import delete_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ALL = ("kafka", "redis", "cassandra")
 
@@ -51,10 +51,10 @@ def started(*names: str) -> Iterator[Servers]:
         if kept := os.environ.get("MURMURATION_TEST_SERVERS"):
             fleet = Fleet(Path(kept), Settings().servers_cache)
             fleet.start(*(name for name in names if not fleet.alive(name)))
-            yield Servers(fleet, _settings(fleet, data))
+            yield Servers(fleet, _settings(fleet, data, names))
             return
         with running(names, Path(folder) / "servers") as fleet:
-            yield Servers(fleet, _settings(fleet, data))
+            yield Servers(fleet, _settings(fleet, data, names))
 
 
 @contextmanager
@@ -69,6 +69,10 @@ def prepared(**settings: str) -> Iterator[Servers]:
         yield servers._replace(settings=full)
 
 
-def _settings(fleet: Fleet, data: Path) -> Settings:
-    own = {"profile": "cluster", "data_dir": data, "cassandra_keyspace": f"bench_{secrets.token_hex(4)}"}
-    return Settings.model_validate({**own, **fleet.settings()})
+def _settings(fleet: Fleet, data: Path, names: Sequence[str]) -> Settings:
+    name = f"bench_{secrets.token_hex(4)}"
+    own = {"profile": "cluster", "data_dir": data, "cassandra_keyspace": name, "elasticsearch_prefix": name}
+    there = fleet.settings()
+    if "elasticsearch" not in names:
+        there.pop("elasticsearch_urls", None)  # it would take its part of the machine
+    return Settings.model_validate({**own, **there})

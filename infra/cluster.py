@@ -35,13 +35,23 @@ def entrusted(settings: Settings, name: Literal["app", "query"]) -> Settings:
     from infra.cql.roles import role  # noqa: PLC0415 - the driver is loaded where there is a cluster
 
     told = {"cassandra_app_password": "", "cassandra_query_password": "", "redis_query_urls": ""}
+    told |= {"elasticsearch_query_user": "", "elasticsearch_query_password": ""}
     as_role = role(settings, name)
     if as_role.cassandra_user:
         told |= {"cassandra_user": "", "cassandra_password": ""}
         told[f"cassandra_{name}_password"] = as_role.cassandra_password
     if name == "query":
         told["redis_urls"] = told["redis_query_urls"] = settings.redis_query_urls or settings.redis_urls
+        told |= elasticsearch_login(settings)
     return settings.model_copy(update=told)
+
+
+def elasticsearch_login(settings: Settings) -> dict[str, str]:
+    """Return the settings by which the query API logs in to Elasticsearch: as who may only read, where one is named."""
+    if not settings.elasticsearch_query_user:
+        return {}
+    told = {"elasticsearch_user": settings.elasticsearch_query_user}
+    return {**told, "elasticsearch_password": settings.elasticsearch_query_password}
 
 
 def prepare(settings: Settings, say: Callable[[str], None] = lambda _: None) -> None:
@@ -126,6 +136,17 @@ def redis_trouble() -> Iterator[None]:
         raise TroubleError(str(error), "") from error
     except StoreError as error:
         raise TroubleError(str(error), "start it, or correct MURMURATION_REDIS_URLS") from error
+
+
+@contextmanager
+def elasticsearch_trouble() -> Iterator[None]:
+    """Say that it is Elasticsearch that something is wrong with."""
+    try:
+        yield
+    except WrongSpanError as error:
+        raise TroubleError(str(error), "") from error
+    except StoreError as error:
+        raise TroubleError(str(error), "start it, or correct MURMURATION_ELASTICSEARCH_URLS and its log-in") from error
 
 
 def check_topics(settings: Settings) -> None:

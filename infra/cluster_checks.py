@@ -19,6 +19,7 @@ from infra.cql.migrate import applied, unapplied
 from infra.cql.migrate import migrations as known_migrations
 from infra.cql.roles import role
 from infra.cql.session import CqlSession
+from infra.elastic import Elastic
 from infra.log import kafka_topics
 from infra.projections import StoreError
 from infra.servers.fleet import servers_of
@@ -46,6 +47,7 @@ def servers(settings: Settings) -> Iterator[Check]:
     yield from redis_primaries(settings)
     yield from cassandra(settings)
     yield from registry(settings)
+    yield from elasticsearch(settings)
 
 
 def kafka(settings: Settings) -> Iterator[Check]:
@@ -148,6 +150,36 @@ def registry(settings: Settings) -> Iterator[Check]:
             yield Check("registry", f"{url} answers")
     except (OSError, urllib.error.URLError, ValueError) as error:
         yield Check("registry", f"{url} does not answer ({error})", _start("registry"))
+
+
+def elasticsearch(settings: Settings) -> Iterator[Check]:
+    """Check that Elasticsearch answers, is a version that is spoken here and well, and has the indices."""
+    if not settings.elasticsearch_urls:
+        yield Check("elasticsearch", "none is named: this installation has no search")
+        return
+    try:
+        with closing(Elastic(settings, seconds=ANSWER_SECONDS)) as elastic:
+            elastic.check_version()
+            yield _healthy(elastic)
+            yield _has_indices(elastic, settings)
+    except TroubleError as trouble:
+        yield Check("elasticsearch", trouble.what, trouble.remedy)
+    except StoreError as error:
+        yield Check("elasticsearch", str(error), _start("elasticsearch"))
+
+
+def _healthy(elastic: Elastic) -> Check:
+    health = elastic.ask("GET", "/_cluster/health?filter_path=status,unassigned_shards")
+    if health["status"] == "red":
+        return Check("elasticsearch", f"{elastic.where} is red: some shards are nowhere", "look at its log")
+    found = f"{elastic.where}: {elastic.version()}, {health['status']}"
+    return Check("elasticsearch", f"{found}; yellow: copies are missing" if health["status"] == "yellow" else found)
+
+
+def _has_indices(elastic: Elastic, settings: Settings) -> Check:
+    names = f"{settings.elasticsearch_prefix}-search-*"
+    there = elastic.ask("GET", f"/_alias/{names}")
+    return Check("search indices", f"{len(there)}, all there") if there else Check("search indices", "missing", MIGRATE)
 
 
 def _start(name: str) -> str:

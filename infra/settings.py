@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PREFIX = "MURMURATION_"
 CONFIG_FILE = "murmuration.toml"
 _NAME = "^[a-z0-9-]{0,40}$"
+_INDEX = "^[a-z0-9][a-z0-9_-]{0,60}$"
 _PUBLIC_URL = r"^(/|https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?)?$"
 _BY_LAUNCHER = "empty: as `murmur servers` says"
 
@@ -101,6 +102,20 @@ class Settings(BaseSettings):
         "", description="the same for the query API, whose user only reads; empty: redis_urls"
     )
     redis_shards: int = Field(4, ge=1, le=4096, description="logical shards over the primaries; fixed for life")
+    elasticsearch_urls: str = Field("", description=f"http://host:port of nodes, comma-separated; {_BY_LAUNCHER}")
+    elasticsearch_prefix: str = Field("murmuration", pattern=_INDEX, description="beginning of the indices' names")
+    elasticsearch_user: str = Field("", description="who makes and fills the indices; empty: no log-in")
+    elasticsearch_password: str = Field("", description="its password")
+    elasticsearch_query_user: str = Field(
+        "", description="who may only read them, of the query API; empty: elasticsearch_user"
+    )
+    elasticsearch_query_password: str = Field("", description="its password")
+    elasticsearch_ca_file: str = Field("", description="certificates to trust for https; empty: the usual ones")
+    elasticsearch_shards: int = Field(1, ge=1, le=1024, description="shards of an index when it is first made")
+    elasticsearch_replicas: int = Field(0, ge=0, le=9, description="further copies of each shard when it is first made")
+    elasticsearch_refresh_ms: int = Field(
+        -1, ge=-1, description="an index refreshes itself so often; -1: with the batches alone, which always do"
+    )
     servers_cache: Path = Field(Path("~/.cache/murmuration"), description="where `murmur servers` keeps its downloads")
 
     @classmethod

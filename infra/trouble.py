@@ -23,7 +23,7 @@ class TroubleError(Exception):
         self.remedy = remedy
 
 
-CLIENTS = frozenset({"cassandra", "confluent_kafka", "greenlet", "hiredis", "redis"})
+CLIENTS = frozenset({"cassandra", "confluent_kafka", "elastic_transport", "greenlet", "hiredis", "redis"})
 
 
 def trouble_of(error: Exception) -> TroubleError | None:

@@ -13,12 +13,13 @@ from infra import bridge
 from infra.auth.cql_revocations import CqlRevocations
 from infra.auth.keys import KeyRing, secret
 from infra.auth.tokens import AccessTokenVerifier
-from infra.cluster import cassandra_trouble
+from infra.cluster import cassandra_trouble, elasticsearch_login
 from infra.consistency import SECRET_NAME, ConsistencyTokens
 from infra.cql.progress import Look
 from infra.cql.roles import role
 from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
+from infra.elastic import READER_SECONDS, Elastic
 from infra.http.rate_limits import RateLimits
 from infra.log.kafka_ends import KafkaEnds
 from infra.progress import Part, Progress, ServerSource
@@ -27,6 +28,8 @@ from projections.accounts.cql import CqlAccountsReader
 from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph.cql import CqlGraphReader
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
+from projections.search.elasticsearch_reader import ElasticsearchSearchReader
+from projections.search.read_model import PROJECTION as SEARCH
 from projections.tweets.cql_reader import CqlTweetsReader
 from query_api.bootstrap import Services, boards
 from query_api.freshness import Freshness
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AT_ONCE = 64  # reads of one query side by side; the CQL driver's own trouble begins at some 1,000
-ROWS, TIMELINES = "Cassandra", "Redis"
+ROWS, TIMELINES, INDEX = "Cassandra", "Redis", "Elasticsearch"
 
 
 def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) -> Services:
@@ -59,6 +62,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
     Raises TroubleError where a server that is needed cannot be reached.
     """
     settings = servers_of(settings)
+    settings = settings.model_copy(update=elasticsearch_login(settings))
     with ExitStack() as opening, cassandra_trouble(settings):
         session = opening.enter_context(closing(CqlSession(role(settings, "query"))))
         urls = (settings.redis_query_urls or settings.redis_urls).split(",")
@@ -69,10 +73,17 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
             "tweets": CqlTweetsReader(session, progress=look.of("tweets")),
             "graph": CqlGraphReader(session, progress=look.of("graph")),
             "engagement": CqlEngagementReader(session),
-            HOME: timelines,
         }
-        pushed = Part(TIMELINES, (HOME,), lambda: {HOME: timelines.checkpoints()})
-        progress = Progress([Part(ROWS, tuple(name for name in readers if name != HOME), look.read), pushed])
+        parts = [
+            Part(ROWS, tuple(readers), look.read),
+            Part(TIMELINES, (HOME,), lambda: {HOME: timelines.checkpoints()}),
+        ]
+        readers[HOME] = timelines
+        if settings.elasticsearch_urls:
+            found = opening.enter_context(closing(Elastic(settings, seconds=READER_SECONDS)))
+            readers[SEARCH] = index = ElasticsearchSearchReader(found, settings)
+            parts.append(Part(INDEX, (SEARCH,), lambda: {SEARCH: index.checkpoints()}))
+        progress = Progress(parts)
         opening.callback(progress.close)
         shared = OnServers(progress, settings.tweet_cache_entries, look.of("engagement"))
         sources = {name: ServerSource(name, reader, progress) for name, reader in readers.items()}

@@ -15,7 +15,10 @@ from prometheus_client import CollectorRegistry
 from infra.clock import SystemClock
 from infra.log import embedded
 from infra.projections import placed
+from infra.servers.fleet import located
 from infra.sqlite.projection_store import generation_path
+from infra.status import kept
+from infra.trouble import TroubleError
 from projections.accounts import projector as accounts
 from projections.accounts.sqlite import SqliteAccountsStore
 from projections.engagement import projector as engagement
@@ -114,7 +117,6 @@ PROJECTIONS: tuple[Projection, ...] = (
         search_agent.search_agent,
         search.project,
         lambda path, log_id, _: SqliteSearchStore(path, log_id),
-        on_servers=False,
     ),
     Projection(
         "trends",
@@ -130,7 +132,6 @@ PROJECTIONS: tuple[Projection, ...] = (
         notifications_agent.notifications_agent,
         notifications.project,
         lambda path, log_id, _: SqliteNotificationsStore(path, log_id),
-        on_servers=False,
     ),
 )
 
@@ -140,7 +141,12 @@ async def run(settings: Settings, names: Sequence[str], stop: asyncio.Event | No
 
     Raises TroubleError, StoreError or AppCrashedError.
     """
-    wanted = [it for it in PROJECTIONS if it.name in names and (it.on_servers or settings.profile == "embedded")]
+    if settings.profile == "cluster":
+        settings = located(settings)
+    known = kept(settings)
+    wanted = [it for it in PROJECTIONS if it.name in names and it.name in known]
+    if not wanted:
+        raise TroubleError(f"{', '.join(names)}: not kept by this installation", "see docs/cluster.md")
     with ExitStack() as open_things:
         parts = _open_parts(settings, wanted, open_things)
         registry = CollectorRegistry()

@@ -16,9 +16,18 @@ from zlib import crc32
 
 from infra.bridge import bridged
 from infra.clock import SystemClock
-from infra.cluster import TOPICS, cassandra_trouble, check_tables, check_topics, kafka_trouble, redis_trouble
+from infra.cluster import (
+    TOPICS,
+    cassandra_trouble,
+    check_tables,
+    check_topics,
+    elasticsearch_trouble,
+    kafka_trouble,
+    redis_trouble,
+)
 from infra.cql.roles import role
 from infra.cql.session import CqlSession
+from infra.elastic import Elastic
 from infra.log.kafka import KafkaEventLog
 from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import LogUnavailableError
@@ -28,6 +37,9 @@ from projections.accounts.cql import CqlAccountsStore
 from projections.engagement.cql import CqlEngagementStore
 from projections.graph.cql import CqlGraphStore
 from projections.home_timeline.redis import RedisHomeTimelineStore
+from projections.notifications.cql import CqlNotificationsStore
+from projections.search import read_model as search
+from projections.search.elasticsearch import ElasticsearchSearchStore
 from projections.tweets.cql import CqlTweetsStore
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
 from streams.app import StreamSettings, build_cluster_app
@@ -57,8 +69,9 @@ CQL_STORES: dict[str, type[CqlProjectionStore]] = {
     "tweets": CqlTweetsStore,
     "graph": CqlGraphStore,
     "engagement": CqlEngagementStore,
+    "notifications": CqlNotificationsStore,
 }
-"""Projection → its store on Scylla or Cassandra; the others are on Redis."""
+"""Projection → its store on Scylla or Cassandra; search is on Elasticsearch, the others on Redis."""
 
 
 class ClusterParts:
@@ -87,6 +100,10 @@ class ClusterParts:
         if projection.name in CQL_STORES:
             with cassandra_trouble(self._settings):
                 store = WatchedStore(CQL_STORES[projection.name](self._session(), log_id))
+        elif projection.name == search.PROJECTION:
+            with elasticsearch_trouble():
+                elastic = self._open_things.enter_context(closing(Elastic(self._settings)))
+                store = WatchedStore(ElasticsearchSearchStore(elastic, self._settings, log_id))
         else:
             with redis_trouble():
                 store = WatchedStore(_redis_store(self._settings, log_id))
@@ -95,7 +112,7 @@ class ClusterParts:
 
     def places(self, projection: Projection) -> bool:
         """Tell whether the store takes each write with the place of its record."""
-        return projection.name in CQL_STORES
+        return projection.name in {*CQL_STORES, search.PROJECTION}
 
     def _session(self) -> CqlSession:
         if self._opened is None:

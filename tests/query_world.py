@@ -15,6 +15,7 @@ from infra.log import embedded
 from infra.log.port import Position, Record, Span
 from infra.settings import Settings
 from infra.sqlite.projection_store import generation_path
+from infra.status import kept
 from query_api.app import create_app
 from query_api.bootstrap import build
 from schemas.codec import decode, encode, topic_and_key
@@ -100,7 +101,7 @@ class World:
         self._appender = embedded.open_appender(self.settings.log_dir, "facts", partitions)
         self._open.callback(self._appender.close)
         self.stores: dict[str, ProjectionStore] = {}
-        self.open_stores(NAMES)
+        self.open_stores(kept(self.settings))
         self.services = self.backing.build(self.settings, clock)
         self._open.callback(self.services.close)
         self.app = create_app(self.services)
@@ -122,7 +123,7 @@ class World:
     def project(self, *names: str) -> None:
         """Let the projections (all, where none is named) catch up."""
         for projection in PROJECTIONS:
-            if names and projection.name not in names:
+            if projection.name not in (names or self.stores):
                 continue
             store = self.stores[projection.name]
             for topic in projection.topics:

@@ -99,5 +99,5 @@ def is_ready(host: str, port: int) -> bool:
 
 ELASTICSEARCH = Server(
     "elasticsearch", VERSION, ("elasticsearch", "transport"), fetch, command, is_ready,
-    address=lambda host, port: f"http://{host}:{port}", ready_seconds=120.0,
+    address=lambda host, port: f"http://{host}:{port}", setting="elasticsearch_urls", ready_seconds=120.0,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from projections.search.words import EVERY, MEDIA, by, fold, names, to, words
+from projections.search.words import EVERY, MEDIA, by, names, tag, to, words
 from schemas.accounts.events import AccountRegistered, ProfileEdited
 from schemas.tweets.events import TweetDeleted, TweetPosted
 
@@ -82,7 +82,7 @@ def _tweet(event: TweetPosted) -> IndexTweet:
     if event.media_ids:
         facts.append(MEDIA)
     facts += [names(user_id) for user_id in dict.fromkeys(it.user_id for it in event.mentions)]
-    tags = dict.fromkeys(map(fold, event.hashtags))
+    tags = dict.fromkeys(filter(None, map(tag, event.hashtags)))
     return IndexTweet(event.tweet_id, _joined(event.content), " ".join(tags), " ".join(facts))
 
 

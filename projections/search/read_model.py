@@ -21,7 +21,7 @@ class Phrase(NamedTuple):
 
 
 class Tagged(NamedTuple):
-    """The hashtag, folded, without its sign."""
+    """The hashtag as projections.search.words.tag gives it."""
 
     tag: str
 

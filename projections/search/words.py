@@ -19,6 +19,7 @@ MEDIA: Final = "media"
 
 _ACCENT: Final = regex.compile(r"[\u0300-\u036f]+")
 _UNSPACED: Final = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+_NOT_IN_TAGS: Final = regex.compile(r"[^0-9A-Za-z_\x80-\U0010ffff]|\s")
 _WORD: Final = regex.compile(rf"(?V1){_UNSPACED}\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}_]--{_UNSPACED}]+")
 
 
@@ -33,6 +34,11 @@ def fold(text: str) -> str:
 def words(text: str) -> list[str]:
     """Return the words of a text, in order, repeats included."""
     return [word[:LONGEST_WORD] for word in _WORD.findall(fold(text))]
+
+
+def tag(text: str) -> str:
+    """Return a hashtag without its sign as one word, whole; what folding made into spaces or signs is left out."""
+    return _NOT_IN_TAGS.sub("", fold(text))
 
 
 def by(user_id: int) -> str:

@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from infra.generations.record import unrecorded
+from projections.search import read_model as search
 from query_api.errors import NotReadyError
 from query_api.stores import HOME
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def readiness(services: Services) -> bytes:
     """Return how each part is; raises NotReadyError where one is away that nothing stands in for."""
     wrong = {name: services.stores.reason(name) for name in services.stores.names} | {"log": services.lag.reason}
-    stood_in_for = {"log"}
+    stood_in_for = {"log", search.PROJECTION}  # only a search needs its index, and says so
     if services.timelines is not None:
         stood_in_for.add(HOME)
         services.timelines.watch.pulls()

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from projections.search.read_model import HasMedia, Phrase, Tagged
-from projections.search.words import fold, words
+from projections.search.words import tag, words
 from schemas.ids import MAX_ID, first_id_at
 
 if TYPE_CHECKING:
@@ -141,9 +141,10 @@ def _sign(body: str, at: int) -> Atom:
     if body[0] == "@" and _NAME.fullmatch(body[1:]):
         return Named("@", body[1:].lower())
     if body[0] in "#\uff03":
-        if not _TAG.fullmatch(body[1:]):
+        found = tag(body[1:]) if _TAG.fullmatch(body[1:]) else ""
+        if not found:
             raise InvalidQueryError("a hashtag is made of letters, digits and _", at + 1)
-        return Tagged(fold(body[1:]))
+        return Tagged(found)
     return _phrase(body, at)
 
 

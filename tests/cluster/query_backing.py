@@ -25,6 +25,10 @@ from projections.accounts.cql import CqlAccountsStore
 from projections.engagement.cql import CqlEngagementStore
 from projections.graph.cql import CqlGraphStore
 from projections.home_timeline.redis import RedisHomeTimelineStore
+from projections.notifications.cql import CqlNotificationsStore
+from projections.search import elasticsearch_indices
+from projections.search import read_model as search
+from projections.search.elasticsearch import ElasticsearchSearchStore
 from projections.tweets.cql import CqlTweetsStore
 from query_api.cluster import build_cluster
 from query_api.lag import FileEnds
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 
     from infra.clock import Clock
     from infra.cql.projection_store import CqlProjectionStore
+    from infra.elastic import Elastic
     from infra.projections import ProjectionStore
     from infra.servers import Fleet
     from infra.settings import Settings
@@ -50,6 +55,7 @@ STORES: dict[str, type[CqlProjectionStore]] = {
     "tweets": CqlTweetsStore,
     "graph": CqlGraphStore,
     "engagement": CqlEngagementStore,
+    "notifications": CqlNotificationsStore,
 }
 
 
@@ -62,6 +68,9 @@ class Servers:
         self._settings = settings
         self._session = session
         self.redis = redis_fleet
+        self.elastic: Elastic | None = None
+        """Where it is given, the world has a search, on indices of its own."""
+        self._worlds = 0
         self.cable: Cable | None = None
         """Where it is given, the query process asks Cassandra through it."""
 
@@ -70,7 +79,26 @@ class Servers:
             empty(self._session, store)
         self.redis.start("redis")
         self.empty_redis()
-        return self._settings.model_copy(update={"data_dir": folder})
+        settings = self._settings.model_copy(update={"data_dir": folder})
+        return settings if self.elastic is None else self._with_search(settings, self.elastic)
+
+    def _with_search(self, settings: Settings, elastic: Elastic) -> Settings:
+        self.drop_search()
+        self._worlds += 1
+        settings = self._settings_of_search().model_copy(update={"data_dir": settings.data_dir})
+        elasticsearch_indices.make(elastic, settings)
+        return settings
+
+    def _settings_of_search(self) -> Settings:
+        assert self.elastic is not None
+        own = {"elasticsearch_prefix": f"{KEYSPACE}-{self._worlds}"}
+        return self._settings.model_copy(update={**own, "elasticsearch_urls": f"http://{self.elastic.where}"})
+
+    def drop_search(self) -> None:
+        """Delete the indices of the last world that had any."""
+        if self._worlds and self.elastic is not None:
+            elasticsearch_indices.drop(self.elastic, self._settings_of_search())
+            elasticsearch_indices.drop_templates(self.elastic, self._settings_of_search())
 
     def empty_redis(self) -> None:
         with closing(redis.Redis.from_url(operator_url(self.redis["redis"]))) as client:
@@ -79,6 +107,9 @@ class Servers:
     def open_store(self, projection: Projection, log_id: str, settings: Settings) -> ProjectionStore:
         if projection.name in STORES:
             return STORES[projection.name](self._session, log_id)
+        if projection.name == search.PROJECTION:
+            assert self.elastic is not None
+            return ElasticsearchSearchStore(self.elastic, settings, log_id)
         return RedisHomeTimelineStore(
             settings.redis_urls.split(","),
             log_id,
@@ -88,7 +119,8 @@ class Servers:
         )
 
     def projector(self, projection: Projection) -> Callable[[Sequence[Event]], Sequence[Any]]:
-        return placed(projection.project) if projection.name in STORES else projection.project
+        places = projection.name in {*STORES, search.PROJECTION}
+        return placed(projection.project) if places else projection.project
 
     def build(self, settings: Settings, clock: Clock | None) -> Services:
         if self.cable is not None:
@@ -110,6 +142,7 @@ def prepared(settings: Settings, redis_fleet: Fleet) -> Iterator[Servers]:
             "redis_urls": redis_fleet.settings()["redis_urls"],
             "redis_query_urls": redis_fleet.settings()["redis_query_urls"],
             "redis_shards": 3,
+            "elasticsearch_urls": "",
             "kafka_bootstrap": "nobody:0",  # and it is not asked for
         }
     )

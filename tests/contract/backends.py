@@ -13,6 +13,10 @@ from projections.engagement import projector as engagement
 from projections.engagement.sqlite import SqliteEngagementReader, SqliteEngagementStore
 from projections.graph import projector as graph
 from projections.graph.sqlite import SqliteGraphReader, SqliteGraphStore
+from projections.notifications import projector as notifications
+from projections.notifications.sqlite import SqliteNotificationsReader, SqliteNotificationsStore
+from projections.search import projector as search
+from projections.search.sqlite import SqliteSearchReader, SqliteSearchStore
 from projections.tweets import projector as tweets
 from projections.tweets.sqlite import SqliteTweetsReader, SqliteTweetsStore
 from schemas.codec import topic_and_key
@@ -39,6 +43,8 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "tweets": {"sqlite": Backend(tweets.project, SqliteTweetsStore, SqliteTweetsReader)},
     "graph": {"sqlite": Backend(graph.project, SqliteGraphStore, SqliteGraphReader)},
     "engagement": {"sqlite": Backend(engagement.project, SqliteEngagementStore, SqliteEngagementReader)},
+    "notifications": {"sqlite": Backend(notifications.project, SqliteNotificationsStore, SqliteNotificationsReader)},
+    "search": {"sqlite": Backend(search.project, SqliteSearchStore, SqliteSearchReader)},
 }
 
 if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not be installed
@@ -46,14 +52,20 @@ if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not b
     from projections.engagement.cql import CqlEngagementStore
     from projections.engagement.cql_reader import CqlEngagementReader
     from projections.graph.cql import CqlGraphReader, CqlGraphStore
+    from projections.notifications.cql import CqlNotificationsReader, CqlNotificationsStore
     from projections.tweets.cql import CqlTweetsStore
     from projections.tweets.cql_reader import CqlTweetsReader
     from tests.contract.cql_backends import cql_backend
+    from tests.contract.elastic_backends import elastic_backend
 
     BACKENDS["accounts"]["cql"] = Backend(*cql_backend(accounts.project, CqlAccountsStore, CqlAccountsReader))
     BACKENDS["tweets"]["cql"] = Backend(*cql_backend(tweets.project, CqlTweetsStore, CqlTweetsReader))
     BACKENDS["graph"]["cql"] = Backend(*cql_backend(graph.project, CqlGraphStore, CqlGraphReader))
     BACKENDS["engagement"]["cql"] = Backend(*cql_backend(engagement.project, CqlEngagementStore, CqlEngagementReader))
+    BACKENDS["notifications"]["cql"] = Backend(
+        *cql_backend(notifications.project, CqlNotificationsStore, CqlNotificationsReader)
+    )
+    BACKENDS["search"]["elasticsearch"] = Backend(*elastic_backend())
 
 
 class Kept(Generic[Reader]):
@@ -63,6 +75,7 @@ class Kept(Generic[Reader]):
         self._open = ExitStack()
         self._project = backend.project
         self._next: dict[str, int] = {}
+        self.said = 0
         self.store = self._open.enter_context(closing(backend.open_store(path, LOG_ID)))
         self.reader: Reader = self._open.enter_context(closing(backend.open_reader(path)))
 
@@ -77,6 +90,7 @@ class Kept(Generic[Reader]):
         topic = topic_and_key(events[0])[0]
         start = self._next.get(topic, 0)
         self._next[topic] = start + len(events)
+        self.said += 1
         self.store.apply(self._project(events), Span(topic, 0, start, start + len(events)))
         return self
 

@@ -9,6 +9,7 @@ import pytest
 
 from infra.log.port import Span, TopicPartition
 from infra.projections import WrongSpanError
+from projections.search.read_model import Criteria
 from tests.builders import followed, liked, posted, registered
 from tests.contract.backends import BACKENDS, LOG_ID, Backend
 
@@ -22,6 +23,7 @@ SAMPLES: dict[str, list[Event]] = {
     "tweets": [posted(1, tweet_id) for tweet_id in range(1, 5)],
     "graph": [followed(1, target) for target in range(2, 6)],
     "engagement": [liked(user_id, (10, 1)) for user_id in range(2, 6)],
+    "search": [posted(1, tweet_id) for tweet_id in range(1, 5)],
 }
 PARTITION = TopicPartition("a-topic", 3)
 
@@ -44,6 +46,8 @@ def held(name: str, reader: Any) -> int:
             return len(reader.many(range(1, 5)))
         case "graph":
             return len(reader.following(1, None, 9))
+        case "search":
+            return len(reader.tweets(Criteria(), None, 9))
         case _:
             return len(reader.likers(10, None, 9))
 

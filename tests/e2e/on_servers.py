@@ -12,11 +12,13 @@ from redis import Redis
 
 from infra.cluster import TOPICS
 from infra.cql.session import CqlSession
+from infra.elastic import Elastic
 from infra.log.kafka_reader import KafkaLogReader
 from infra.probe import announced
 from infra.servers.redis import operator_url
 from infra.settings import Settings
 from infra.up import MODULES
+from projections.search import elasticsearch_indices
 from schemas.catalogue import FACT_TOPICS
 from tests.cluster.kafka_log import delete_topics
 from tests.e2e.system import ROOT, System, free_port
@@ -47,7 +49,12 @@ class SystemOnServers(System):
         self.fleet = fleet
         self.told = fleet.settings()
         self._workers = {kind: int(settings.get(f"{kind}_workers", "1")) for kind in MODULES}
-        own = {"profile": "cluster", "cassandra_keyspace": KEYSPACE, "partitions": "6"}
+        own = {
+            "profile": "cluster",
+            "cassandra_keyspace": KEYSPACE,
+            "partitions": "6",
+            "elasticsearch_prefix": KEYSPACE,
+        }
         super().__init__(data, **self.told, **{**own, **settings})
 
     def start(self) -> Self:
@@ -61,6 +68,10 @@ class SystemOnServers(System):
         with closing(CqlSession(Settings.model_validate(self.told), keyspace="")) as session:
             for keyspace in (KEYSPACE, f"{KEYSPACE}_lwt"):
                 session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
+        if "elasticsearch_urls" in self.told:
+            told = Settings.model_validate({**self.told, "elasticsearch_prefix": KEYSPACE})
+            with closing(Elastic(told)) as elastic:
+                elasticsearch_indices.drop(elastic, told)
         super().start()
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from infra.servers import Fleet
+    from tests.cluster.query_backing import Servers
 
 BACKINGS = ["files"]
 if os.environ.get("MURMURATION_CLUSTER") == "1":
@@ -36,3 +38,20 @@ def backing(request: pytest.FixtureRequest) -> Backing:
     """Each of them in turn."""
     made: Backing = Files() if request.param == "files" else request.getfixturevalue("on_servers")
     return made
+
+
+@pytest.fixture(params=BACKINGS)
+def searched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backing]:
+    """Each of them in turn, with a search."""
+    if request.param == "files":
+        yield Files()
+        return
+    from infra.elastic import Elastic  # noqa: PLC0415 - as above
+    from tests.conftest import settings_of  # noqa: PLC0415
+
+    on_servers: Servers = request.getfixturevalue("on_servers")
+    settings = settings_of(request.getfixturevalue("fleet"), tmp_path_factory.mktemp("search"), "elasticsearch")
+    with closing(Elastic(settings)) as on_servers.elastic:
+        yield on_servers
+        on_servers.drop_search()
+    on_servers.elastic = None

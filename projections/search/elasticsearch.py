@@ -1,0 +1,244 @@
+"""Keeps the search index in Elasticsearch.
+
+Consumes:   the writes of projections.search.projector, each with the place of its record
+Writes:     the documents of projections.search.elasticsearch_indices
+Guarantee:  a document is what the log has said of it up to its version, which is the position of the record that said
+            it last: Elasticsearch refuses what is older (`external_gte`), whoever sends it and however late. Each
+            document is of one log partition, so nobody else's positions meet it. A removal outranks every post.
+            Writes first, then the refresh that shows them, then the checkpoint: whoever sees it can find what it
+            covers, and a span that is cut off anywhere comes again and changes nothing twice
+Rebuild:    delete the indices, `murmur migrate`, start
+
+What Elasticsearch turns down because it is busy (429) is sent again, in halves, until it takes it or the patience is
+over; then the loop above waits. Nothing is read ahead meanwhile: that is the back-pressure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from infra import bridge
+from infra.elastic import ElasticError
+from infra.log.port import TopicPartition
+from infra.projections import RejectedWriteError, StoreError, StoreUnavailableError, WrongSpanError
+from projections.search.elasticsearch_indices import check, indices, read_checkpoints
+from projections.search.projector import IndexPerson, IndexTweet, RemoveTweet, RenamePerson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from infra.elastic import Elastic
+    from infra.log.port import Span
+    from infra.projections import Placed
+    from infra.settings import Settings
+
+log = logging.getLogger(__name__)
+
+REMOVED = 1 << 62
+"""Added to the position of a removal: more than any position there is."""
+
+BULK_DOCUMENTS = 1_000  # of up to 280 characters: some 0.4 MB
+LEAST_DOCUMENTS = 25
+FIRST_WAIT_SECONDS, MOST_WAITS = 0.05, 6  # 3 s together
+STORE = "store"
+_BUSY = HTTPStatus.TOO_MANY_REQUESTS
+_NEWER = HTTPStatus.CONFLICT
+_BULK = "_bulk?require_alias=true&filter_path=errors,items.*._id,items.*.status,items.*.error"
+
+
+class Document(NamedTuple):
+    """What an index is to hold, unless it holds more already."""
+
+    id: int
+    version: int
+    body: Mapping[str, Any]
+
+
+class ElasticsearchSearchStore:
+    """The writer of the indices (ProjectionStore, of Placed writes).
+
+    It opens with the first thing that it is asked, so that a process can start while Elasticsearch is away.
+    """
+
+    def __init__(self, elastic: Elastic, settings: Settings, log_id: str, generation: int = 1) -> None:
+        """Open the indices of a generation, now or, where nobody answers, later; raises TroubleError, StoreError."""
+        self._elastic = elastic
+        self._settings = settings
+        self._log_id = log_id
+        self._generation = generation
+        self._indices = indices(settings, generation)
+        self._is_open = False
+        self._next: dict[TopicPartition, int] | None = None
+        self._at_once = BULK_DOCUMENTS
+        try:
+            self._open()
+        except StoreUnavailableError as error:
+            log.warning("search: it is opened later: %s", error)
+
+    def checkpoints(self) -> dict[TopicPartition, int]:
+        """Read, per partition, the offset of the next record to apply (absent: 0)."""
+        self._open()
+        self._next = read_checkpoints(self._elastic, self._indices.progress)
+        return dict(self._next)
+
+    def apply(self, writes: Sequence[Placed], span: Span) -> None:
+        """Apply the writes, show them, then move the checkpoint.
+
+        Raises StoreUnavailableError: some of it may be applied, and the span has to come again. Raises
+        RejectedWriteError, WrongSpanError, StoreError.
+        """
+        stored = self._stored(span)
+        if span.end <= stored:
+            return
+        if span.start != stored:
+            raise WrongSpanError(f"{span.topic}/{span.partition}: applied up to {stored}, given {span.start}")
+        self._write(self._indices.tweets, _tweets(writes, span.start))
+        self._write(self._indices.people, self._people(writes, span.start))
+        self._move(span)
+        self._remember(span, span.end)
+
+    def close(self) -> None:
+        """Nothing: the connections are their opener's."""
+
+    def _open(self) -> None:
+        if self._is_open:
+            return
+        self._elastic.check_version()
+        check(self._elastic, self._settings, self._generation)
+        try:
+            self._elastic.ask(
+                "PUT", f"/{self._indices.progress}/_create/{STORE}?refresh=true", {"log_id": self._log_id}
+            )
+        except ElasticError as error:
+            if error.status != _NEWER:
+                raise
+        held = self._elastic.ask("GET", f"/{self._indices.progress}/_source/{STORE}")["log_id"]
+        if held != self._log_id:
+            raise WrongSpanError(
+                f"the search indices (generation {self._generation}) hold log {held}; wanted: {self._log_id}; "
+                "delete them to rebuild it from the log"
+            )
+        self._is_open = True
+
+    def _stored(self, span: Span) -> int:
+        """Return the checkpoint: as remembered, and where the span does not fit that, as it is."""
+        known = self._next if self._next is not None else self.checkpoints()
+        remembered = known.get(TopicPartition(span.topic, span.partition), 0)
+        if span.start == remembered:
+            return remembered
+        stored = self.checkpoints().get(TopicPartition(span.topic, span.partition), 0)
+        self._remember(span, stored)
+        return stored
+
+    def _remember(self, span: Span, next_offset: int) -> None:
+        self._next = {**(self._next or {}), TopicPartition(span.topic, span.partition): next_offset}
+
+    def _people(self, writes: Iterable[Placed], start: int) -> list[Document]:
+        """Put what the span says of people into what is known of them."""
+        said = [(it.write, start + it.at + 1) for it in writes if isinstance(it.write, IndexPerson | RenamePerson)]
+        if not said:
+            return []
+        known = self._known({write.user_id for write, _ in said})
+        changed: dict[int, Document] = {}
+        for write, position in said:
+            person = known.get(write.user_id)
+            if person is None and isinstance(write, IndexPerson):
+                username = write.username
+            elif person is not None and isinstance(write, RenamePerson) and person.version < position:
+                username = person.body["username"]
+            else:  # said before, or of somebody who is not there
+                continue
+            body = {"id": write.user_id, "username": username, "names": f"{username} {write.name}"}
+            known[write.user_id] = changed[write.user_id] = Document(write.user_id, position, body)
+        return list(changed.values())
+
+    def _known(self, user_ids: Iterable[int]) -> dict[int, Document]:
+        """Read people as of now, whether they can be searched already or not."""
+        target = f"/{self._indices.people}/_mget?filter_path=docs._id,docs._version,docs._source,docs.error"
+        found = self._elastic.ask("POST", target, {"ids": [str(user_id) for user_id in user_ids]})["docs"]
+        if failed := next((it["error"] for it in found if "error" in it), None):
+            raise StoreUnavailableError(f"Elasticsearch: {failed}")
+        return {
+            int(it["_id"]): Document(int(it["_id"]), it["_version"], it["_source"]) for it in found if "_source" in it
+        }
+
+    def _write(self, index: str, documents: Sequence[Document]) -> None:
+        """Send the documents, and let them be found."""
+        if not documents:
+            return
+        waits = 0
+        left = documents
+        while left:
+            portion, left = left[: self._at_once], left[self._at_once :]
+            turned_down = self._send(index, portion)
+            if not turned_down:
+                self._at_once = min(self._at_once * 2, BULK_DOCUMENTS)
+                continue
+            if waits == MOST_WAITS:
+                raise StoreUnavailableError(f"Elasticsearch is busy: {len(turned_down)} documents were turned down")
+            self._at_once = max(self._at_once // 2, LEAST_DOCUMENTS)
+            _wait(FIRST_WAIT_SECONDS * 2**waits)
+            waits += 1
+            left = [*turned_down, *left]
+        self._elastic.ask("POST", f"/{index}/_refresh")
+
+    def _send(self, index: str, documents: Sequence[Document]) -> list[Document]:
+        """Send the documents in one request; return those that were turned down because there was too much to do."""
+        lines: list[Any] = []
+        for it in documents:
+            lines += ({"index": {"_id": str(it.id), "version": it.version, "version_type": "external_gte"}}, it.body)
+        answer = self._elastic.ask("POST", f"/{index}/{_BULK}", lines)
+        if not answer["errors"]:
+            return []
+        results = [item["index"] for item in answer["items"]]
+        for result in results:
+            _raise(result)
+        return [it for it, result in zip(documents, results, strict=True) if result["status"] == _BUSY]
+
+    def _move(self, span: Span) -> None:
+        version = f"version={span.end}&version_type=external_gte&require_alias=true&refresh=true"
+        body = {"topic": span.topic, "partition": span.partition, "next_offset": span.end}
+        try:
+            self._elastic.ask("PUT", f"/{self._indices.progress}/_doc/{span.topic}-{span.partition}?{version}", body)
+        except ElasticError as error:
+            if error.status != _NEWER:  # else another worker has gone on
+                raise
+
+
+def _tweets(writes: Iterable[Placed], start: int) -> list[Document]:
+    documents = []
+    for at, write in writes:
+        position = start + at + 1
+        if isinstance(write, IndexTweet):
+            body = {
+                "id": write.tweet_id,
+                "words": write.words,
+                "tags": write.tags.split(),
+                "facts": write.facts.split(),
+            }
+            documents.append(Document(write.tweet_id, position, body))
+        elif isinstance(write, RemoveTweet):
+            documents.append(Document(write.tweet_id, REMOVED + position, {"gone": True}))
+    return documents
+
+
+def _raise(result: Mapping[str, Any]) -> None:
+    """Raise what became of one document, unless it is there, or is to be sent again."""
+    status, error = result["status"], result.get("error")
+    if error is None or status in {_NEWER, _BUSY}:
+        return
+    said = f"Elasticsearch: {result.get('_id')}: {error.get('type')}: {error.get('reason')}"
+    if status == HTTPStatus.BAD_REQUEST:
+        raise RejectedWriteError(said)
+    raise StoreUnavailableError(said) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else StoreError(said)
+
+
+def _wait(seconds: float) -> None:
+    if bridge.is_bridged():
+        bridge.wait_for(asyncio.sleep(seconds))
+    else:
+        time.sleep(seconds)

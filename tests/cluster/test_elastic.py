@@ -1,0 +1,198 @@
+"""What is made of Elasticsearch's answers: what may pass, what may not, and what is said where it is not what it is."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.bridge import bridged
+from infra.elastic import Elastic, ElasticError
+from infra.log.port import Span, TopicPartition
+from infra.projections import Placed, RejectedWriteError, StoreError, StoreUnavailableError, WrongSpanError
+from infra.trouble import TroubleError
+from projections.search import elasticsearch
+from projections.search.elasticsearch import ElasticsearchSearchStore
+from projections.search.projector import IndexTweet
+from tests.cluster.scripted_elastic import LOG_ID, scripted
+from tests.e2e.system import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cluster.scripted_elastic import Answer, Scripted
+
+pytestmark = pytest.mark.cluster
+
+SPAN = Span("tweets", 0, 0, 60)
+TWEETS = [Placed(at, IndexTweet(at, "cat", "", "every")) for at in range(60)]
+
+
+@pytest.fixture
+def server() -> Iterator[Scripted]:
+    with scripted() as made:
+        yield made
+
+
+@pytest.fixture
+def elastic(server: Scripted) -> Iterator[Elastic]:
+    with closing(Elastic(server.settings(), seconds=5.0)) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elasticsearch, "FIRST_WAIT_SECONDS", 0.001)
+
+
+def opened(elastic: Elastic, server: Scripted) -> ElasticsearchSearchStore:
+    return ElasticsearchSearchStore(elastic, server.settings(), LOG_ID)
+
+
+async def test_below_the_bridge_it_asks_the_same(server: Scripted, elastic: Elastic) -> None:
+    async def ask() -> str:
+        return elastic.version()
+
+    assert (await bridged(ask()), elastic.version()) == ("8.19.21", "8.19.21")
+    assert server.asked == ["GET /_nodes/http"] * 2
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_what_may_pass_is_worth_another_try(server: Scripted, elastic: Elastic, status: int) -> None:
+    server.on["_search"] = lambda: (status, {"error": {"type": "busy", "reason": "later"}})
+    with pytest.raises(StoreUnavailableError, match="later"):
+        elastic.ask("POST", "/x/_search", {})
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
+def test_what_was_refused_is_not(server: Scripted, elastic: Elastic, status: int) -> None:
+    server.on["_search"] = lambda: (status, {"error": "no"})
+    with pytest.raises(ElasticError, match=f"{status}: no"):
+        elastic.ask("POST", "/x/_search", {})
+
+
+def test_a_node_that_is_away_is_passed_by(server: Scripted) -> None:
+    urls = f"http://127.0.0.1:{free_port()},{server.settings().elasticsearch_urls}"
+    with closing(Elastic(server.settings(elasticsearch_urls=urls))) as elastic:
+        assert [elastic.version() for _ in range(3)] == ["8.19.21"] * 3
+
+
+async def test_who_does_not_answer_is_told_without_the_password() -> None:
+    where = f"127.0.0.1:{free_port()}"
+    with scripted() as server:
+        settings = server.settings(elasticsearch_urls=f"http://ada:secret@{where}")
+
+    async def ask(elastic: Elastic) -> str:
+        return elastic.version()
+
+    with closing(Elastic(settings)) as elastic:
+        for asked in (lambda: bridged(ask(elastic)), lambda: ask(elastic)):
+            with pytest.raises(StoreUnavailableError, match=f"{where} does not answer") as raised:
+                await asked()
+            assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("status", "said"), [(200, b"<html>hello"), (200, {}), (200, [])])
+def test_who_is_no_elasticsearch_is_told(server: Scripted, elastic: Elastic, status: int, said: Any) -> None:
+    server.on["http"] = lambda: (status, said)
+    with pytest.raises(StoreError, match="does not answer as Elasticsearch does"):
+        opened(elastic, server)
+
+
+def test_another_version_is_named_in_one_line(server: Scripted, elastic: Elastic) -> None:
+    server.version = "7.17.9"
+    with pytest.raises(TroubleError, match=r"is version 7\.17\.9; Murmuration speaks to version 8"):
+        opened(elastic, server)
+
+
+def test_indices_of_another_version_or_of_none_are_named(server: Scripted, elastic: Elastic) -> None:
+    server.schema_version = 0
+    with pytest.raises(TroubleError, match="murmuration-search-tweets-g1 is of schema 0, this version wants 1"):
+        opened(elastic, server)
+    server.on["_mapping"] = lambda: (404, {})
+    with pytest.raises(TroubleError, match="is missing; make it: `murmur migrate`"):
+        opened(elastic, server)
+
+
+@pytest.mark.parametrize("urls", ["", "127.0.0.1:9200", "http://"])
+def test_urls_that_cannot_be_read_are_named(server: Scripted, urls: str) -> None:
+    with pytest.raises(TroubleError, match=r"MURMURATION_ELASTICSEARCH_URLS|http://host:port"):
+        Elastic(server.settings(elasticsearch_urls=urls))
+
+
+def test_a_store_opens_when_elasticsearch_comes(server: Scripted, elastic: Elastic) -> None:
+    server.on["http"] = lambda: (503, {"error": "no master"})
+    store = opened(elastic, server)
+    for ask in (store.checkpoints, lambda: store.apply(TWEETS, SPAN)):
+        with pytest.raises(StoreUnavailableError, match="no master"):
+            ask()
+    del server.on["http"]
+    store.apply(TWEETS, SPAN)
+    assert len(server.bulks) == 1
+
+
+def test_a_store_of_another_log_is_told_when_it_opens(server: Scripted, elastic: Elastic) -> None:
+    with pytest.raises(WrongSpanError, match="hold log a-log; wanted: another"):
+        ElasticsearchSearchStore(elastic, server.settings(), "another")
+
+
+def test_what_is_written_is_shown_before_the_checkpoint(server: Scripted, elastic: Elastic) -> None:
+    store = opened(elastic, server)
+    store.checkpoints()
+    server.asked.clear()
+    store.apply(TWEETS, SPAN)
+    tweets, progress = "/murmuration-search-tweets-g1", "/murmuration-search-progress-g1"
+    assert server.asked == [f"POST {tweets}/_bulk", f"POST {tweets}/_refresh", f"PUT {progress}/_doc/tweets-0"]
+    server.asked.clear()
+    store.apply([], SPAN._replace(start=60, end=70))
+    assert server.asked == [f"PUT {progress}/_doc/tweets-0"]
+
+
+def results(ids: list[str], status_of: dict[str, int], error: str = "no") -> Answer:
+    items = [{"index": {"_id": it, "status": status_of.get(it, 201)}} for it in ids]
+    for item in items:
+        if item["index"]["status"] not in {200, 201}:
+            item["index"]["error"] = {"type": error, "reason": "so it is"}
+    return 200, {"errors": bool(status_of), "items": items}
+
+
+def test_what_is_turned_down_comes_again_alone_and_in_smaller_portions(server: Scripted, elastic: Elastic) -> None:
+    busy = [{"7": 429, "9": 429}, {"9": 429}, {}]
+    server.on["_bulk"] = lambda: results(server.bulks[-1], busy[len(server.bulks) - 1])
+    store = opened(elastic, server)
+    store.apply(TWEETS, SPAN)
+    assert [len(bulk) for bulk in server.bulks] == [60, 2, 1]
+    assert server.bulks[1:] == [["7", "9"], ["9"]]
+    assert store._at_once < elasticsearch.BULK_DOCUMENTS
+
+
+def test_who_stays_busy_is_left_to_the_loop_and_the_checkpoint_does_not_move(
+    server: Scripted, elastic: Elastic
+) -> None:
+    server.on["_bulk"] = lambda: results(server.bulks[-1], dict.fromkeys(server.bulks[-1], 429))
+    store = opened(elastic, server)
+    with pytest.raises(StoreUnavailableError, match="busy"):
+        store.apply(TWEETS, SPAN)
+    assert not [asked for asked in server.asked if asked.startswith("PUT") and "/_doc/" in asked]
+    server.on["_bulk"] = lambda: results(server.bulks[-1], {})
+    store.apply(TWEETS, SPAN)
+    assert store._next == {TopicPartition("tweets", 0): 60}
+
+
+def test_what_elasticsearch_has_newer_is_no_error(server: Scripted, elastic: Elastic) -> None:
+    server.on["_bulk"] = lambda: results(server.bulks[-1], {"3": 409}, "version_conflict_engine_exception")
+    server.on["tweets-0"] = lambda: (409, {"error": "version_conflict_engine_exception"})
+    opened(elastic, server).apply(TWEETS, SPAN)
+    assert len(server.bulks) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, RejectedWriteError), (404, StoreError), (500, StoreUnavailableError)]
+)
+def test_a_document_that_fails_is_told_by_its_kind(
+    server: Scripted, elastic: Elastic, status: int, kind: type[StoreError]
+) -> None:
+    server.on["_bulk"] = lambda: results(server.bulks[-1], {"3": status})
+    with pytest.raises(kind, match="3: no: so it is"):
+        opened(elastic, server).apply(TWEETS, SPAN)

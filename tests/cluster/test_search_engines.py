@@ -1,0 +1,188 @@
+"""Both search engines over the same log: the same ids for the same questions, however the log is delivered."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infra.log.port import Span, TopicPartition
+from projections.search.read_model import By, Criteria, HasMedia, Mentions, Phrase, Tagged, To
+from projections.search.words import tag, words
+from schemas.accounts.events import AccountRegistered, ProfileEdited
+from schemas.catalogue import ACCOUNTS, TWEETS
+from schemas.tweets.events import Mention, TweetDeleted
+from tests.builders import envelope, posted
+from tests.conftest import settings_of
+from tests.contract.backends import BACKENDS, LOG_ID
+from tests.contract.elastic_backends import connected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from infra.projections import ProjectionStore
+    from infra.servers import Fleet
+    from projections.search.read_model import Atom, SearchReader
+    from schemas.envelope import Event
+    from tests.contract.backends import Backend
+
+pytestmark = pytest.mark.cluster
+
+EXAMPLES = 40
+PEOPLE = (1, 2, 3)
+BETWEEN = 1_000  # ids of one example
+
+# Letters that fold, combine, join or fall apart; scripts without spaces; signs that engines give a meaning to.
+LETTERS = "abAB_19 \u00e9\u00c9e\u0301\u00df\ufb01\u0130\u0131\u03c3\u03c2\u732b\u304c\u0e01\u0e49\U00010400\U0001f426"
+SIGNS = '"#@*:-+~^()[]{}\\/.\u00b7\u200d\u200c\uff02\uff5e\u309b\u00bd\u2026\u00a0\u3000'
+texts = st.text(LETTERS + SIGNS, max_size=24) | st.text(max_size=24)
+short = st.text(LETTERS, max_size=3) | st.text(max_size=3)
+
+
+class Engine(NamedTuple):
+    path: Path
+    backend: Backend
+    store: ProjectionStore
+    reader: SearchReader
+
+
+class Engines:
+    """Both, filled with the same records: one partition of each topic."""
+
+    def __init__(self, open_things: ExitStack, backends: dict[str, Backend], folder: Path) -> None:
+        self._ends = {ACCOUNTS: 0, TWEETS: 0}
+        self.first = 0
+        self.of: dict[str, Engine] = {}
+        for name, backend in backends.items():
+            path = folder / f"{name}.db"
+            store = open_things.enter_context(closing(backend.open_store(path, LOG_ID)))
+            self.of[name] = Engine(path, backend, store, open_things.enter_context(closing(backend.open_reader(path))))
+
+    def say(self, topic: str, events: Sequence[Event]) -> None:
+        if not events:
+            return
+        start = self._ends[topic]
+        self._ends[topic] = start + len(events)
+        for engine in self.of.values():
+            engine.store.apply(engine.backend.project(events), Span(topic, 0, start, self._ends[topic]))
+
+    def tweets(self, criteria: Criteria, limit: int) -> list[int]:
+        """All that match, by pages; the same of both."""
+        found = {name: list(pages(engine.reader, criteria, limit)) for name, engine in self.of.items()}
+        assert found["elasticsearch"] == found["sqlite"], criteria
+        return found["sqlite"]
+
+    def people(self, prefixes: Sequence[str], limit: int) -> list[int]:
+        found = {name: engine.reader.people(prefixes, limit) for name, engine in self.of.items()}
+        assert found["elasticsearch"] == found["sqlite"], prefixes
+        return found["sqlite"]
+
+
+def pages(reader: SearchReader, criteria: Criteria, limit: int) -> Iterator[int]:
+    page = reader.tweets(criteria, None, limit)
+    while page:
+        yield from page
+        page = reader.tweets(criteria, page[-1], limit)
+
+
+@pytest.fixture(scope="module")
+def engines(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    data = tmp_path_factory.mktemp("engines")
+    with connected(settings_of(fleet, data, "elasticsearch")), ExitStack() as open_things:
+        yield Engines(open_things, BACKENDS["search"], data)
+
+
+@st.composite
+def tweets_of(draw: st.DrawFn, number: int) -> Event:
+    author, other = draw(st.sampled_from(PEOPLE)), draw(st.sampled_from(PEOPLE))
+    if draw(st.integers(0, 5)) == 0:
+        return TweetDeleted(envelope(), number - draw(st.integers(0, 3)), author)
+    tweet = posted(author, number, draw(texts), reply_to=draw(st.sampled_from((None, (1, other)))))
+    return msgspec.structs.replace(
+        tweet,
+        mentions=draw(st.sampled_from(([], [Mention(other, "x")]))),
+        media_ids=draw(st.sampled_from(([], [1]))),
+        hashtags=draw(st.lists(short.filter(bool), max_size=2)),
+    )
+
+
+@st.composite
+def atoms(draw: st.DrawFn, said: Sequence[str]) -> Atom:
+    person = draw(st.sampled_from(PEOPLE))
+    kind = draw(st.integers(0, 9))
+    if kind <= 5:  # words of what was said, above all
+        cut = words(draw(st.sampled_from(said) if said else texts)) or words(draw(short)) or ["a"]
+        start = draw(st.integers(0, len(cut) - 1))
+        return Phrase(tuple(cut[start : start + draw(st.integers(1, 3))]))
+    if kind == 6:
+        return Tagged(tag(draw(short)) or "a")
+    return (By(person), To(person), Mentions(person))[kind - 7] if draw(st.booleans()) else HasMedia()
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(data=st.data())
+def test_both_find_the_same_tweets_in_the_same_pages(engines: Engines, data: st.DataObject) -> None:
+    first = engines.first = engines.first + BETWEEN
+    events = [data.draw(tweets_of(number)) for number in range(first, first + data.draw(st.integers(1, 12)))]
+    engines.say(TWEETS, [*events, *data.draw(st.lists(st.sampled_from(events), max_size=2))])  # some said again
+    said = [content for event in events if (content := getattr(event, "content", ""))]
+    for _ in range(4):
+        criteria = Criteria(
+            tuple(data.draw(st.lists(atoms(said), max_size=2))),
+            tuple(data.draw(st.lists(atoms(said), max_size=2))),
+            since_id=data.draw(st.sampled_from((0, first, first + 3))),
+            until_id=data.draw(st.sampled_from((first + 5, first + BETWEEN))),
+        )
+        engines.tweets(criteria, data.draw(st.sampled_from((2, 5, 1000))))
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(data=st.data())
+def test_both_find_the_same_people(engines: Engines, data: st.DataObject) -> None:
+    first = engines.first = engines.first + BETWEEN
+    names = data.draw(st.lists(texts, min_size=1, max_size=6))
+    events: list[Event] = [
+        AccountRegistered(envelope(), user_id, f"User_{user_id}", name) for user_id, name in enumerate(names, first)
+    ]
+    for _ in range(data.draw(st.integers(0, 4))):
+        user_id = data.draw(st.integers(first, first + len(names)))  # one beyond: a name of nobody
+        events.append(ProfileEdited(envelope(), user_id, display_name=data.draw(st.none() | texts)))
+    again = data.draw(st.lists(st.sampled_from(events[: len(names)]), max_size=2))
+    middle = data.draw(st.integers(0, len(events)))
+    engines.say(ACCOUNTS, events[:middle])
+    engines.say(ACCOUNTS, [*events[middle:], *(again if middle else ())])
+    for name in names:
+        for word in words(name)[:2]:
+            cut = data.draw(st.integers(1, len(word)))
+            prefixes = [word[:cut], *words(data.draw(short))[:1]]
+            engines.people(prefixes, data.draw(st.sampled_from((1, 3, 2000))))
+    assert first in engines.people([f"user_{first}"], 9)
+
+
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_a_worker_that_is_behind_changes_nothing(engines: Engines, data: st.DataObject) -> None:
+    """The ghost remembers a checkpoint of before: it says again, in other portions, what the log had said then."""
+    first = engines.first = engines.first + BETWEEN
+    engine = engines.of["elasticsearch"]
+    ghost: Any = engine.backend.open_store(engine.path, LOG_ID)
+    place = TopicPartition(TWEETS, 0)
+    events: list[Event] = [
+        posted(1, first, "early bird"),
+        TweetDeleted(envelope(), first, 1),
+        posted(1, first + 1, "late bird"),
+        posted(2, first, "early bird"),
+    ]
+    start = engines._ends[TWEETS]
+    engines.say(TWEETS, events)
+    came = data.draw(st.integers(0, 3))
+    end = data.draw(st.integers(came + 1, 4))
+    ghost._next = {place: start + came}
+    ghost.apply(engine.backend.project(events[came:end]), Span(*place, start + came, start + end))
+    assert engines.tweets(Criteria((Phrase(("bird",)),), since_id=first), 9) == [first + 1]
+    assert engine.store.checkpoints()[place] == start + 4
