@@ -25,7 +25,7 @@ from projections.tweets.sqlite import SqliteTweetsReader
 from query_api.freshness import Freshness
 from query_api.lag import FileEnds, LagMeter
 from query_api.stores import TOPICS, Stores
-from query_api.trends.board import Boards
+from query_api.trends.board import Boards, Judge
 from query_api.trends.score import Past
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ READERS = {
 }
 """Name of a projection → what reads its file."""
 
-TREND_HOURS = 7 * 24  # of the past that a topic is compared with
+TREND_HOURS, TREND_DAYS = 7 * 24, 28  # of the past that an hour and a day of a topic are compared with
 
 
 class Services(NamedTuple):
@@ -120,5 +120,7 @@ def _build_embedded(settings: Settings, clock: Clock) -> Services:
 
 def boards(settings: Settings) -> Boards:
     """Return what says what trends."""
-    past = Past(settings.trends_half_life_hours, TREND_HOURS, settings.trends_minimum_authors)
-    return Boards(past, settings.trends_denied.split(","))
+    minimum, half_life = settings.trends_minimum_authors, settings.trends_half_life_hours
+    by_hours, by_days = Past(half_life, TREND_HOURS, minimum), Past(half_life / 24, TREND_DAYS, minimum)
+    denied = frozenset(topic.strip().lstrip("#").lower() for topic in settings.trends_denied.split(","))
+    return Boards(Judge(by_hours, by_days, denied))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,6 +45,7 @@ def places() -> Mapping[int, Place]:
     return _table().places
 
 
+@lru_cache(4096)  # whoever counts by place asks for it for each use
 def lineage(woeid: int) -> tuple[int, ...]:
     """Return a place and all that it is part of, the world last; of one that is not known: the world."""
     known = _table().places

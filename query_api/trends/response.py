@@ -8,37 +8,46 @@ from urllib.parse import quote
 import orjson
 
 from infra.clock import rfc3339
+from query_api.trends.score import DECIMALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
     from infra.places import Place
-    from projections.trends.read_model import Point, Volume
-    from query_api.trends.rules import Trend
+    from projections.trends.read_model import Volume
+    from query_api.trends.board import Board
+    from query_api.trends.rules import Judged, Trend
+    from query_api.trends.score import Score
+    from query_api.trends.topics import Now
 
 
-def trends(place: Place, as_of_ms: int, found: Sequence[Trend]) -> bytes:
+def trends(place: Place, board: Board, limit: int) -> bytes:
     """Return what trends in a place."""
-    shown = {
-        "woeid": place.woeid,
-        "place": place.name,
-        "as_of": rfc3339(as_of_ms),
-        "trends": [_trend(trend) for trend in found],
-    }
-    return orjson.dumps(shown)
+    found = [
+        _trend(rank, trend, board.hours.get(trend.topic, ())) for rank, trend in enumerate(board.trends[:limit], 1)
+    ]
+    return orjson.dumps({"woeid": place.woeid, "place": place.name, "as_of": rfc3339(board.as_of_ms), "trends": found})
 
 
-def _trend(trend: Trend) -> dict[str, Any]:
+def _trend(rank: int | None, it: Trend, hours: Sequence[int]) -> dict[str, Any]:
     return {
-        "name": trend.topic,
-        "url": f"/api/v1/search/tweets?q={quote('#' + trend.topic)}",
-        "tweet_volume": trend.uses,
-        "authors": trend.authors,
-        "expected": trend.score.expected,
-        "velocity": round(trend.authors / trend.score.expected, 3),
-        "score": round(trend.score.score, 6),
-        "rank_change": trend.rank_change,
+        "rank": rank,
+        "name": it.topic,
+        "url": f"/api/v1/search/tweets?q={quote('#' + it.topic)}",
+        "tweet_volume": it.uses,
+        "authors": it.authors,
+        **_surprise(it.score),
+        "rank_change": it.rank_change,
+        "hours": hours,
+    }
+
+
+def _surprise(of: Score) -> dict[str, float]:
+    return {
+        "expected": of.expected,
+        "velocity": round(of.observed / of.expected, DECIMALS),
+        "score": round(of.score, DECIMALS),
     }
 
 
@@ -48,10 +57,26 @@ def day(of: date, volumes: Iterable[Volume]) -> bytes:
     return orjson.dumps({"day": of.isoformat(), "trends": found})
 
 
-def history(topic: str, points: Iterable[Point]) -> bytes:
+def judged_day(of: date, found: Iterable[Trend]) -> bytes:
+    """Return the topics of a day with the parts of their scores."""
+    shown = [{"name": it.topic, "tweet_volume": it.uses, "authors": it.authors, **_surprise(it.score)} for it in found]
+    return orjson.dumps({"day": of.isoformat(), "trends": shown})
+
+
+def history(topic: str, woeid: int, step: str, points: Iterable[Judged]) -> bytes:
     """Return a topic over time."""
-    shown = [{"at": rfc3339(at_ms), "tweet_volume": uses, "authors": authors} for at_ms, uses, authors in points]
-    return orjson.dumps({"name": topic, "points": shown})
+    shown = [
+        {"at": rfc3339(at_ms), "tweet_volume": uses, "authors": authors, **_surprise(score)}
+        for (at_ms, uses, authors), score in points
+    ]
+    return orjson.dumps({"name": topic, "woeid": woeid, "step": step, "points": shown})
+
+
+def topic(name: str, place: Place, as_of_ms: int, now: Now | None, tweets: Iterable[bytes]) -> bytes:
+    """Return a topic with its best tweets."""
+    shown: dict[str, Any] = {"name": name, "woeid": place.woeid, "place": place.name, "as_of": rfc3339(as_of_ms)}
+    shown["now"] = _trend(*now) if now else None
+    return b"".join([orjson.dumps(shown)[:-1], b',"tweets":[', *tweets, b"]}"])
 
 
 def places(known: Iterable[Place]) -> bytes:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from projections.trends.read_model import HOUR_MS
+from projections.trends.read_model import HOUR_MS, STEP_MS, quarter
 from query_api.trends.score import Past, Score, expected, score
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from projections.trends.read_model import Point, Volume
 
-WINDOW_MS = HOUR_MS
-MOVED_SINCE_MS = HOUR_MS // 4
-"""Ranks are compared with those of a quarter of an hour ago."""
+MOVED_SINCE_MS = STEP_MS
+"""Ranks are compared with those of the hour that ended when this quarter began."""
 CANDIDATES = 500
-"""Topics with the most authors of a window that are scored; one with fewer cannot have surprised many."""
+"""Topics with the most authors of a window that are looked at."""
+CHUNK = 50
+"""How many of them at a time."""
+MOST = 50
+"""Ranks that are given; a topic below them did not trend."""
 
 
 class Trend(NamedTuple):
@@ -29,34 +32,74 @@ class Trend(NamedTuple):
     rank_change: int | None = None
 
 
-def windows_before(points: Sequence[Point], began_ms: int) -> dict[int, int]:
-    """Return the authors of whole hours by how many windows before `began_ms` they end: 1 is the newest."""
-    first = began_ms - began_ms % HOUR_MS
-    return {(first - point.at_ms) // HOUR_MS: point.authors for point in points if point.at_ms < first}
+def window_of(now_ms: int) -> int:
+    """Return when the hour began that is looked at now: this quarter of an hour, and the three before it."""
+    return quarter(now_ms) - HOUR_MS + STEP_MS
+
+
+def back(points: Iterable[Point], began_ms: int, length_ms: int) -> dict[int, int]:
+    """Return the authors of spans by how many spans before `began_ms` they began: 1 is the newest."""
+    return {(began_ms - point.at_ms) // length_ms: point.authors for point in points if point.at_ms < began_ms}
+
+
+def line(points: Iterable[Point], since_ms: int, hours: int) -> list[int]:
+    """Return the authors of so many hours from `since_ms` on, 0 where there is no point."""
+    authors = {(point.at_ms - since_ms) // HOUR_MS: point.authors for point in points}
+    return [authors.get(at, 0) for at in range(hours)]
 
 
 def ranked(
     volumes: Sequence[Volume],
-    hours: Mapping[str, Sequence[Point]],
-    began_ms: int,
-    past: Past,
+    expect: Callable[[Sequence[str]], Mapping[str, float]],
+    minimum: float,
     denied: Collection[str] = (),
 ) -> list[Trend]:
-    """Return the topics of a window that began then, the most surprising first; only what surprises."""
-    trends = []
-    for topic, uses, authors in volumes:
-        if topic not in denied:
-            usual = expected(windows_before(hours.get(topic, ()), began_ms), past)
-            trends.append(Trend(topic, uses, authors, score(authors, usual)))
-    trends = [trend for trend in trends if trend.score.score > 0]
-    trends.sort(key=lambda it: (-it.score.score, -it.authors, it.topic))
+    """Return the most surprising topics, MOST of them, of those that surprise.
+
+    `volumes` come most authors first; `expect` tells what the past lets expect of topics, the minimum at least. Topics
+    are looked at CHUNK at a time, and no more of them when none that is left could be among the MOST: the score of n
+    authors is (n - minimum)² / minimum at the utmost.
+    """
+    trends: list[Trend] = []
+    allowed = [volume for volume in volumes if volume.topic not in denied]
+    for first in range(0, len(allowed), CHUNK):
+        chunk = allowed[first : first + CHUNK]
+        if len(trends) == MOST and score(chunk[0].authors, minimum).score < trends[-1].score.score:
+            break
+        usual = expect([volume.topic for volume in chunk])
+        found = (Trend(*volume, score(volume.authors, usual[volume.topic])) for volume in chunk)
+        trends += (trend for trend in found if trend.score.score > 0)
+        trends = sorted(trends, key=lambda it: (-it.score.score, -it.authors, it.topic))[:MOST]
     return trends
 
 
-def moved(trends: Sequence[Trend], earlier: Sequence[Trend], limit: int) -> list[Trend]:
-    """Return the first `limit` trends, each with the places that it gained since."""
+def moved(trends: Sequence[Trend], earlier: Sequence[Trend]) -> list[Trend]:
+    """Return the trends, each with the places that it gained since."""
     ranks = {trend.topic: rank for rank, trend in enumerate(earlier)}
     return [
         trend._replace(rank_change=ranks[trend.topic] - rank if trend.topic in ranks else None)
-        for rank, trend in enumerate(trends[:limit])
+        for rank, trend in enumerate(trends)
+    ]
+
+
+def expectations(
+    points: Mapping[str, Sequence[Point]], topics: Iterable[str], began_ms: int, length_ms: int, past: Past
+) -> dict[str, float]:
+    """Return what the past lets expect of each topic in the span that began then."""
+    return {topic: expected(back(points.get(topic, ()), began_ms, length_ms), past) for topic in topics}
+
+
+class Judged(NamedTuple):
+    """A point of a topic's history with the parts of its score."""
+
+    point: Point
+    score: Score
+
+
+def judged(points: Sequence[Point], since_ms: int, length_ms: int, past: Past) -> list[Judged]:
+    """Return the points from `since_ms` on, each held against those before it."""
+    return [
+        Judged(point, score(point.authors, expected(back(points, point.at_ms, length_ms), past)))
+        for point in points
+        if point.at_ms >= since_ms
     ]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from infra.log.port import Span
 from infra.places import WORLD, lineage
-from projections.trends import projector
-from projections.trends.read_model import DAY_MS, HOUR_MS, MINUTE_MS, USES_KEPT_MS, Point, TrendsReader, Volume
+from projections.trends import counting, projector
+from projections.trends.read_model import DAY_MS, HOUR_MS, STEP_MS, Point, TrendsReader, Volume
 from projections.trends.sqlite import SqliteTrendsReader, SqliteTrendsStore
 from tests.builders import posted
 from tests.contract.backends import Backend, Kept
@@ -77,8 +77,9 @@ def test_a_place_counts_for_all_that_it_is_part_of(kept: Kept[TrendsReader]) -> 
         [Volume("tea", 2, 2)],
         [Volume("tea", 3, 3)],
     ]
-    assert kept.reader.window(GB, DAY, DAY + MINUTE_MS, 9) == [Volume("tea", 2, 2)]
-    assert kept.reader.window(WORLD, DAY, DAY + MINUTE_MS, 9) == [Volume("tea", 3, 3)]
+    assert kept.reader.window(GB, DAY, 9) == [Volume("tea", 2, 2)]
+    assert kept.reader.window(WORLD, DAY, 9) == [Volume("tea", 3, 3)]
+    assert kept.reader.window(LEEDS, DAY, 9) == []  # one author alone is not in the running
 
 
 def test_an_author_who_moves_counts_once_in_each_place(kept: Kept[TrendsReader]) -> None:
@@ -91,10 +92,30 @@ def test_an_author_who_moves_counts_once_in_each_place(kept: Kept[TrendsReader])
     ]
 
 
-def test_a_window_is_cut_to_the_minute(kept: Kept[TrendsReader]) -> None:
-    kept.say(*(tagged(author, author, "tea", at_ms=DAY + author * MINUTE_MS) for author in (1, 2, 3)))
-    assert kept.reader.window(WORLD, DAY + 2 * MINUTE_MS + 5, DAY + 3 * MINUTE_MS + 5, 9) == [Volume("tea", 1, 1)]
-    assert kept.reader.newest_ms() == DAY + 3 * MINUTE_MS
+def test_hours_begin_every_quarter_and_authors_are_distinct_in_each(kept: Kept[TrendsReader]) -> None:
+    kept.say(
+        tagged(ADA, 1, "tea", at_ms=DAY),
+        tagged(BOB, 2, "tea", at_ms=DAY + STEP_MS),
+        tagged(ADA, 3, "tea", at_ms=DAY + 4 * STEP_MS),
+        tagged(EVE, 4, "tea", at_ms=DAY + 4 * STEP_MS + 1),
+    )
+    windows = {began: kept.reader.window(WORLD, DAY + began * STEP_MS, 9) for began in range(-4, 6)}
+    assert {began: (it[0].uses, it[0].authors) for began, it in windows.items() if it} == {
+        -2: (2, 2), -1: (2, 2), 0: (2, 2), 1: (3, 3), 2: (2, 2), 3: (2, 2), 4: (2, 2)
+    }  # fmt: skip
+    assert kept.reader.hours(WORLD, ["tea"], DAY, DAY + HOUR_MS + 1)["tea"] == [
+        Point(DAY, 2, 2), Point(DAY + HOUR_MS, 2, 2)
+    ]  # fmt: skip
+    assert kept.reader.hours(WORLD, ["tea"], DAY + STEP_MS, DAY + HOUR_MS)["tea"] == [Point(DAY + STEP_MS, 3, 3)]
+
+
+def test_a_window_is_ordered_by_authors_then_uses_then_name(kept: Kept[TrendsReader]) -> None:
+    people = {"b": (ADA, BOB), "a": (ADA, BOB), "loud": (ADA, BOB, BOB), "many": (ADA, BOB, EVE), "alone": (ADA, ADA)}
+    kept.say(
+        *(tagged(who, at, topic) for at, (topic, who) in enumerate((t, w) for t, ws in people.items() for w in ws))
+    )
+    assert [it.topic for it in kept.reader.window(WORLD, DAY, 9)] == ["many", "loud", "a", "b"]
+    assert [it.topic for it in kept.reader.window(WORLD, DAY, 2)] == ["many", "loud"]
 
 
 def test_a_tweet_said_twice_counts_once(kept: Kept[TrendsReader]) -> None:
@@ -103,15 +124,46 @@ def test_a_tweet_said_twice_counts_once(kept: Kept[TrendsReader]) -> None:
 
 
 def test_the_newest_tweets_of_a_topic_are_known(kept: Kept[TrendsReader]) -> None:
-    kept.say(tagged(ADA, 1, "tea"), tagged(ADA, 2, "tea", "milk"), tagged(BOB, 3, "milk"))
-    assert kept.reader.tweets("tea", 9) == [2, 1]
-    assert kept.reader.tweets("milk", 1) == [3]
+    kept.say(
+        tagged(ADA, 1, "tea"),
+        tagged(ADA, 2, "tea", "milk", at_ms=DAY + HOUR_MS),
+        tagged(BOB, 3, "milk", at_ms=DAY + 26 * HOUR_MS),
+    )
+    assert kept.reader.tweets("tea", DAY, 9) == [2, 1]
+    assert kept.reader.tweets("tea", DAY + 1, 9) == [2]
+    assert kept.reader.tweets("milk", DAY, 9) == [3, 2]
+    assert kept.reader.tweets("milk", DAY, 1) == [3]
 
 
-def test_single_uses_are_let_go_and_counts_stay(kept: Kept[TrendsReader]) -> None:
-    kept.say(tagged(ADA, 1, "tea"), tagged(BOB, 2, "milk", at_ms=DAY + USES_KEPT_MS + 1))
-    assert kept.reader.tweets("tea", 9) == []
-    assert top(kept) == [Volume("tea", 1, 1)]
+def test_an_account_counts_for_so_many_topics_a_day(kept: Kept[TrendsReader], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "TOPICS_A_DAY", 2)
+    kept.say(
+        tagged(ADA, 1, "one", "two", "three"),
+        tagged(ADA, 2, "four"),
+        tagged(ADA, 3, "one"),
+        tagged(BOB, 4, "four"),
+        tagged(ADA, 5, "four", at_ms=DAY + DAY_MS),
+    )
+    assert top(kept) == [Volume("one", 2, 1), Volume("four", 1, 1), Volume("three", 1, 1), Volume("two", 1, 1)]
+    assert top(kept, day_ms=DAY + DAY_MS) == [Volume("four", 1, 1)]
+
+
+def test_whoever_is_late_is_recognised_while_the_log_is_not_far_ahead(
+    kept: Kept[TrendsReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "USES_KEPT_RECORDS", 3)
+    kept.say(tagged(ADA, 1, "tea"), tagged(BOB, 2, "milk", at_ms=DAY + DAY_MS))
+    kept.say(tagged(BOB, 3, "milk", at_ms=DAY + 3 * DAY_MS), tagged(ADA, 4, "tea", at_ms=DAY + 1))
+    assert top(kept) == [Volume("tea", 2, 1)]  # two days behind, but only three records
+    kept.say(*(tagged(BOB, at, "milk", at_ms=DAY + 6 * DAY_MS) for at in range(5, 9)), tagged(ADA, 9, "tea"))
+    assert top(kept) == [Volume("tea", 3, 2)]
+
+
+def test_a_clock_far_ahead_makes_nothing_old(kept: Kept[TrendsReader]) -> None:
+    kept.say(tagged(ADA, 1, "tea"), tagged(BOB, 2, "tea", at_ms=DAY + 9_999 * DAY_MS))
+    kept.say(tagged(ADA, 3, "tea", at_ms=DAY + 1), tagged(BOB, 4, "tea", at_ms=DAY + 2))
+    assert top(kept) == [Volume("tea", 3, 2)]
+    assert kept.reader.window(WORLD, DAY, 9) == [Volume("tea", 3, 2)]
 
 
 HISTORY = st.lists(

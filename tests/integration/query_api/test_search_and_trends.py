@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ME, ANN, BOB, EVE = (uid(n) for n in range(4))
 MINUTE_MS = 60_000
+DAY_MS = 86_400_000
 
 
 class Now:
@@ -147,6 +148,9 @@ async def test_the_topics_of_a_day_are_told_by_uses_or_by_authors(world: World) 
         ("/trends/history", {"day": "2016-07-01", "topic": "x"}, "day"),
         ("/trends/history", {"day": "yesterday"}, "day"),
         ("/trends/history", {"day": "2016-07-01", "by": "luck"}, "by"),
+        ("/trends/history", {"topic": "x", "step": "year"}, "step"),
+        ("/trends/history", {"topic": "x", "until": "never"}, "until"),
+        ("/trends/topics/x", {"woeid": 2}, "woeid"),
     ],
 )
 async def test_bad_questions_about_trends_are_refused(
@@ -154,6 +158,52 @@ async def test_bad_questions_about_trends_are_refused(
 ) -> None:
     answer = await world.client().get(path, params=params)
     assert (answer.status_code, answer.json()["code"], answer.json()["param"]) == (400, "parameter_invalid", param)
+
+
+async def test_a_board_tells_ranks_parts_of_scores_and_the_last_hours(world: World) -> None:
+    people = [uid(n) for n in range(10, 30)]
+    await world.given(*(said(person, 5 + n, "look", "Eclipse") for n, person in enumerate(people)))
+    await world.given(*(said(person, 50 + n, "goal", "Goal") for n, person in enumerate(people[:9])))
+    first, second = (await world.client().get("/trends")).json()["trends"]
+    assert (first["rank"], first["name"], first["authors"], first["expected"]) == (1, "eclipse", 20, 3.0)
+    assert first["velocity"] == pytest.approx(20 / 3, abs=1e-6)
+    assert (second["rank"], second["name"], second["rank_change"]) == (2, "goal", None)
+    assert (len(first["hours"]), first["hours"][-1]) == (24, 20)
+
+
+async def test_a_topic_shows_its_best_tweets_and_hides_whom_the_viewer_blocks(world: World) -> None:
+    await world.given(
+        said(ANN, 21, "one", "Tea"), said(BOB, 22, "two", "tea"), said(EVE, 23, "three", "tea"),
+        builders.liked(ME, (tweet_id(21), ANN)), builders.liked(BOB, (tweet_id(21), ANN)),
+        Blocked(envelope(), ME, EVE),
+    )  # fmt: skip
+    told = (await world.client().get("/trends/topics/%23Tea")).json()
+    assert (told["name"], told["now"]["authors"], told["now"]["rank"], told["now"]["score"]) == ("tea", 3, None, 0)
+    assert ids(told["tweets"]) == uuids(21, 23, 22)
+    mine = (await world.client(ME).get("/trends/topics/tea", params={"limit": 2})).json()
+    assert ids(mine["tweets"]) == uuids(21, 22)
+    nothing = (await world.client().get("/trends/topics/unheard")).json()
+    assert (nothing["now"], nothing["tweets"]) == (None, [])
+
+
+async def test_each_day_of_a_topic_is_held_against_those_before_it(world: World) -> None:
+    many = [uid(n) for n in range(10, 18)]
+    await world.given(*(said(person, n, "x", "tea") for n, person in enumerate(many)))
+    later = [msgspec.structs.replace(said(it, 40 + n, "x", "tea")) for n, it in enumerate([*many, ANN, BOB])]
+    shifted = [
+        msgspec.structs.replace(it, envelope=msgspec.structs.replace(it.envelope, occurred_at_ms=EPOCH_MS + DAY_MS))
+        for it in later
+    ]
+    await world.given(*shifted)
+    day = rfc3339(EPOCH_MS + DAY_MS)[:10]
+    until = {"topic": "tea", "step": "day", "until": day, "days": 2}
+    told = (await world.client().get("/trends/history", params=until)).json()
+    weights = [0.5**back for back in range(1, 29)]
+    expected = max(3.0, 8 * weights[0] / sum(weights))
+    assert [(it["authors"], it["expected"]) for it in told["points"]] == [(8, 3.0), (10, pytest.approx(expected))]
+    assert told["points"][1]["score"] == pytest.approx((10 - expected) ** 2 / expected, abs=1e-5)
+    (best,) = (await world.client().get("/trends/history", params={"day": day, "by": "score"})).json()["trends"]
+    assert (best["name"], best["score"]) == ("tea", told["points"][1]["score"])
 
 
 async def test_all_places_are_told(world: World) -> None:
