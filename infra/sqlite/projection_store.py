@@ -11,6 +11,7 @@ Rebuild:    delete the file; NORMAL durability is enough, because the checkpoint
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,7 +23,7 @@ from infra.projections import RejectedWriteError, StoreUnavailableError, WrongSp
 from infra.sqlite.connections import Durability, is_disk_trouble, open_reader, open_writer, rows, run_script, scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from infra.log.port import Span
@@ -139,6 +140,16 @@ class SqliteProjectionReader:
     def checkpoints(self) -> dict[TopicPartition, int]:
         """Return, per partition, the offset up to which (exclusive) records are applied."""
         return _checkpoints(self._connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[apsw.Connection]:
+        """Read the file as it is now, whatever is written meanwhile; yield the connection for questions of one's own."""
+        self._connection.execute("BEGIN")
+        try:
+            self.checkpoints()  # the first read is what the snapshot begins with
+            yield self._connection
+        finally:
+            self._connection.execute("COMMIT")
 
     def next_offset(self, topic: str, partition: int) -> int:
         """Return the offset up to which (exclusive) records of one partition are applied."""

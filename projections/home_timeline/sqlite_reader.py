@@ -71,12 +71,12 @@ class SqliteHomeTimelineReader(SqliteProjectionReader):
             pushed: list[int] = orjson.loads(ids)
             if len(pushed) == limit or not horizon:
                 return pushed
-        self._connection.execute("BEGIN")
+        self._connection.execute("SAVEPOINT page")  # a snapshot of its own, or part of one that is held already
         try:
             entries = self._visible(viewer_id, self._candidates(viewer_id, below, limit))
             return [entry.tweet_id for entry in islice(entries, limit)]
         finally:
-            self._connection.execute("COMMIT")
+            self._connection.execute("RELEASE page")
 
     def is_pushed(self, viewer_id: int) -> bool:
         """Tell whether entries are pushed to the viewer (for operators and tests: answers do not show it)."""

@@ -1,0 +1,155 @@
+"""Brings projections up to given positions of the log, in big spans, each record read and decoded once for all.
+
+Consumes:   the topics of the projections given, by plain reads, one partition after the other
+Writes:     their stores; nothing else: no dead letters, no effects outside
+Guarantee:  a store goes on at its checkpoint, whatever ended the attempt before; it never passes its goal. A record
+            that cannot be applied is passed by, alone, as the stream workers do; how many were, is told
+Rebuild:    this is it
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from infra.log.port import Span, TopicPartition
+from infra.projections import RejectedWriteError
+from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, TWEETS
+from schemas.codec import DecodeError
+from streams.replay.decoding import decoded, prefixes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from infra.log.port import Batch, LogReader
+    from infra.projections import ProjectionStore
+    from schemas.envelope import Event
+
+SPAN_RECORDS = 10_000
+FIRST = (ACCOUNTS, FOLLOWS, TWEETS, ENGAGEMENTS)
+"""Only the order of each key matters, so the cheapest is taken: who follows whom is known before anybody speaks."""
+
+
+class Passed(NamedTuple):
+    """A record that could not be applied, and why."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+
+
+class Build:
+    """A projection that is being built: its store, and the goal, by partition, up to which (exclusive) it is to go."""
+
+    def __init__(
+        self,
+        name: str,
+        project: Callable[[Sequence[Any]], Sequence[Any]],
+        store: ProjectionStore,
+        goal: Mapping[TopicPartition, int],
+        passes_over: Collection[type[Event]] = (),
+        *,
+        placing: bool = False,
+    ) -> None:
+        self.name = name
+        self.goal = goal
+        self.passes_over = prefixes_of(passes_over)
+        self.passed: list[Passed] = []
+        self._project = project
+        self._placing = placing
+        self._store = store
+        self.done = dict(store.checkpoints())
+
+    def waiting(self, place: TopicPartition) -> int | None:
+        """Return the next offset of a partition that is to be read for it, None where there is none."""
+        at = self.done.get(place, 0)
+        return at if at < self.goal.get(place, 0) else None
+
+    def left(self) -> int:
+        """Return how many records are still to be read."""
+        return sum(max(0, end - self.done.get(place, 0)) for place, end in self.goal.items())
+
+    def take(self, batch: Batch, events: Sequence[Event | DecodeError | None]) -> None:
+        """Apply a batch that begins at the checkpoint and does not pass the goal."""
+        place = TopicPartition(batch.topic, batch.partition)
+        self._note_undecodable(batch, events)
+        self._apply(Span(*place, batch.base_offset, batch.next_offset), events)
+        self.done[place] = batch.next_offset
+
+    def _apply(self, span: Span, events: Sequence[Event | DecodeError | None]) -> None:
+        try:
+            self._store.apply(self._writes(events), span)
+        except RejectedWriteError as error:
+            if len(events) > 1:
+                half = len(events) // 2
+                self._apply(span._replace(end=span.start + half), events[:half])
+                self._apply(span._replace(start=span.start + half), events[half:])
+                return
+            self.passed.append(Passed(span.topic, span.partition, span.start, str(error)))
+            self._store.apply((), span)
+
+    def _writes(self, events: Sequence[Event | DecodeError | None]) -> Sequence[Any]:
+        if self._placing:
+            return self._project([None if isinstance(event, DecodeError) else event for event in events])
+        found = [event for event in events if event is not None and not isinstance(event, DecodeError)]
+        return self._project(found) if found else ()
+
+    def _note_undecodable(self, batch: Batch, events: Sequence[Event | DecodeError | None]) -> None:
+        self.passed += [
+            Passed(batch.topic, batch.partition, offset, str(event))
+            for offset, event in enumerate(events, batch.base_offset)
+            if isinstance(event, DecodeError)
+        ]
+
+
+class Throttle:
+    """Lets at most so many records a second pass; 0: as many as there are."""
+
+    def __init__(
+        self, rate: float, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._sleep = sleep
+        self._free_at = clock()
+
+    def passed(self, records: int) -> None:
+        """Wait until these have had their time."""
+        if not self._rate:
+            return
+        self._free_at = max(self._free_at, self._clock() - 1.0) + records / self._rate
+        if (wait := self._free_at - self._clock()) > 0:
+            self._sleep(wait)
+
+
+def build(
+    log: LogReader,
+    builds: Sequence[Build],
+    throttle: Throttle,
+    tell: Callable[[int], None] = lambda _: None,
+    span_records: int = SPAN_RECORDS,
+) -> None:
+    """Bring each to its goal; `tell` hears how many records were read, after each span."""
+    places = {place for it in builds for place in it.goal}
+    for place in sorted(places, key=cheapest):
+        readers = [it for it in builds if place in it.goal]
+        while starts := [at for it in readers if (at := it.waiting(place)) is not None]:
+            start = min(starts)
+            behind = [it for it in readers if it.waiting(place) == start]
+            end = min([*(it.goal[place] for it in behind), *(at for at in starts if at > start)])
+            batch = log.read(*place, start, min(span_records, end - start))
+            if batch is None:
+                raise RuntimeError(f"{place.topic}/{place.partition}: the log ends at {start}, the goal is {end}")
+            unread = frozenset.intersection(*(it.passes_over for it in behind))
+            events = decoded(batch.values, unread)
+            for it in behind:
+                it.take(batch, events)
+            tell(len(batch.values))
+            throttle.passed(len(batch.values))
+
+
+def cheapest(place: TopicPartition) -> tuple[int, str, int]:
+    """Return by what partitions are put in the order in which they are read."""
+    known = FIRST.index(place.topic) if place.topic in FIRST else len(FIRST)
+    return known, *place

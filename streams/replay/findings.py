@@ -1,0 +1,110 @@
+"""What a verification finds, as a person reads it: what, of whom, expected and found, and where the log says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from infra.log.port import Position
+from streams.replay.decoding import decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from infra.log.port import LogReader, TopicPartition
+    from schemas.envelope import Event
+
+READ_RECORDS = 5_000
+POSITIONS_TOLD = 5
+NOTHING = "nothing"
+
+
+class Finding(NamedTuple):
+    """One difference. `check` is invariant, live or recount; `ids` are those that lead to the log's records."""
+
+    check: str
+    what: str
+    key: str
+    expected: str
+    found: str
+    ids: tuple[int, ...] = ()
+    positions: tuple[Position, ...] = ()
+
+    def line(self) -> str:
+        """Return it for people."""
+        where = ", ".join(f"{it.topic}/{it.partition}:{it.offset}" for it in self.positions[:POSITIONS_TOLD])
+        more = len(self.positions) - POSITIONS_TOLD
+        where += f" and {more} more" if more > 0 else ""
+        told = f"{self.what} {self.key}: expected {self.expected}, found {self.found}"
+        return f"{self.check}: {told}" + (f"  (log: {where})" if where else "")
+
+
+class Report(NamedTuple):
+    """What came of verifying one projection."""
+
+    projection: str
+    digest: str
+    rows: int
+    compared_with: int | None  # the live generation, at equal positions
+    entities: int  # recounted from the log
+    findings: tuple[Finding, ...]
+    seconds: float
+
+    @property
+    def right(self) -> bool:
+        """Whether nothing differs."""
+        return not self.findings
+
+    def line(self) -> str:
+        """Return it in one line."""
+        checked = f"{self.rows:,} rows, " if self.rows else ""
+        live = f"as in generation {self.compared_with}" if self.compared_with else "not compared with a live generation"
+        if self.findings:
+            return f"{len(self.findings)} differences, the first: {self.findings[0].line()}"
+        return f"{checked}{live}; {self.entities:,} entities as the log says"
+
+
+def shown(value: Any) -> str:
+    """Return a value for people: what is nothing, by its name; what is long, cut."""
+    text = NOTHING if value is None else str(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"  # noqa: PLR2004 - a line on a screen
+
+
+def events_upto(
+    log: LogReader, upto: Mapping[TopicPartition, int], topics: Collection[str]
+) -> Iterator[tuple[TopicPartition, int, Event]]:
+    """Return every event of these topics below the given positions that can be read, with where it stands."""
+    for place, end in upto.items():
+        if place.topic not in topics:
+            continue
+        offset = 0
+        while offset < end and (batch := log.read(*place, offset, min(READ_RECORDS, end - offset))):
+            for at, event in enumerate(decoded(batch.values, frozenset()), offset):
+                if isinstance(event, msgspec.Struct):
+                    yield place, at, event
+            offset = batch.next_offset
+
+
+def located(
+    findings: Collection[Finding], log: LogReader, upto: Mapping[TopicPartition, int], topics: Collection[str]
+) -> list[Finding]:
+    """Return the findings with the positions of the records that name their ids; reads the log, where there are any."""
+    wanted = {it for finding in findings if not finding.positions for it in finding.ids}
+    if not wanted:
+        return list(findings)
+    where: dict[int, list[Position]] = {it: [] for it in wanted}
+    for place, offset, event in events_upto(log, upto, topics):
+        named = wanted.intersection(value for value in msgspec.structs.astuple(event) if type(value) is int)
+        for it in named:
+            where[it].append(Position(*place, offset))
+    return [
+        finding
+        if finding.positions
+        else finding._replace(positions=tuple(sorted({at for it in finding.ids for at in where[it]}, key=_last)))
+        for finding in findings
+    ]
+
+
+def _last(position: Position) -> tuple[str, int, int]:
+    return position.topic, position.partition, position.offset

@@ -1,0 +1,110 @@
+"""What replay knows of each projection on files, beside streams.bootstrap.PROJECTIONS: how it is loaded and verified."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from infra.sqlite.content import Content
+from projections.accounts import invariants as accounts
+from projections.accounts.sqlite import SqliteAccountsReader
+from projections.accounts.sqlite_bulk import SqliteAccountsBulk
+from projections.engagement import invariants as engagement
+from projections.engagement.sqlite import SqliteEngagementReader
+from projections.engagement.sqlite_bulk import SqliteEngagementBulk
+from projections.graph import invariants as graph
+from projections.graph.sqlite import SqliteGraphReader
+from projections.graph.sqlite_bulk import SqliteGraphBulk
+from projections.home_timeline import invariants as home_timeline
+from projections.home_timeline.sqlite_bulk import SqliteHomeTimelineBulk
+from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
+from projections.search import invariants as search
+from projections.search.sqlite import SqliteSearchReader
+from projections.trends import invariants as trends
+from projections.trends.sqlite import SqliteTrendsReader
+from projections.tweets import invariants as tweets
+from projections.tweets.sqlite import SqliteTweetsReader
+from projections.tweets.sqlite_bulk import SqliteTweetsBulk
+from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
+from schemas.follows.events import Blocked, Muted, Unblocked, Unmuted
+from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted
+from streams.replay.recount.tweets import TweetsRecount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from infra.settings import Settings
+    from infra.sqlite.bulk import SqliteBulkStore
+    from schemas.envelope import Event
+    from streams.replay.recount.port import Recount
+    from streams.replay.sample import Sample
+
+
+class Kind(NamedTuple):
+    """How a projection's file is loaded and verified.
+
+    `open_bulk` loads it at once; without, its store builds it. `passes_over` names events that the projector ignores.
+    `weight` is the CPU time of a record in microseconds, decoding not included: who builds what is shared out by it.
+    `pages`: readers are compared page by page, too, because not all tables are a function of the log.
+    """
+
+    open_reader: Callable[[Path], Any]
+    content: Content = Content()
+    recount: Callable[[Sample], Recount] | None = None
+    open_bulk: Callable[[Path, str, Settings], SqliteBulkStore] | None = None
+    passes_over: frozenset[type[Event]] = frozenset()
+    weight: float = 12.0
+    pages: bool = False
+
+
+def _home_timeline(path: Path, log_id: str, settings: Settings) -> SqliteHomeTimelineBulk:
+    return SqliteHomeTimelineBulk(
+        path, log_id, celebrity_followers=settings.celebrity_followers, active_days=settings.active_days
+    )
+
+
+KINDS: dict[str, Kind] = {
+    "accounts": Kind(
+        SqliteAccountsReader,
+        accounts.CONTENT,
+        open_bulk=lambda path, log_id, _: SqliteAccountsBulk(path, log_id),
+        passes_over=frozenset({SignedIn}),
+        weight=3.0,
+    ),
+    "tweets": Kind(
+        SqliteTweetsReader,
+        tweets.CONTENT,
+        TweetsRecount,
+        open_bulk=lambda path, log_id, _: SqliteTweetsBulk(path, log_id),
+        weight=9.0,
+    ),
+    "graph": Kind(
+        SqliteGraphReader,
+        graph.CONTENT,
+        open_bulk=lambda path, log_id, _: SqliteGraphBulk(path, log_id),
+        weight=5.0,
+    ),
+    "engagement": Kind(
+        SqliteEngagementReader,
+        engagement.CONTENT,
+        open_bulk=lambda path, log_id, _: SqliteEngagementBulk(path, log_id),
+        weight=4.0,
+    ),
+    "home_timeline": Kind(
+        SqliteHomeTimelineReader,
+        home_timeline.CONTENT,
+        open_bulk=_home_timeline,
+        passes_over=frozenset({Blocked, Unblocked, Muted, Unmuted, AccountRegistered, ProfileEdited}),
+        weight=8.0,
+        pages=True,
+    ),
+    "search": Kind(
+        SqliteSearchReader, search.CONTENT, passes_over=frozenset({Retweeted, RetweetUndone, SignedIn}), weight=8.0
+    ),
+    "trends": Kind(
+        SqliteTrendsReader,
+        trends.CONTENT,
+        passes_over=frozenset({Retweeted, RetweetUndone, TweetDeleted}),
+        weight=2.0,
+    ),
+}

@@ -1,0 +1,35 @@
+"""Chooses the entities that are recounted, by their ids alone: the same whoever asks, whatever a store holds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_SPREAD = 0x9E3779B97F4A7C15  # 2⁶⁴ / the golden ratio: ids that follow one another fall far apart
+_MASK = (1 << 64) - 1
+
+
+class Sample(NamedTuple):
+    """One in so many users, and one in so many tweets; 1: all."""
+
+    users: int = 1
+    tweets: int = 1
+    turn: int = 0  # another turn chooses others
+
+    def has_user(self, user_id: int) -> bool:
+        """Tell whether an account is among them."""
+        return self.users == 1 or _spread(user_id, self.turn) % self.users == 0
+
+    def has_tweet(self, tweet_id: int) -> bool:
+        """Tell whether a tweet is among them."""
+        return self.tweets == 1 or _spread(tweet_id, self.turn) % self.tweets == 0
+
+
+def sample_of(accounts: int, tweets: int, wanted: int, turn: int = 0) -> Sample:
+    """Return the sample of about that many accounts, and as many tweets, out of these."""
+    if not wanted:
+        return Sample()
+    return Sample(max(1, accounts // wanted), max(1, tweets // wanted), turn)
+
+
+def _spread(value: int, turn: int) -> int:
+    return ((value + turn) * _SPREAD & _MASK) >> 20
