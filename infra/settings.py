@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     wait_ms: int = Field(500, ge=0, le=30_000, description="longest wait for a consistency token, unless ?wait_ms")
     tweet_cache_entries: int = Field(20_000, ge=0, description="tweets that the query process keeps ready")
 
+    live_records: int = Field(
+        20_000, ge=100, description="records of each log partition that a stream which comes back can be told from"
+    )
+
     ranking_recency: float = Field(0.4, ge=0, description="weight of recency in ranking=top")
     ranking_engagement: float = Field(0.4, ge=0, description="weight of engagement in ranking=top")
     ranking_relevance: float = Field(0.2, ge=0, description="weight of relevance in ranking=top")

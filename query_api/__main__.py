@@ -10,13 +10,19 @@ from infra.settings import Settings
 from infra.trouble import refusing
 from query_api.app import create_app
 from query_api.bootstrap import build
+from query_api.live.held import Held
 
 
 def main() -> int:
     """Run the query API; return the exit code."""
     settings = Settings()
     json_logs.configure(settings.log_level)
-    server.serve(create_app(build(settings)), settings, "query")
+    services = build(settings)
+    app = create_app(services)
+    if services.live is None:
+        server.serve(app, settings, "query")
+    else:
+        server.serve(Held(app, services.live), settings, "query", before_drain=services.live.drain)
     return 0
 
 

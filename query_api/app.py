@@ -18,6 +18,7 @@ from query_api.bookmarks import endpoint as bookmarks
 from query_api.engagement import endpoint as engagement
 from query_api.errors import QueryError
 from query_api.home_timeline import endpoint as home_timeline
+from query_api.live import endpoint as live
 from query_api.notifications import endpoint as notifications
 from query_api.openapi import document
 from query_api.operations import endpoint as operations
@@ -43,7 +44,19 @@ log = logging.getLogger(__name__)
 
 DESCRIPTION = "Feeds, users and lists, read from the projections. Reads only: see X-Projection-Lag for how fresh."
 
-NOUNS = (home_timeline, user_timeline, tweets, engagement, bookmarks, users, search, trends, notifications, operations)
+NOUNS = (
+    home_timeline,
+    user_timeline,
+    tweets,
+    engagement,
+    bookmarks,
+    users,
+    search,
+    trends,
+    notifications,
+    live,
+    operations,
+)
 
 
 def create_app(services: Services) -> FastAPI:
@@ -53,7 +66,11 @@ def create_app(services: Services) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         services.stores.start()
         services.lag.start()
+        if services.live is not None:
+            services.live.start()
         yield
+        if services.live is not None:
+            await services.live.stop()
         services.close()
 
     app = _QueryApp(

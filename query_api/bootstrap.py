@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from infra.auth.keys import KeyRing, secret
 from infra.auth.revocations import SqliteRevocations
+from infra.auth.tickets import SpentTickets, TicketVerifier
 from infra.auth.tokens import AccessTokenVerifier
 from infra.clock import SystemClock
 from infra.consistency import SECRET_NAME, ConsistencyTokens
@@ -24,6 +25,8 @@ from projections.trends.sqlite import SqliteTrendsReader
 from projections.tweets.sqlite import SqliteTweetsReader
 from query_api.freshness import Freshness
 from query_api.lag import FileEnds, LagMeter
+from query_api.live.service import Live
+from query_api.live.tail import FileTail
 from query_api.stores import TOPICS, Stores
 from query_api.trends.board import Boards, Judge
 from query_api.trends.score import Past
@@ -62,6 +65,7 @@ class Services(NamedTuple):
     freshness: Freshness
     tokens: ConsistencyTokens
     verifier: AccessTokenVerifier
+    tickets: TicketVerifier
     rate_limits: RateLimits
     revocations: Closeable
     trend_boards: Boards
@@ -70,6 +74,7 @@ class Services(NamedTuple):
     hidden: KeptHidden | None = None
     surround: Callable[[Any], Any] | None = None  # what the app runs in, so that reads may wait for servers
     close_servers: Callable[[], None] | None = None
+    live: Live | None = None
 
     def close(self) -> None:
         """Let go of everything."""
@@ -102,7 +107,9 @@ def _build_embedded(settings: Settings, clock: Clock) -> Services:
     folder, kept = settings.projections_dir, FileGenerations(settings.projections_dir)
     sources = {name: FileSource(name, folder, READERS[name], READERS[name].SCHEMA_VERSION, kept) for name in TOPICS}
     stores = Stores(sources, settings.tweet_cache_entries)
-    log = Slot(path_of(settings.log_dir, "facts"), SqliteLogReader)
+    facts = path_of(settings.log_dir, "facts")
+    log = Slot(facts, SqliteLogReader)
+    shared, keys = secret(settings.keys_dir, SECRET_NAME), KeyRing(settings.keys_dir)
     revocations = SqliteRevocations(settings.credentials_path, clock.now_ms())
     return Services(
         settings=settings,
@@ -110,11 +117,13 @@ def _build_embedded(settings: Settings, clock: Clock) -> Services:
         stores=stores,
         lag=LagMeter(stores, FileEnds(log), clock),
         freshness=Freshness(stores),
-        tokens=ConsistencyTokens(secret(settings.keys_dir, SECRET_NAME)),
-        verifier=AccessTokenVerifier(KeyRing(settings.keys_dir), revocations, clock),
+        tokens=ConsistencyTokens(shared),
+        verifier=AccessTokenVerifier(keys, revocations, clock),
+        tickets=TicketVerifier(keys, revocations, clock, SpentTickets(settings.run_dir / "tickets")),
         rate_limits=RateLimits(settings),
         revocations=revocations,
         trend_boards=boards(settings),
+        live=Live(FileTail(Slot(facts, SqliteLogReader)), stores, shared, kept=settings.live_records),
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from infra import bridge
 from infra.auth.cql_revocations import CqlRevocations
 from infra.auth.keys import KeyRing, secret
+from infra.auth.tickets import SpentTickets, TicketVerifier
 from infra.auth.tokens import AccessTokenVerifier
 from infra.cluster import cassandra_trouble, elasticsearch_login
 from infra.consistency import SECRET_NAME, ConsistencyTokens
@@ -89,6 +90,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
         sources = {name: ServerSource(name, reader, progress) for name, reader in readers.items()}
         stores = Stores(sources, settings.tweet_cache_entries, shared)
         stores.look()
+        keys = KeyRing(settings.keys_dir)
         revocations = CqlRevocations(session, clock.now_ms(), keyspace=keyspaces(settings).lwt)
         topics = sorted({topic for name in readers for topic in TOPICS[name]})
         return Services(
@@ -98,7 +100,8 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
             lag=LagMeter(stores, log or KafkaEnds(settings.kafka_bootstrap, topics), clock),
             freshness=Freshness(stores),
             tokens=ConsistencyTokens(secret(settings.keys_dir, SECRET_NAME)),
-            verifier=AccessTokenVerifier(KeyRing(settings.keys_dir), revocations, clock),
+            verifier=AccessTokenVerifier(keys, revocations, clock),
+            tickets=TicketVerifier(keys, revocations, clock, SpentTickets(settings.run_dir / "tickets")),
             rate_limits=RateLimits(settings),
             revocations=revocations,
             trend_boards=boards(settings),

@@ -73,6 +73,26 @@ def describe(
     }
 
 
+def describe_stream(*codes: str) -> dict[str, Any]:
+    """Return the arguments of the route whose answer is a stream of events."""
+    described = describe(Problem, *codes, signed_in=True, parameters=_OF_STREAMS)
+    said = "Events without an end; see docs/live.md for their names and data."
+    content = {"text/event-stream": {"schema": {"type": "string"}}}
+    described["responses"][200] = {"description": said, "content": content}
+    return described
+
+
+_OF_STREAMS = [
+    {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "required": False,
+        "description": "The id of the last message that was heard: what came after it comes first.",
+        "schema": {"type": "string", "maxLength": 8192},
+    }
+]
+
+
 def _problems(codes: set[str]) -> dict[int | str, dict[str, Any]]:
     by_status: dict[int | str, list[str]] = {}
     for code in sorted(codes):

@@ -80,3 +80,10 @@ class LoggedOutAnswer(msgspec.Struct):
     """The session has ended."""
 
     status: Literal["logged_out"] = "logged_out"
+
+
+class TicketAnswer(msgspec.Struct):
+    """What a browser opens one stream with, within `expires_in` seconds."""
+
+    ticket: str
+    expires_in: int

@@ -14,6 +14,7 @@ from commands.accounts.answer import (
     RefreshBody,
     RegisterBody,
     SessionAnswer,
+    TicketAnswer,
     UserAnswer,
 )
 from commands.accounts.command import EditProfile, Register
@@ -22,6 +23,7 @@ from commands.execution import encode, execute, idempotency_key, respond
 from commands.operations import CONSISTENCY_OUT, IDEMPOTENCY, PREFIX, REPLAYED
 from commands.operations import command as described
 from commands.requests import body_of, no_body
+from infra.auth.tickets import LIFETIME_S, StreamTickets
 from infra.auth.tokens import Subject
 from infra.http.openapi import operation
 from infra.http.problems import REQUEST_ID
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from commands.decision import Decision, Stamp
     from commands.services import Services
 
-STRUCTS = (LoggedOutAnswer, LoginBody, ProfileBody, RefreshBody, RegisterBody, SessionAnswer, UserAnswer)
+STRUCTS = (LoggedOutAnswer, LoginBody, ProfileBody, RefreshBody, RegisterBody, SessionAnswer, TicketAnswer, UserAnswer)
 _SESSION = ("body_invalid", "overloaded", "log_unavailable", "projection_behind", "clock_went_back")
 _REGISTER = (
     *_SESSION,
@@ -118,6 +120,16 @@ async def log_out(request: Request, who: Annotated[Subject, limited_subject(Rate
     services: Services = request.app.state.services
     await services.registry.end_session(who.session_id)
     return Response(encode(LoggedOutAnswer()), media_type="application/json")
+
+
+@auth.post("/stream-tickets", **operation(TicketAnswer, status=201, problems=("body_invalid", "not_the_subject")))
+async def take_ticket(request: Request, who: Who) -> Response:
+    """Take a ticket, by which a browser opens one stream at the query API: /api/v1/stream?ticket=."""
+    await no_body(request, who)
+    services: Services = request.app.state.services
+    ticket = StreamTickets(services.keys, services.clock).issue(who)
+    answer = TicketAnswer(ticket, min(LIFETIME_S, max(0, who.expires_at_ms - services.clock.now_ms()) // 1000))
+    return Response(encode(answer), 201, media_type="application/json")
 
 
 @users.patch("/me", **described(UserAnswer, body=ProfileBody, problems=("profile_invalid", "user_not_found")))

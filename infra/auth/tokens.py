@@ -29,11 +29,12 @@ FULL_ACCESS = frozenset({"read", "write"})
 
 
 class Subject(NamedTuple):
-    """Who is asking."""
+    """Who is asking, and until when that may be believed (unix milliseconds)."""
 
     user_id: int
     session_id: int
     scopes: frozenset[str]
+    expires_at_ms: int
 
 
 class TokenError(Exception):
@@ -76,29 +77,27 @@ class AccessTokenVerifier:
         self._keys = keys
         self._revocations = revocations
         self._clock = clock
-        self._verified: OrderedDict[str, tuple[Subject, int]] = OrderedDict()
+        self._verified: OrderedDict[str, Subject] = OrderedDict()
 
     def verify(self, token: str) -> Subject:
         """Return who is asking; raises TokenError."""
-        known = self._verified.get(token)
-        if known is None:
-            known = self._check(token)
-            self._verified[token] = known
+        subject = self._verified.get(token)
+        if subject is None:
+            subject = self._verified[token] = self._check(token)
             if len(self._verified) > CACHED_TOKENS:
                 self._verified.popitem(last=False)
-        subject, expires_at_ms = known
-        if self._clock.now_ms() >= expires_at_ms:
+        if self._clock.now_ms() >= subject.expires_at_ms:
             self._verified.pop(token, None)
             raise TokenError("token_expired")
         if subject.session_id in self._revocations:
             raise TokenError("session_revoked")
         return subject
 
-    def _check(self, token: str) -> tuple[Subject, int]:
+    def _check(self, token: str) -> Subject:
         if len(token) > MAX_TOKEN_CHARS:
             raise TokenError("token_invalid", f"a token has at most {MAX_TOKEN_CHARS} characters")
         try:
-            claims = self._claims(token)
+            claims = signed_claims(token, self._keys, TYPE, AUDIENCE, REQUIRED)
             user_id, session_id = int(claims["sub"]), int(claims["sid"])
             scopes = frozenset(str(claims.get("scope", "")).split())
             issued_ms, expires_ms = int(claims["iat"]) * 1000, int(claims["exp"]) * 1000
@@ -106,14 +105,19 @@ class AccessTokenVerifier:
             raise TokenError("token_invalid", str(error)) from error
         if issued_ms > self._clock.now_ms() + LEEWAY_MS:
             raise TokenError("token_invalid", "the token was issued in the future")
-        return Subject(user_id, session_id, scopes), expires_ms
+        return Subject(user_id, session_id, scopes, expires_ms)
 
-    def _claims(self, token: str) -> dict[str, Any]:
-        header = jwt.get_unverified_header(token)
-        if header.get("typ") != TYPE or header.get("alg") != ALGORITHM or "crit" in header:
-            raise TokenError("token_invalid", f"the token is not of type {TYPE}, signed by {ALGORITHM}")
-        key = self._keys.public(str(header.get("kid")))
-        if key is None:
-            raise TokenError("token_invalid", "the token names no key of ours")
-        options: Any = {"require": REQUIRED, "verify_exp": False, "verify_iat": False}  # against our own clock above
-        return jwt.decode(token, key, [ALGORITHM], options, audience=AUDIENCE, issuer=ISSUER)
+
+def signed_claims(token: str, keys: KeyRing, kind: str, audience: str, required: list[str]) -> dict[str, Any]:
+    """Return the claims of a token of this kind that a key of ours signed, expired or not.
+
+    Raises TokenError or PyJWTError.
+    """
+    header = jwt.get_unverified_header(token)
+    if header.get("typ") != kind or header.get("alg") != ALGORITHM or "crit" in header:
+        raise TokenError("token_invalid", f"the token is not of type {kind}, signed by {ALGORITHM}")
+    key = keys.public(str(header.get("kid")))
+    if key is None:
+        raise TokenError("token_invalid", "the token names no key of ours")
+    options: Any = {"require": required, "verify_exp": False, "verify_iat": False}  # against our own clock
+    return jwt.decode(token, key, [ALGORITHM], options, audience=audience, issuer=ISSUER)

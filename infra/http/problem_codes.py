@@ -28,6 +28,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         400, "The X-Consistency-Token is not valid", "Send back the header of an earlier answer as it was."
     ),
     "cursor_invalid": ProblemType(400, "The cursor is not valid", "Send back next_cursor or next_max_id as it was."),
+    "event_id_invalid": ProblemType(
+        400, "The Last-Event-ID is not valid", "Send back the id of a message as it was, or none."
+    ),
     "query_invalid": ProblemType(400, "The search cannot be read", "See the search operators in the documentation."),
     "request_malformed": ProblemType(400, "The request is not HTTP", "Send HTTP/1.1; escape what is not ASCII."),
     "headers_too_large": ProblemType(431, "The head of the request is too large", "Send shorter headers and paths."),
@@ -40,6 +43,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "token_invalid": ProblemType(401, "The access token is not valid", "Log in, or refresh the session."),
     "token_expired": ProblemType(401, "The access token has expired", "Refresh it by POST /api/v1/auth/refresh."),
     "session_revoked": ProblemType(401, "The session has ended", "Log in again."),
+    "ticket_invalid": ProblemType(
+        401, "The ticket is not valid", "Take a new one for each stream: POST /api/v1/auth/stream-tickets."
+    ),
     "refresh_token_invalid": ProblemType(401, "The refresh token is not valid", "Log in again."),
     "refresh_token_reused": ProblemType(
         401, "The refresh token was used before", "The session was ended for safety: log in again."

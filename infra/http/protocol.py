@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 MAX_HEAD_BYTES = 65_536  # request line and headers; one more read from the socket may come on top
+TRANSPORT = "murmuration.transport"
+"""The extension of an ASGI scope by which a stream learns how much its reader has left untaken."""
 HEAD_S = 10.0  # for a whole head, from its first byte (or the connection's start)
 
 
@@ -57,6 +59,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Count a new head."""
         self._in_head, self._head_bytes = True, 0
         super().on_message_begin()
+        self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]  # ours, not the standard's
 
     def on_headers_complete(self) -> None:
         """Count no more."""

@@ -28,6 +28,7 @@ from infra.json_logs import FIELDS
 from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from starlette.types import ASGIApp
@@ -59,15 +60,30 @@ def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return listener
 
 
-def serve(app: ASGIApp, settings: Settings, kind: Literal["commands", "query"]) -> None:
+def serve(
+    app: ASGIApp,
+    settings: Settings,
+    kind: Literal["commands", "query"],
+    before_drain: Callable[[], None] | None = None,
+) -> None:
     """Serve one of the two APIs where the settings say (see `run`); on servers its workers share the port."""
     announce = settings.run_dir / f"{settings.instance or kind}.json"
     port = settings.commands_port if kind == "commands" else settings.query_port
-    run(app, settings.host, port, announce, shared=settings.profile == "cluster")
+    run(app, settings.host, port, announce, shared=settings.profile == "cluster", before_drain=before_drain)
 
 
-def run(app: ASGIApp, host: str, port: int, announce: Path | None = None, *, shared: bool = False) -> None:
+def run(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    announce: Path | None = None,
+    *,
+    shared: bool = False,
+    before_drain: Callable[[], None] | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then let running requests end (at most DRAIN_S).
+
+    `before_drain` is called when the port is closed, and ends what would not end by itself.
 
     When the app is up its address goes to standard output as one JSON line, {"listening": url, "port": n, "pid": n,
     "own_host": address, "own_port": n}, and to the file `announce`, which is removed at the end. Its own address is
@@ -90,7 +106,7 @@ def run(app: ASGIApp, host: str, port: int, announce: Path | None = None, *, sha
         backlog=BACKLOG,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    server = _Server(config, announce)
+    server = _Server(config, announce, before_drain)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets=listeners))
@@ -117,9 +133,12 @@ def _already_heeded(number: int, frame: object) -> None:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, announce: Path | None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, announce: Path | None, before_drain: Callable[[], None] | None = None
+    ) -> None:
         super().__init__(config)
         self._announce = announce
+        self._before_drain = before_drain
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the port, hear those who have connected and not said what they want, then end as uvicorn does.
@@ -128,6 +147,8 @@ class _Server(uvicorn.Server):
         """
         for listening in (*self.servers, *(sockets or ())):
             listening.close()
+        if self._before_drain is not None:
+            self._before_drain()
         until = time.monotonic() + HEAR_S
         while self._someone_is_unheard() and time.monotonic() < until:  # noqa: ASYNC110 - uvicorn announces no request
             await asyncio.sleep(0.01)

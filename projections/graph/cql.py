@@ -23,7 +23,7 @@ from infra.cql.progress import Changes
 from infra.cql.projection_store import CqlProjectionReader, CqlProjectionStore, in_batches, timestamp
 from infra.cql.session import Call
 from projections.graph.projector import Block, Follow, Mute, Unblock, Unfollow, Unmute
-from projections.graph.read_model import PROJECTION, Edge, FollowCounts, Hidden, Relation
+from projections.graph.read_model import PROJECTION, Aversions, Edge, FollowCounts, Hidden, Relation
 from schemas.ids import MAX_ID
 
 if TYPE_CHECKING:
@@ -212,4 +212,12 @@ class CqlGraphReader(CqlProjectionReader):
         return Hidden(
             frozenset(other for kind, other, stands in found if stands and kind != MUTES),
             frozenset(other for kind, other, stands in found if stands and kind == MUTES),
+        )
+
+    def aversions(self, viewer_id: int) -> Aversions:
+        """Return the same with its reasons."""
+        found = self.session.run(self.cql(_OF_VIEWER), (viewer_id,))
+        kinds = (BLOCKS, BLOCKED_BY, MUTES)
+        return Aversions._make(
+            frozenset(other for kind, other, stands in found if stands and kind == it) for it in kinds
         )

@@ -44,6 +44,14 @@ class Hidden(NamedTuple):
     muted: frozenset[int]
 
 
+class Aversions(NamedTuple):
+    """Why a viewer does not see somebody's tweets, each way by itself: what is taken back leaves the others."""
+
+    blocking: frozenset[int]
+    blocked_by: frozenset[int]
+    muting: frozenset[int]
+
+
 class GraphReader(ProjectionReader, Protocol):
     """Relations and lists; lists are newest first, below `before` (exclusive; None: from the newest)."""
 
@@ -61,3 +69,6 @@ class GraphReader(ProjectionReader, Protocol):
 
     def hidden(self, viewer_id: int) -> Hidden:
         """Return whose tweets the viewer does not see."""
+
+    def aversions(self, viewer_id: int) -> Aversions:
+        """Return the same with its reasons."""

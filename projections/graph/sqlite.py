@@ -15,7 +15,7 @@ from infra.sqlite.connections import rows
 from infra.sqlite.id_sets import id_set
 from infra.sqlite.projection_store import SqliteProjectionReader, SqliteProjectionStore
 from projections.graph.projector import Block, Follow, Mute, Unblock, Unfollow, Unmute
-from projections.graph.read_model import Edge, FollowCounts, Hidden, Relation
+from projections.graph.read_model import Aversions, Edge, FollowCounts, Hidden, Relation
 from schemas.ids import MAX_ID
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ _HIDDEN = """
 SELECT 1, target_id FROM blocks WHERE user_id = ?1 UNION ALL SELECT 1, user_id FROM blocks WHERE target_id = ?1
 UNION ALL SELECT 0, target_id FROM mutes WHERE user_id = ?1
 """
+_AVERSIONS = """
+SELECT 0, target_id FROM blocks WHERE user_id = ?1 UNION ALL SELECT 1, user_id FROM blocks WHERE target_id = ?1
+UNION ALL SELECT 2, target_id FROM mutes WHERE user_id = ?1
+"""
 _NEWEST = Edge(MAX_ID, MAX_ID)
 
 
@@ -109,6 +113,11 @@ class SqliteGraphReader(SqliteProjectionReader):
         """Return whose tweets the viewer does not see."""
         found = rows(self._connection, _HIDDEN, (viewer_id,))
         return Hidden(frozenset(row[1] for row in found if row[0]), frozenset(row[1] for row in found if not row[0]))
+
+    def aversions(self, viewer_id: int) -> Aversions:
+        """Return the same with its reasons."""
+        found = rows(self._connection, _AVERSIONS, (viewer_id,))
+        return Aversions._make(frozenset(other for kind, other in found if kind == it) for it in range(3))
 
     def _page(self, query: str, of: int, before: Edge | None, limit: int) -> list[Edge]:
         return [Edge._make(row) for row in rows(self._connection, query, (of, *(before or _NEWEST), limit))]

@@ -1,0 +1,1 @@
+"""Open streams: what happens, told to those whom it concerns, while it happens."""
