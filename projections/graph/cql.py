@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 BLOCKS, MUTES, BLOCKED_BY = 0, 1, 2
 """Kinds of relations."""
 
+FOLLOWED_AT_ONCE = 100  # rows of one partition that one statement asks for
+
 _COUNTS = CellTable("follow_counts", "user_id", ("followers", "following"), lists=("followers",))
 _FOLLOWS = (
     "SELECT user_id, target_id, stands, at_ms, WRITETIME(stands) FROM follows{g} WHERE user_id IN ? AND target_id IN ?"
@@ -146,6 +148,7 @@ _FOLLOWING = (
 )
 _SUMS = "SELECT user_id, followers, following FROM follow_counts{g} WHERE user_id IN ?"
 _FOLLOW = "SELECT stands FROM follows{g} WHERE user_id = ? AND target_id = ?"
+_FOLLOWED = "SELECT target_id, stands FROM follows{g} WHERE user_id = ? AND target_id IN ?"
 _OF_PAIR = "SELECT kind, stands FROM relations{g} WHERE user_id = ? AND kind IN (0, 1, 2) AND other_id = ?"
 _OF_VIEWER = "SELECT kind, other_id, stands FROM relations{g} WHERE user_id = ?"
 _NEWEST = Edge(MAX_ID, MAX_ID)
@@ -205,6 +208,13 @@ class CqlGraphReader(CqlProjectionReader):
             blocked_by=BLOCKED_BY in kinds,
             muting=MUTES in kinds,
         )
+
+    def followed(self, viewer_id: int, target_ids: Collection[int]) -> set[int]:
+        """Return those of the accounts whom the viewer follows."""
+        ids = list(target_ids)
+        portions = [ids[at : at + FOLLOWED_AT_ONCE] for at in range(0, len(ids), FOLLOWED_AT_ONCE)]
+        found = self.session.run_all([Call(self.cql(_FOLLOWED), (viewer_id, portion)) for portion in portions])
+        return {target_id for target_id, stands in chain.from_iterable(found) if stands}
 
     def hidden(self, viewer_id: int) -> Hidden:
         """Return whose tweets the viewer does not see."""

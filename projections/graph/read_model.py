@@ -67,6 +67,9 @@ class GraphReader(ProjectionReader, Protocol):
     def relation(self, viewer_id: int, target_id: int) -> Relation:
         """Return how the two stand to each other."""
 
+    def followed(self, viewer_id: int, target_ids: Collection[int]) -> set[int]:
+        """Return those of the accounts whom the viewer follows."""
+
     def hidden(self, viewer_id: int) -> Hidden:
         """Return whose tweets the viewer does not see."""
 

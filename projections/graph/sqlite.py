@@ -72,6 +72,7 @@ ORDER BY at_ms DESC, target_id DESC LIMIT ?
 _COUNTS = """
 SELECT user_id, followers, following FROM json_each(?) AS wanted CROSS JOIN follow_counts ON user_id = wanted.value
 """
+_FOLLOWED = "SELECT target_id FROM json_each(?) CROSS JOIN follows ON user_id = ? AND target_id = value"
 _RELATION = """
 SELECT EXISTS (SELECT 1 FROM follows WHERE user_id = ?1 AND target_id = ?2),
        EXISTS (SELECT 1 FROM follows WHERE user_id = ?2 AND target_id = ?1),
@@ -108,6 +109,10 @@ class SqliteGraphReader(SqliteProjectionReader):
     def relation(self, viewer_id: int, target_id: int) -> Relation:
         """Return how the two stand to each other."""
         return Relation._make(map(bool, rows(self._connection, _RELATION, (viewer_id, target_id))[0]))
+
+    def followed(self, viewer_id: int, target_ids: Collection[int]) -> set[int]:
+        """Return those of the accounts whom the viewer follows."""
+        return {row[0] for row in rows(self._connection, _FOLLOWED, (id_set(target_ids), viewer_id))}
 
     def hidden(self, viewer_id: int) -> Hidden:
         """Return whose tweets the viewer does not see."""

@@ -95,5 +95,5 @@ def _people(reading: Reading, found: Sequence[int], asked: str) -> list[rules.Pe
     exact = readers.accounts.ids_by_username([name]).get(name) if name.isascii() else None
     counts = readers.graph.counts(found)
     most = sorted(found, key=lambda user_id: -counts[user_id].followers if user_id in counts else 0)[:RELATIONS]
-    followed = {it for it in most if reading.viewer_id and readers.graph.relation(reading.viewer_id, it).following}
+    followed = readers.graph.followed(reading.viewer_id, most) if reading.viewer_id else set()
     return [rules.Person(it, it == exact, it in followed, counts[it].followers if it in counts else 0) for it in found]

@@ -56,6 +56,12 @@ def test_a_follow_after_an_unfollow_has_the_later_time(kept: Kept[GraphReader], 
     assert kept.reader.counts([2]) == {2: FollowCounts(1, 0)}
 
 
+def test_whom_the_viewer_follows_is_told_of_many_at_once(kept: Kept[GraphReader]) -> None:
+    kept.say_at_once(*(followed(1, target) for target in range(2, 300, 2)), unfollowed(1, 4), followed(4, 1))
+    assert kept.reader.followed(1, range(2, 300)) == set(range(2, 300, 2)) - {4}
+    assert kept.reader.followed(1, []) == kept.reader.followed(9, [2]) == set()
+
+
 def test_an_unfollow_of_nobody_counts_nothing(kept: Kept[GraphReader]) -> None:
     kept.say(unfollowed(1, 2), followed(3, 2), unfollowed(3, 2), unfollowed(3, 2))
     assert kept.reader.counts([1, 2, 3]).get(2, FollowCounts(0, 0)) == FollowCounts(0, 0)
