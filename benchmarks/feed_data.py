@@ -63,16 +63,21 @@ def person(number: int) -> int:
 
 
 def fill(settings: Settings) -> None:
-    """Make the log and the revoked sessions (empty) and the five read models (full)."""
-    embedded.ensure(settings.log_dir, {})
-    credentials = open_writer(settings.credentials_path, Durability.NORMAL)
-    credentials.execute(f"CREATE TABLE {TABLE} (seq INTEGER PRIMARY KEY, id INTEGER, at_ms INTEGER)").fetchall()
-    credentials.close()
+    """Make the log and the revoked sessions (empty) and the read models (full)."""
+    make_surroundings(settings)
     told = facts(TOWN)
     for projection in PROJECTIONS:
         store = projection.open_store(generation_path(settings.projections_dir, projection.name), "bench", settings)
         with closing(store):
             apply(told, projection.topics, projection.project, store)
+
+
+def make_surroundings(settings: Settings) -> None:
+    """Make what a query process needs beside read models: the log and the revoked sessions, empty."""
+    embedded.ensure(settings.log_dir, {})
+    credentials = open_writer(settings.credentials_path, Durability.NORMAL)
+    credentials.execute(f"CREATE TABLE {TABLE} (seq INTEGER PRIMARY KEY, id INTEGER, at_ms INTEGER)").fetchall()
+    credentials.close()
 
 
 def facts(town: Town) -> dict[str, list[Event]]:
