@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +19,7 @@ from schemas.catalogue import ACCOUNTS, TWEETS
 from schemas.codec import decode
 from schemas.ids import from_uuid
 from schemas.tweets.events import Retweeted, TweetPosted
+from tests.naive_notifications import all_pages, check_pages, expected, facts_of_higgs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from infra.log.port import LogReader
     from schemas.envelope import Event
     from tests.naive_higgs import NaiveHiggs
+    from tests.naive_notifications import Fact
 
-PAGE, CHUNK = 200, 1_000
+PAGE, CHUNK, MOST_PAGES = 200, 1_000, 20
 
 
 @dataclass
@@ -111,6 +113,28 @@ def nonzero(counts: dict[int, int]) -> dict[int, int]:
 
 def by_id(loaded: Loaded, places: Counter[int]) -> dict[int, int]:
     return {loaded.tweet_ids[place]: count for place, count in places.items()}
+
+
+def check_notifications(loaded: Loaded, naive: NaiveHiggs, keys: Path, query: str, some: int, busy: int) -> None:
+    """Random users, and those who are notified of most, by all their pages up to MOST_PAGES."""
+    facts: defaultdict[int, list[Fact]] = defaultdict(list)
+    for fact in facts_of_higgs(loaded, naive):
+        facts[fact.recipient].append(fact)
+    busiest = sorted(facts, key=lambda user: len(facts[user]), reverse=True)[:busy]
+    chosen = random.Random(2012).sample(sorted(loaded.ids.values()), min(some, len(loaded.ids)))
+    tokens = AccessTokens(KeyRing(keys), SystemClock(), 900)
+    with httpx.Client(timeout=30, base_url=query) as client:
+        for user in {*chosen, *busiest}:
+            headers = {"Authorization": f"Bearer {tokens.issue(user, 1)}"}
+            pages = list(all_pages(client, headers, MOST_PAGES))
+            wanted = expected(facts[user])
+            if len(pages) == MOST_PAGES:  # of what lies beyond, the last minute of the last page may hold some
+                minute = min(it.at_ms for it in pages[-1]) // 60_000
+                pages = [[it for it in page if it.at_ms // 60_000 > minute] for page in pages]
+                wanted = [it for it in wanted if it.at_ms // 60_000 > minute]
+            check_pages(pages, wanted)
+            unread = client.get("/api/v1/notifications/unread_count", headers=headers).json()
+            assert unread == {"unread_count": min(99, len(expected(facts[user]))), "more": len(wanted) > 99}
 
 
 def check_home_timelines(loaded: Loaded, naive: NaiveHiggs, keys: Path, query: str, some: int, busy: int) -> None:

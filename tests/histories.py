@@ -14,6 +14,7 @@ from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
 from schemas.envelope import Envelope
 from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
 from schemas.ids import first_id_at
+from schemas.notifications.events import NotificationsRead, NotificationsSwitched
 from schemas.tweets.events import Mention, Retweeted, RetweetUndone, TweetDeleted, TweetPosted
 from tests.builders import EPOCH_MS
 
@@ -50,7 +51,7 @@ class Step(NamedTuple):
 
 VERBS = (
     *("post", "post", "reply", "reply", "quote", "reply and quote", "retweet", "retweet", "undo", "delete"),
-    *("edit", "sign in", *RELATIONS, "follow", *MARKS, "like"),
+    *("edit", "sign in", *RELATIONS, "follow", *MARKS, "like", "read", "switch"),
 )
 steps = st.builds(
     Step, st.sampled_from(VERBS), st.sampled_from(USERS), st.integers(0, 30), st.sampled_from((0, 0, 1, 1000))
@@ -85,6 +86,12 @@ class World:
                 self._edit(step)
             case "sign in":
                 self.events.append(SignedIn(self._envelope(step.user), step.user))
+            case "read":
+                self.events.append(NotificationsRead(self._envelope(step.user), step.user, self.now - step.other))
+            case "switch":
+                words = ["like"] if step.other % 2 else ["like", "follow"]
+                on, off = ([], words) if step.other % 3 else (words, [])
+                self.events.append(NotificationsSwitched(self._envelope(step.user), step.user, on, off))
             case "follow" | "block" | "mute" if (target := USERS[step.other % len(USERS)]) != step.user:
                 self._relate(step.verb, step.user, target)
             case "post":

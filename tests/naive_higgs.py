@@ -37,6 +37,7 @@ class NaiveHiggs:
     def __init__(self, rows: Iterable[tuple[int, int, int, str]]) -> None:
         self.accounts: set[int] = set()
         self.follows: set[tuple[int, int]] = set()
+        self.follows_in_order: list[tuple[int, int]] = []
         self.entries: list[Entry] = []
         self.by_author: defaultdict[int, list[Entry]] = defaultdict(list)
         self.followees: defaultdict[int, set[int]] = defaultdict(set)
@@ -44,6 +45,8 @@ class NaiveHiggs:
         retweeted: defaultdict[int, set[int]] = defaultdict(set)
         for a, b, time, kind in rows:
             self.accounts |= {a, b}
+            if a != b and (a, b) not in self.follows:
+                self.follows_in_order.append((a, b))
             if a != b:
                 self.follows.add((a, b))
                 self.followees[a].add(b)

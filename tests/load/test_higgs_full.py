@@ -24,6 +24,7 @@ import pytest
 from infra import probe
 from infra.log.embedded import EmbeddedLogReader
 from infra.settings import Settings
+from infra.sqlite.connections import open_reader, rows
 from infra.sqlite.projection_store import generation_path
 from infra.status import lags
 from projections.accounts.sqlite import SqliteAccountsReader
@@ -31,8 +32,16 @@ from projections.engagement.sqlite import SqliteEngagementReader
 from projections.graph.sqlite import SqliteGraphReader
 from projections.tweets.sqlite import SqliteTweetsReader
 from schemas.catalogue import ACCOUNTS, TWEETS
-from tests.higgs_checks import Loaded, Readers, check_engagement, check_home_timelines, check_totals
+from tests.higgs_checks import (
+    Loaded,
+    Readers,
+    check_engagement,
+    check_home_timelines,
+    check_notifications,
+    check_totals,
+)
 from tests.naive_higgs import NaiveHiggs
+from tests.naive_notifications import facts_of_higgs
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -138,6 +147,15 @@ def test_engagement_is_counted_exactly(run: Run, naive: NaiveHiggs, readers: Rea
     assert sum(retweets.get(tweet_id, 0) for tweet_id in run.log.originals[run.log.ids[88]]) == 18_977
     assert max(retweets.get(tweet_id, 0) for tweet_id in run.log.originals[run.log.ids[14454]]) == 4_064
     assert max(retweets.values()) == 4_064
+
+
+def test_everybody_is_notified_of_what_the_naive_recomputation_says(run: Run, naive: NaiveHiggs) -> None:
+    words = {"mention": 1, "reply": 2, "retweet": 5, "follow": 6}
+    wanted = [(it.recipient, it.tweet, words[it.kind], it.actor, it.at_ms, 1) for it in facts_of_higgs(run.log, naive)]
+    with closing(open_reader(generation_path(run.settings.projections_dir, "notifications"))) as connection:
+        assert rows(connection, "SELECT * FROM notices ORDER BY 1, 2, 3, 4") == sorted(wanted)
+    with query_api(run.settings, {}) as url:
+        check_notifications(run.log, naive, run.settings.keys_dir, url, USERS, BUSY_USERS)
 
 
 def test_pushed_timelines_equal_the_naive_recomputation(run: Run, naive: NaiveHiggs) -> None:

@@ -24,6 +24,9 @@ from projections.graph.sqlite import SqliteGraphReader, SqliteGraphStore
 from projections.home_timeline import projector as home_timeline
 from projections.home_timeline.sqlite import SqliteHomeTimelineStore
 from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
+from projections.notifications import projector as notifications
+from projections.notifications.read_model import TOPICS as NOTIFICATIONS_TOPICS
+from projections.notifications.sqlite import SqliteNotificationsStore
 from projections.tweets import projector as tweets
 from projections.tweets.sqlite import SqliteTweetsReader, SqliteTweetsStore
 from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, TWEETS
@@ -77,6 +80,7 @@ PROJECTIONS = (
     Projection("graph", (FOLLOWS,), graph.project, SqliteGraphStore, dump_tables),
     Projection("engagement", (TWEETS, ENGAGEMENTS), engagement.project, SqliteEngagementStore, dump_tables),
     Projection("home_timeline", (ACCOUNTS, FOLLOWS, TWEETS), home_timeline.project, open_home_timeline, dump_timelines),
+    Projection("notifications", NOTIFICATIONS_TOPICS, notifications.project, SqliteNotificationsStore, dump_tables),
 )
 
 every_projection = pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda it: it.name)
