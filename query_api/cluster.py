@@ -29,6 +29,7 @@ from projections.accounts.cql import CqlAccountsReader
 from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph.cql import CqlGraphReader
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
+from projections.notifications.cql_reader import CqlNotificationsReader
 from projections.search.elasticsearch_reader import ElasticsearchSearchReader
 from projections.search.read_model import PROJECTION as SEARCH
 from projections.tweets.cql_reader import CqlTweetsReader
@@ -74,6 +75,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
             "tweets": CqlTweetsReader(session, progress=look.of("tweets")),
             "graph": CqlGraphReader(session, progress=look.of("graph")),
             "engagement": CqlEngagementReader(session),
+            "notifications": CqlNotificationsReader(session),
         }
         parts = [
             Part(ROWS, tuple(readers), look.read),

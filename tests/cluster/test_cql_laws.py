@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from infra.log.port import Span, TopicPartition
-from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, TWEETS
+from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, NOTIFICATIONS, TWEETS
 from tests.conftest import settings_of
 from tests.contract.backends import BACKENDS, LOG_ID
 from tests.contract.cql_backends import connected
@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.cluster
 
-TOPICS = {"accounts": (ACCOUNTS,), "tweets": (TWEETS,), "graph": (FOLLOWS,), "engagement": (TWEETS, ENGAGEMENTS)}
+TOPICS = {
+    "accounts": (ACCOUNTS,),
+    "tweets": (TWEETS,),
+    "graph": (FOLLOWS,),
+    "engagement": (TWEETS, ENGAGEMENTS),
+    "notifications": (TWEETS, FOLLOWS, ENGAGEMENTS, NOTIFICATIONS),
+}
 ENDINGS: dict[type[Event], type[Any]] = dict([*RELATIONS.values(), *MARKS.values()])
 EXAMPLES = 5  # of each law and projection: one takes half a second
 
@@ -66,6 +72,12 @@ def answers(name: str, reader: Any, ids: Sequence[int]) -> Any:
             of_users["following"] = lambda user: reader.following(user, None, 99)
             of_users["counts"] = lambda user: tuple(reader.counts([user]).get(user) or ())
             of_users["hidden"] = reader.hidden
+        case "notifications":
+            of_users = {"entries": lambda user: reader.entries(user, None, 99)}
+            of_users["wishes"] = reader.wishes
+            of_users["groups"] = lambda user: reader.groups(
+                user, {entry.group for entry in reader.entries(user, None, 99)}, 99
+            )
         case _:
             of_users = {"flags": lambda user: reader.flags(user, ids)}
             of_users["bookmarks"] = lambda user: reader.bookmarks(user, None, 99)

@@ -23,7 +23,14 @@ from projections.graph.cql import CqlGraphReader
 from projections.tweets.cql_reader import CqlTweetsReader
 from schemas.catalogue import FACT_TOPICS
 from tests.e2e.on_servers import KEYSPACE, NAMES, SystemOnServers
-from tests.higgs_checks import Loaded, Readers, check_engagement, check_home_timelines, check_totals
+from tests.higgs_checks import (
+    Loaded,
+    Readers,
+    check_engagement,
+    check_home_timelines,
+    check_notifications,
+    check_totals,
+)
 from tests.naive_higgs import NaiveHiggs
 
 if TYPE_CHECKING:
@@ -97,6 +104,12 @@ def test_home_timelines_equal_the_naive_recomputation(
     system: SystemOnServers, loaded: Loaded, naive: NaiveHiggs
 ) -> None:
     check_home_timelines(loaded, naive, system.data / "keys", system.query, USERS, BUSY_USERS)
+
+
+def test_notifications_equal_the_naive_recomputation(
+    system: SystemOnServers, loaded: Loaded, naive: NaiveHiggs
+) -> None:
+    check_notifications(loaded, naive, system.data / "keys", system.query, USERS, BUSY_USERS)
 
 
 def test_a_second_load_changes_nothing(system: SystemOnServers, loaded: Loaded, file: Path) -> None:
