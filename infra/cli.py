@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from infra.capacity.verb import capacity
+from infra.replay_verbs import verbs as replay_verbs
 from infra.server_verbs import servers_app
 from infra.trouble import TroubleError, trouble_of
 
@@ -275,6 +276,8 @@ def keys_rotate(data: Data = None) -> None:
 
 app.add_typer(servers_app, name="servers")
 app.command()(capacity)
+for verb in replay_verbs:
+    app.command()(verb)
 
 
 def main() -> NoReturn:

@@ -1,6 +1,6 @@
 """Runs projections: `python -m streams all`, or the names of some; `dlq-retry NAME` tries dead letters again.
 
-`tables` makes the tables of all of them on servers, see streams.tables.
+`tables` makes the tables of all of them on servers, see streams.tables. `replay …` builds some anew (streams.replay).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from streams.loop import EXIT_CODE
 ALL = "all"
 RETRY = "dlq-retry"
 TABLES = "tables"
+REPLAY = "replay"
 
 FAUST_LOGGERS = (
     "faust",
@@ -35,6 +36,8 @@ def main(arguments: list[str]) -> int:
     """Run until SIGTERM or SIGINT; return the exit code."""
     if arguments == [TABLES]:
         return _make_tables()
+    if arguments[:1] == [REPLAY]:
+        return _replay(arguments[1:])
     known = [projection.name for projection in PROJECTIONS]
     retrying = arguments[:1] == [RETRY]
     names = known if arguments == [ALL] else arguments[retrying:]
@@ -57,6 +60,12 @@ def main(arguments: list[str]) -> int:
         return EXIT_CODE
     logger.info("stopped")
     return 0
+
+
+def _replay(arguments: list[str]) -> int:
+    from streams.replay.command import main as replay  # noqa: PLC0415 - workers do not need it
+
+    return replay(arguments)
 
 
 def _make_tables() -> int:

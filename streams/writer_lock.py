@@ -17,9 +17,9 @@ LOCK_FILE = "writer.lock"
 class WriterLock:
     """Holds the lock from construction to `close`; raises TroubleError where another process has it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = LOCK_FILE) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        self._file = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

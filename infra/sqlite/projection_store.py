@@ -143,7 +143,7 @@ class SqliteProjectionReader:
 
     @contextmanager
     def snapshot(self) -> Iterator[apsw.Connection]:
-        """Read the file as it is now, whatever is written meanwhile; yield the connection for questions of one's own."""
+        """Read the file as it is now, whatever is written meanwhile; yield its connection."""
         self._connection.execute("BEGIN")
         try:
             self.checkpoints()  # the first read is what the snapshot begins with

@@ -1,4 +1,4 @@
-"""What replay knows of each projection on files, beside streams.bootstrap.PROJECTIONS: how it is loaded and verified."""
+"""What replay knows of each projection on files, beside streams.bootstrap.PROJECTIONS: how to load and verify it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Kind(NamedTuple):
     `pages`: readers are compared page by page, too, because not all tables are a function of the log.
     """
 
-    open_reader: Callable[[Path], Any]
+    open_reader: type[Any]  # opened with a path; knows the SCHEMA_VERSION of the files that it reads
     content: Content = Content()
     recount: Callable[[Sample], Recount] | None = None
     open_bulk: Callable[[Path, str, Settings], SqliteBulkStore] | None = None

@@ -1,0 +1,55 @@
+"""`murmur replay`: goes on as `python -m streams replay` with the settings of what runs on the data folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Data = Annotated[Path | None, typer.Option("--data", help="Data folder.  [default: setting data_dir, ./data]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
+Sample = Annotated[
+    int | None, typer.Option(min=0, help="Accounts, and tweets, recounted from the log; 0: all.  [default: 300]")
+]
+
+
+def replay(
+    projections: Annotated[list[str], typer.Argument(metavar="PROJECTION…", help="Names of projections, or all.")],
+    data: Data = None,
+    until: Annotated[
+        str | None, typer.Option(help="Build up to a time or positions, for ?as_of; not promoted.")
+    ] = None,
+    promote: Annotated[bool, typer.Option("--promote/--no-promote", help="Let readers have it once verified.")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Promote although verification found differences.")] = False,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="The rules have changed: differences to the live one are told, no more.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what it would read and take; do nothing.")] = False,
+    max_rate: Annotated[float, typer.Option(min=0, help="Records a second at most; 0: any.")] = 0.0,
+    nice: Annotated[int, typer.Option(min=0, max=19, help="Give way to other processes; 19: most.")] = 0,
+    processes: Annotated[int, typer.Option(min=0, max=64, help="Processes that build; 0: one a core.")] = 0,
+    sample: Sample = None,
+    as_json: AsJson = False,
+) -> None:
+    """Build projections anew from the log beside the live ones, verify them, and let readers have them."""
+    arguments = [*projections, *_given({"--until": until, "--sample": sample})]
+    arguments += [*_given({"--max-rate": max_rate, "--nice": nice, "--processes": processes}, unless=0)]
+    flags = {"--no-promote": not promote, "--force": force, "--changed": changed, "--dry-run": dry_run}
+    _become(data, ["replay", *arguments, *(name for name, on in flags.items() if on), *(["--json"] if as_json else [])])
+
+
+def _given(values: Mapping[str, Any], unless: Any = None) -> list[str]:
+    return [part for name, value in values.items() if value != unless for part in (name, str(value))]
+
+
+def _become(data: Path | None, arguments: list[str]) -> None:
+    from infra.cli import become, settings_there  # noqa: PLC0415 - it imports this module
+
+    become(settings_there(data), "streams", arguments)
+
+
+verbs: tuple[Callable[..., None], ...] = (replay,)

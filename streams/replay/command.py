@@ -1,0 +1,170 @@
+"""`murmur replay`: builds generations of projections beside the live ones, verifies them, and lets readers have them.
+
+Consumes:   the log, through the processes of streams.replay.crew
+Writes:     files of new generations, and what becomes of them (infra.generations)
+Guarantee:  killed anywhere, the same command goes on with the same generations. Readers get one only after it was
+            verified and is kept up, or with --force, which the audit keeps
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+from infra.clock import SystemClock
+from infra.generations.changes import Generations
+from infra.generations.files import FileGenerations
+from infra.generations.record import State, Verification
+from infra.log.embedded import EmbeddedLogReader
+from infra.replay_progress import ProgressFile
+from infra.settings import Settings
+from infra.sqlite.projection_store import generation_path
+from infra.trouble import TroubleError
+from streams.bootstrap import PROJECTIONS
+from streams.replay.crew import Crew
+from streams.replay.handover import kept_up
+from streams.replay.kinds import KINDS
+from streams.replay.lock import ReplayLock
+from streams.replay.messages import Orders, TaskOrder, named
+from streams.replay.options import parsed, processes_of
+from streams.replay.plan import shared_out, wanted_sample
+from streams.replay.sample import sample_of
+from streams.replay.scores import Scores
+from streams.replay.views import Bars, JsonLines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from infra.log.port import TopicPartition
+    from streams.parts import Projection
+    from streams.replay.findings import Report
+    from streams.replay.options import Options
+    from streams.replay.views import View
+
+STOPPED = 1  # exit code: verification stopped promotion, or a process died
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line says; return the exit code. Raises TroubleError."""
+    options = parsed(arguments)
+    return Replay(Settings(), options).run()
+
+
+def chosen(names: Sequence[str]) -> list[Projection]:
+    """Return the projections of these names; raises TroubleError for one that there is not."""
+    known = {it.name: it for it in PROJECTIONS if it.name in KINDS}
+    wanted = list(known) if "all" in names else list(dict.fromkeys(names))
+    for name in wanted:
+        if name not in known:
+            raise TroubleError(f"there is no projection {name!r}", f"there are: all, {', '.join(known)}")
+    return [known[name] for name in wanted]
+
+
+class Replay:
+    """One run of the command."""
+
+    def __init__(self, settings: Settings, options: Options) -> None:
+        self._settings = settings
+        self._options = options
+        self._projections = chosen(options.projections)
+        self._generations = Generations(FileGenerations(settings.projections_dir), SystemClock())
+        self._numbers: dict[str, int] = {}
+        self._until: Mapping[TopicPartition, int] | None = None
+
+    def run(self) -> int:
+        """Build, verify, promote; return the exit code."""
+        with ExitStack() as held:
+            self._log = held.enter_context(closing(EmbeddedLogReader(self._settings.log_dir)))
+            for it in self._projections:
+                held.enter_context(closing(ReplayLock(self._settings.projections_dir / it.name)))
+            view: View = JsonLines() if self._options.as_json else Bars()
+            held.callback(view.close)
+            scores = Scores({it.name: self._number(it) for it in self._projections})
+            return self._run(view, scores)
+
+    def _run(self, view: View, scores: Scores) -> int:
+        began = time.monotonic()
+        told = ProgressFile(self._settings.run_dir)
+        with Crew(self._settings, self._orders()) as crew:
+            for line in crew.lines():
+                if line is not None:
+                    scores.hear(line)
+                    if line.report is not None:
+                        self._judge(line.report, scores, view)
+                view.show(scores.projections)
+                told.write(scores.projections)
+            crashed = any(crew.exit_codes())
+        self._promote(scores, view)
+        told.write(scores.projections, finished=True)
+        summary = scores.summary(time.monotonic() - began)
+        view.done(summary, scores.lines(summary))
+        if crashed:
+            raise TroubleError("a process of the replay died", "run the same command again: it goes on where it was")
+        return STOPPED if scores.failed() else 0
+
+    def _number(self, projection: Projection) -> int:
+        """Return the generation to build: the one that a replay before left half built, or a new one."""
+        name, version = projection.name, KINDS[projection.name].open_reader.SCHEMA_VERSION
+        until = named(self._until) if self._until else {}
+        half_built = [
+            it
+            for it in self._generations.of(name).generations
+            if it.state is State.BUILDING and it.is_of(version) and it.until == until
+        ]
+        if half_built:
+            self._numbers[name] = half_built[-1].number
+        else:
+            self._numbers[name] = self._generations.begin(name, version, until=until or None, note="replay")
+        return self._numbers[name]
+
+    def _orders(self) -> list[Orders]:
+        ends = self._log.end_offsets([*{topic for it in self._projections for topic in it.topics}])
+        groups = shared_out(self._projections, KINDS, ends, processes_of(self._options))
+        sample = sample_of(*wanted_sample(self._log), self._options.sample, self._turn())
+        rate = self._options.max_rate / len(groups)
+        return [
+            Orders(
+                [self._task(it) for it in group], (sample.users, sample.tweets, sample.turn), rate, self._options.nice
+            )
+            for group in groups
+        ]
+
+    def _task(self, projection: Projection) -> TaskOrder:
+        name, active = projection.name, self._generations.of(projection.name).active
+        there = generation_path(self._settings.projections_dir, name, active).exists()
+        until = None if self._until is None else named(self._until)
+        return TaskOrder(name, self._numbers[name], active if there else None, until)
+
+    def _turn(self) -> int:
+        """Return which sample is taken: each generation is verified by another one."""
+        return sum(self._numbers.values())
+
+    def _judge(self, report: Report, scores: Scores, view: View) -> None:
+        """Write down what came of the verification, and what the generation is from now on."""
+        name, number = report.projection, self._numbers[report.projection]
+        for finding in report.findings:
+            view.say(f"{name}: {finding.line()}")
+        result = Verification(report.right, SystemClock().now_ms(), report.digest, report.line())
+        self._generations.verified(name, number, result)
+        if not report.right and not self._options.force:
+            self._generations.mark(name, number, State.FAILED, note=report.line())
+            scores.phase(name, "failed")
+        elif self._until is not None:
+            self._generations.mark(name, number, State.FROZEN, until=named(self._until))
+            scores.phase(name, "done")
+        else:
+            self._generations.mark(name, number, State.FOLLOWING)
+            scores.phase(name, "hand over")
+
+    def _promote(self, scores: Scores, view: View) -> None:
+        """Let readers have what is verified and kept up."""
+        for projection in self._projections:
+            name, kind = projection.name, KINDS[projection.name]
+            if scores.projections[name].phase != "hand over":
+                continue
+            with kept_up(self._settings, projection, kind, self._numbers[name], self._log):
+                if self._options.promote:
+                    self._generations.promote(name, self._numbers[name], force=self._options.force, note="replay")
+            scores.phase(name, "done")
+            view.show(scores.projections)
