@@ -17,6 +17,9 @@ from projections.graph.sqlite_bulk import SqliteGraphBulk
 from projections.home_timeline import invariants as home_timeline
 from projections.home_timeline.sqlite_bulk import SqliteHomeTimelineBulk
 from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
+from projections.notifications import invariants as notifications
+from projections.notifications.sqlite import SqliteNotificationsReader
+from projections.notifications.sqlite_bulk import SqliteNotificationsBulk
 from projections.search import invariants as search
 from projections.search.sqlite import SqliteSearchReader
 from projections.trends import invariants as trends
@@ -25,8 +28,16 @@ from projections.tweets import invariants as tweets
 from projections.tweets.sqlite import SqliteTweetsReader
 from projections.tweets.sqlite_bulk import SqliteTweetsBulk
 from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
+from schemas.engagements.events import Bookmarked, Unbookmarked
 from schemas.follows.events import Blocked, Muted, Unblocked, Unmuted
 from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted
+from streams.replay.recount.accounts import AccountsRecount
+from streams.replay.recount.engagement import EngagementRecount
+from streams.replay.recount.graph import GraphRecount
+from streams.replay.recount.home_timeline import HomeTimelineRecount
+from streams.replay.recount.notifications import NotificationsRecount
+from streams.replay.recount.search import SearchRecount
+from streams.replay.recount.trends import TrendsRecount
 from streams.replay.recount.tweets import TweetsRecount
 
 if TYPE_CHECKING:
@@ -67,6 +78,7 @@ KINDS: dict[str, Kind] = {
     "accounts": Kind(
         SqliteAccountsReader,
         accounts.CONTENT,
+        AccountsRecount,
         open_bulk=lambda path, log_id, _: SqliteAccountsBulk(path, log_id),
         passes_over=frozenset({SignedIn}),
         weight=3.0,
@@ -81,30 +93,46 @@ KINDS: dict[str, Kind] = {
     "graph": Kind(
         SqliteGraphReader,
         graph.CONTENT,
+        GraphRecount,
         open_bulk=lambda path, log_id, _: SqliteGraphBulk(path, log_id),
         weight=5.0,
     ),
     "engagement": Kind(
         SqliteEngagementReader,
         engagement.CONTENT,
+        EngagementRecount,
         open_bulk=lambda path, log_id, _: SqliteEngagementBulk(path, log_id),
         weight=4.0,
     ),
     "home_timeline": Kind(
         SqliteHomeTimelineReader,
         home_timeline.CONTENT,
+        HomeTimelineRecount,
         open_bulk=_home_timeline,
         passes_over=frozenset({Blocked, Unblocked, Muted, Unmuted, AccountRegistered, ProfileEdited}),
         weight=8.0,
         pages=True,
     ),
     "search": Kind(
-        SqliteSearchReader, search.CONTENT, passes_over=frozenset({Retweeted, RetweetUndone, SignedIn}), weight=8.0
+        SqliteSearchReader,
+        search.CONTENT,
+        SearchRecount,
+        passes_over=frozenset({Retweeted, RetweetUndone, SignedIn}),
+        weight=8.0,
     ),
     "trends": Kind(
         SqliteTrendsReader,
         trends.CONTENT,
+        TrendsRecount,
         passes_over=frozenset({Retweeted, RetweetUndone, TweetDeleted}),
         weight=2.0,
+    ),
+    "notifications": Kind(
+        SqliteNotificationsReader,
+        notifications.CONTENT,
+        NotificationsRecount,
+        open_bulk=lambda path, log_id, _: SqliteNotificationsBulk(path, log_id),
+        passes_over=frozenset({TweetDeleted, Blocked, Unblocked, Muted, Unmuted, Bookmarked, Unbookmarked}),
+        weight=6.0,
     ),
 }

@@ -1,0 +1,61 @@
+"""Recounts accounts: the profile as its owner left it, and the name that leads to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from schemas.accounts.events import AccountRegistered, ProfileEdited
+from streams.replay.recount.said import Said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infra.log.port import TopicPartition
+    from projections.accounts.read_model import AccountsReader
+    from schemas.envelope import Event
+    from streams.replay.findings import Finding
+    from streams.replay.sample import Sample
+
+EDITABLE = ("display_name", "bio", "location", "profile_image_url", "banner_image_url")
+
+
+class AccountsRecount:
+    """Accounts in the sample."""
+
+    def __init__(self, sample: Sample) -> None:
+        self._sample = sample
+        self._said = Said()
+        self._profiles: dict[int, dict[str, Any]] = {}
+
+    def take(self, place: TopicPartition, offset: int, event: Event) -> None:
+        """Remember what an event says of the entities in the sample."""
+        if isinstance(event, AccountRegistered) and self._sample.has_user(event.user_id):
+            self._said.note(place, offset, event.user_id)
+            first = {name: getattr(event, name) for name in ("username", *EDITABLE)}
+            registered = {**first, "verified": False, "status": "ACTIVE", "created": event.envelope.occurred_at_ms}
+            self._profiles.setdefault(event.user_id, registered)
+        elif isinstance(event, ProfileEdited) and event.user_id in self._profiles:
+            self._said.note(place, offset, event.user_id)
+            for name in EDITABLE:
+                if getattr(event, name) is not None:
+                    self._profiles[event.user_id][name] = getattr(event, name)
+
+    def entities(self) -> int:
+        """Return how many are compared."""
+        return len(self._profiles)
+
+    def differences(self, reader: AccountsReader) -> Iterator[Finding]:
+        """Compare with what the reader answers."""
+        found = reader.many(list(self._profiles))
+        names = reader.ids_by_username({it["username"] for it in self._profiles.values()})
+        for user_id, expected in self._profiles.items():
+            account = found.get(user_id)
+            told = account and {
+                **{name: getattr(account, name) for name in ("username", *EDITABLE)},
+                "verified": account.verified, "status": account.status, "created": account.created_at_ms,
+            }  # fmt: skip
+            if told != expected:
+                yield self._said.difference("account", user_id, expected, told)
+            if names.get(expected["username"].lower()) != user_id:
+                named = names.get(expected["username"].lower())
+                yield self._said.difference("account by its name", user_id, user_id, named)
