@@ -1,4 +1,4 @@
-"""The recount of every projection finds nothing in what its store holds, over random histories, and every planted bug."""
+"""The recount of every projection finds nothing wrong in what its store holds, over random histories."""
 
 from __future__ import annotations
 
