@@ -38,16 +38,11 @@ PROJECTION_TOPICS = {
 }
 """What each projection consumes; a test holds it to the read models, which this layer does not import."""
 
-FILES_ONLY = frozenset({"trends"})
-"""Projections that the cluster profile has no store for yet."""
-
 
 def kept(settings: Settings) -> frozenset[str]:
     """Return the projections that an installation keeps; on servers search needs an Elasticsearch to be named."""
-    if settings.profile == "embedded":
-        return frozenset(PROJECTION_TOPICS)
-    absent = FILES_ONLY if settings.elasticsearch_urls else FILES_ONLY | {"search"}
-    return frozenset(PROJECTION_TOPICS) - absent
+    there = settings.profile == "embedded" or settings.elasticsearch_urls
+    return frozenset(PROJECTION_TOPICS) if there else frozenset(PROJECTION_TOPICS) - {"search"}
 
 
 class Lag(NamedTuple):

@@ -32,6 +32,7 @@ from projections.home_timeline.redis_reader import RedisHomeTimelineReader
 from projections.notifications.cql_reader import CqlNotificationsReader
 from projections.search.elasticsearch_reader import ElasticsearchSearchReader
 from projections.search.read_model import PROJECTION as SEARCH
+from projections.trends.cql_reader import CqlTrendsReader
 from projections.tweets.cql_reader import CqlTweetsReader
 from query_api.bootstrap import Services, boards
 from query_api.freshness import Freshness
@@ -75,6 +76,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
             "tweets": CqlTweetsReader(session, progress=look.of("tweets")),
             "graph": CqlGraphReader(session, progress=look.of("graph")),
             "engagement": CqlEngagementReader(session),
+            "trends": CqlTrendsReader(session),
             "notifications": CqlNotificationsReader(session),
         }
         parts = [

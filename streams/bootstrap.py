@@ -124,7 +124,6 @@ PROJECTIONS: tuple[Projection, ...] = (
         trends_agent.trends_agent,
         trends.project,
         lambda path, log_id, _: SqliteTrendsStore(path, log_id),
-        on_servers=False,
     ),
     Projection(
         "notifications",

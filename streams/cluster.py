@@ -40,6 +40,7 @@ from projections.home_timeline.redis import RedisHomeTimelineStore
 from projections.notifications.cql import CqlNotificationsStore
 from projections.search import read_model as search
 from projections.search.elasticsearch import ElasticsearchSearchStore
+from projections.trends.cql import CqlTrendsStore
 from projections.tweets.cql import CqlTweetsStore
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
 from streams.app import StreamSettings, build_cluster_app
@@ -69,6 +70,7 @@ CQL_STORES: dict[str, type[CqlProjectionStore]] = {
     "tweets": CqlTweetsStore,
     "graph": CqlGraphStore,
     "engagement": CqlEngagementStore,
+    "trends": CqlTrendsStore,
     "notifications": CqlNotificationsStore,
 }
 """Projection → its store on Scylla or Cassandra; search is on Elasticsearch, the others on Redis."""

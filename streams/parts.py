@@ -25,7 +25,6 @@ class Projection(NamedTuple):
     agent: Agent
     project: Callable[[Sequence[Event]], Sequence[Any]]
     open_store: Callable[[Path, str, Settings], ProjectionStore]
-    on_servers: bool = True  # whether the cluster profile has a store for it
 
 
 class Parts(Protocol):

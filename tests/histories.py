@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 USERS = range(1, 6)
 PARTITIONS = 3
+TAGS = ("Tea", "tea", "milk")
+LONDON, LEEDS, BRITAIN = 44418, 26042, 23424975
+PLACES = (LONDON, LEEDS, BRITAIN, 1)
 
 Log = dict[TopicPartition, list["Event"]]
 
@@ -150,6 +153,8 @@ class World:
             quoted_tweet_id=quoted.tweet_id if quoted else None,
             quoted_author_id=quoted.author_id if quoted else None,
             mentions=[Mention(parent.author_id, f"User_{parent.author_id}")] if parent else [],
+            hashtags=[TAGS[new_id % 3], TAGS[new_id % 2]] if new_id % 5 else [],
+            place=PLACES[new_id % len(PLACES)],
         )
         self.tweets[new_id] = event
         self.events.append(event)

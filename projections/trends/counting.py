@@ -14,6 +14,7 @@ from projections.trends.read_model import (
     HOUR_MS,
     STEP_MS,
     TOPICS_A_DAY,
+    USES_A_DAY,
     USES_KEPT_MS,
     USES_KEPT_RECORDS,
     day_of,
@@ -82,11 +83,11 @@ def added(spoken: Spoken, before: Iterable[Spoken]) -> Sequence[Added]:
     same = [it.use for it in known if it.use.topic == use.topic]
     if any(it.tweet_id == use.tweet_id for it in same):
         return ()
-    today = day_of(use.at_ms)
-    if not any(day_of(it.at_ms) == today for it in same):
-        others = {it.use.topic for it in known if day_of(it.use.at_ms) == today and it.use.tweet_id != use.tweet_id}
-        if len(others) >= TOPICS_A_DAY:
-            return ()
+    day_ms = day_of(use.at_ms)
+    today = [it.use.topic for it in known if day_of(it.use.at_ms) == day_ms and it.use.tweet_id != use.tweet_id]
+    topics = set(today)
+    if len(today) >= USES_A_DAY or (len(topics) >= TOPICS_A_DAY and use.topic not in topics):
+        return ()
     return [
         Added(Slot(place, use.topic, length, began), int(place not in _places(same, began, length)))
         for length, began in slots(use.at_ms)

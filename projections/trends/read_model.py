@@ -29,6 +29,8 @@ many records on: an import on servers that was killed may say some 20,000 record
 TOPICS_A_DAY = 1_000
 """Different topics that one account's tweets count for on a day, UTC: it bounds what an account can add to the state,
 whatever it posts. (In a quarter of a year of a troll factory, the most on a day is 478.)"""
+USES_A_DAY = 2_400
+"""Uses of one account that count on a day: a topic in each of the tweets that it may post."""
 LEAST_AUTHORS = 2
 """Distinct authors that a topic needs to be in the running: what one account says alone crowds out nobody."""
 HOURS_KEPT_MS = 30 * DAY_MS

@@ -29,6 +29,7 @@ from projections.notifications.cql import CqlNotificationsStore
 from projections.search import elasticsearch_indices
 from projections.search import read_model as search
 from projections.search.elasticsearch import ElasticsearchSearchStore
+from projections.trends.cql import CqlTrendsStore
 from projections.tweets.cql import CqlTweetsStore
 from query_api.cluster import build_cluster
 from query_api.lag import FileEnds
@@ -55,6 +56,7 @@ STORES: dict[str, type[CqlProjectionStore]] = {
     "tweets": CqlTweetsStore,
     "graph": CqlGraphStore,
     "engagement": CqlEngagementStore,
+    "trends": CqlTrendsStore,
     "notifications": CqlNotificationsStore,
 }
 
@@ -71,6 +73,7 @@ class Servers:
         self.elastic: Elastic | None = None
         """Where it is given, the world has a search, on indices of its own."""
         self._worlds = 0
+        self._searched: Settings | None = None
         self.cable: Cable | None = None
         """Where it is given, the query process asks Cassandra through it."""
 
@@ -85,20 +88,17 @@ class Servers:
     def _with_search(self, settings: Settings, elastic: Elastic) -> Settings:
         self.drop_search()
         self._worlds += 1
-        settings = self._settings_of_search().model_copy(update={"data_dir": settings.data_dir})
-        elasticsearch_indices.make(elastic, settings)
-        return settings
-
-    def _settings_of_search(self) -> Settings:
-        assert self.elastic is not None
-        own = {"elasticsearch_prefix": f"{KEYSPACE}-{self._worlds}"}
-        return self._settings.model_copy(update={**own, "elasticsearch_urls": f"http://{self.elastic.where}"})
+        own = {"elasticsearch_prefix": f"{KEYSPACE}-{self._worlds}", "elasticsearch_urls": f"http://{elastic.where}"}
+        self._searched = settings.model_copy(update=own)
+        elasticsearch_indices.make(elastic, self._searched)
+        return self._searched
 
     def drop_search(self) -> None:
         """Delete the indices of the last world that had any."""
-        if self._worlds and self.elastic is not None:
-            elasticsearch_indices.drop(self.elastic, self._settings_of_search())
-            elasticsearch_indices.drop_templates(self.elastic, self._settings_of_search())
+        if self._searched is not None and self.elastic is not None:
+            elasticsearch_indices.drop(self.elastic, self._searched)
+            elasticsearch_indices.drop_templates(self.elastic, self._searched)
+        self._searched = None
 
     def empty_redis(self) -> None:
         with closing(redis.Redis.from_url(operator_url(self.redis["redis"]))) as client:

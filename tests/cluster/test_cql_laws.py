@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from infra.log.port import Span, TopicPartition
+from projections.trends.read_model import DAY_MS, HOUR_MS, STEP_MS, day_of, quarter
 from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, NOTIFICATIONS, TWEETS
+from tests.builders import EPOCH_MS
 from tests.conftest import settings_of
 from tests.contract.backends import BACKENDS, LOG_ID
 from tests.contract.cql_backends import connected
-from tests.histories import MARKS, RELATIONS, USERS, World, log_of, steps
+from tests.histories import MARKS, PLACES, RELATIONS, USERS, World, log_of, steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +36,7 @@ TOPICS = {
     "tweets": (TWEETS,),
     "graph": (FOLLOWS,),
     "engagement": (TWEETS, ENGAGEMENTS),
+    "trends": (TWEETS,),
     "notifications": (TWEETS, FOLLOWS, ENGAGEMENTS, NOTIFICATIONS),
 }
 ENDINGS: dict[type[Event], type[Any]] = dict([*RELATIONS.values(), *MARKS.values()])
@@ -72,6 +75,8 @@ def answers(name: str, reader: Any, ids: Sequence[int]) -> Any:
             of_users["following"] = lambda user: reader.following(user, None, 99)
             of_users["counts"] = lambda user: tuple(reader.counts([user]).get(user) or ())
             of_users["hidden"] = reader.hidden
+        case "trends":
+            return of_trends(reader)
         case "notifications":
             of_users = {"entries": lambda user: reader.entries(user, None, 99)}
             of_users["wishes"] = reader.wishes
@@ -88,6 +93,21 @@ def answers(name: str, reader: Any, ids: Sequence[int]) -> Any:
     asked = [(said, read, of) for said, read in of_users.items() for of in USERS]
     asked += [(said, read, of) for said, read in of_tweets.items() for of in ids]
     return {(said, of): answer for said, read, of in asked if (answer := read(of))}
+
+
+def of_trends(reader: Any) -> Any:
+    day_ms, tags = day_of(EPOCH_MS), ["tea", "milk"]
+    begins = range(quarter(EPOCH_MS) - HOUR_MS, EPOCH_MS + HOUR_MS, STEP_MS)
+    told = {
+        place: [
+            [reader.top_of_day(place, day_ms, order, 9) for order in ("uses", "authors")],
+            [reader.window(place, began, 9) for began in begins],
+            [reader.hours(place, tags, began, EPOCH_MS + HOUR_MS) for began in begins],
+            reader.days(place, tags, day_ms - DAY_MS, day_ms + DAY_MS),
+        ]
+        for place in PLACES
+    }
+    return told, [reader.tweets(tag, EPOCH_MS, 99) for tag in tags]
 
 
 def plain(name: str, log: Log, ids: Sequence[int], path: Path) -> Any:
@@ -150,6 +170,9 @@ TELLINGS: dict[str, Callable[[Sequence[Event]], list[Event]]] = {
 histories = st.lists(steps, min_size=10, max_size=30).map(lambda chosen: World().play(chosen))
 
 
+@pytest.mark.filterwarnings(  # the driver's threads may use the module `random` just while an example is drawn
+    "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
+)
 @pytest.mark.parametrize("telling", TELLINGS)
 @pytest.mark.parametrize("name", [name for name in TOPICS if "cql" in BACKENDS[name]])
 def test_however_it_is_delivered_it_is_what_sqlite_says(name: str, telling: str, tmp_path: Path) -> None:

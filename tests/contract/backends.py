@@ -17,6 +17,8 @@ from projections.notifications import projector as notifications
 from projections.notifications.sqlite import SqliteNotificationsReader, SqliteNotificationsStore
 from projections.search import projector as search
 from projections.search.sqlite import SqliteSearchReader, SqliteSearchStore
+from projections.trends import projector as trends
+from projections.trends.sqlite import SqliteTrendsReader, SqliteTrendsStore
 from projections.tweets import projector as tweets
 from projections.tweets.sqlite import SqliteTweetsReader, SqliteTweetsStore
 from schemas.codec import topic_and_key
@@ -45,6 +47,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "engagement": {"sqlite": Backend(engagement.project, SqliteEngagementStore, SqliteEngagementReader)},
     "notifications": {"sqlite": Backend(notifications.project, SqliteNotificationsStore, SqliteNotificationsReader)},
     "search": {"sqlite": Backend(search.project, SqliteSearchStore, SqliteSearchReader)},
+    "trends": {"sqlite": Backend(trends.project, SqliteTrendsStore, SqliteTrendsReader)},
 }
 
 if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not be installed
@@ -53,6 +56,8 @@ if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not b
     from projections.engagement.cql_reader import CqlEngagementReader
     from projections.graph.cql import CqlGraphReader, CqlGraphStore
     from projections.notifications.cql import CqlNotificationsReader, CqlNotificationsStore
+    from projections.trends.cql import CqlTrendsStore
+    from projections.trends.cql_reader import CqlTrendsReader
     from projections.tweets.cql import CqlTweetsStore
     from projections.tweets.cql_reader import CqlTweetsReader
     from tests.contract.cql_backends import cql_backend
@@ -65,6 +70,7 @@ if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not b
     BACKENDS["notifications"]["cql"] = Backend(
         *cql_backend(notifications.project, CqlNotificationsStore, CqlNotificationsReader)
     )
+    BACKENDS["trends"]["cql"] = Backend(*cql_backend(trends.project, CqlTrendsStore, CqlTrendsReader))
     BACKENDS["search"]["elasticsearch"] = Backend(*elastic_backend())
 
 

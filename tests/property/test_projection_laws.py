@@ -27,6 +27,8 @@ from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
 from projections.notifications import projector as notifications
 from projections.notifications.read_model import TOPICS as NOTIFICATIONS_TOPICS
 from projections.notifications.sqlite import SqliteNotificationsStore
+from projections.trends import projector as trends
+from projections.trends.sqlite import SqliteTrendsStore
 from projections.tweets import projector as tweets
 from projections.tweets.sqlite import SqliteTweetsReader, SqliteTweetsStore
 from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, TWEETS
@@ -61,6 +63,13 @@ def dump_timelines(path: Path) -> dict[int, list[Any]]:
         return {viewer: reader.page(viewer, None, 1000) for viewer in USERS}
 
 
+def dump_volumes(path: Path) -> dict[str, list[Any]]:
+    """Every use and count: how many records a partition had, of which some said nothing new, is not compared."""
+    columns = {"said": "topic, tweet_id, author_id, place, at_ms", "hours": "*", "days": "*"}
+    with closing(open_reader(path)) as connection:
+        return {table: rows(connection, f"SELECT {of} FROM {table} ORDER BY 1, 2, 3") for table, of in columns.items()}
+
+
 class Projection(NamedTuple):
     name: str
     topics: tuple[str, ...]
@@ -80,6 +89,7 @@ PROJECTIONS = (
     Projection("graph", (FOLLOWS,), graph.project, SqliteGraphStore, dump_tables),
     Projection("engagement", (TWEETS, ENGAGEMENTS), engagement.project, SqliteEngagementStore, dump_tables),
     Projection("home_timeline", (ACCOUNTS, FOLLOWS, TWEETS), home_timeline.project, open_home_timeline, dump_timelines),
+    Projection("trends", (TWEETS,), trends.project, SqliteTrendsStore, dump_volumes),
     Projection("notifications", NOTIFICATIONS_TOPICS, notifications.project, SqliteNotificationsStore, dump_tables),
 )
 
