@@ -16,6 +16,7 @@ import typer
 from infra.capacity.verb import capacity
 from infra.replay_verbs import verbs as replay_verbs
 from infra.server_verbs import servers_app
+from infra.trends_verbs import verbs as trends_verbs
 from infra.trouble import TroubleError, trouble_of
 
 if TYPE_CHECKING:
@@ -276,7 +277,7 @@ def keys_rotate(data: Data = None) -> None:
 
 app.add_typer(servers_app, name="servers")
 app.command()(capacity)
-for verb in replay_verbs:
+for verb in (*replay_verbs, *trends_verbs):
     app.command()(verb)
 
 
