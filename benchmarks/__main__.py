@@ -26,8 +26,17 @@ MODULES = (
     "home_timeline",
     "post_tweet",
     "delivery_latency",
+    "search",
 )
-CLUSTER_MODULES = ("kafka_agent", "cluster_post", "cluster_home", "cluster_delivery", "cql_apply", "redis_fanout")
+CLUSTER_MODULES = (
+    "kafka_agent",
+    "cluster_post",
+    "cluster_home",
+    "cluster_delivery",
+    "cql_apply",
+    "redis_fanout",
+    "cluster_search",
+)
 RESULTS = FOLDER / "RESULTS.md"
 ON_SERVERS = "\n## On servers\n"
 RUN_SECONDS = 900

@@ -116,15 +116,14 @@ def searched(settings: Settings) -> list[Row]:
     with server(settings.data_dir) as (_, port):
         over_http = uvloop.run(http_load.closed_loop(port, requests, 1, 10.0))
     size = f"{tweets_wanted(TWEETS):,} tweets"
+    hydrated = f"GET /search/tweets, {PAGE} hydrated of {size}"
+    bare_at = {share: {"bare FTS5": percentile(beside, share)} for share in (50, 99)}
     return [
-        Row(f"search among {size}, p50", percentile(ours, 50), "ms", {"bare FTS5": percentile(beside, 50)}, "at most 2 x"),
-        Row(f"search among {size}, p99", percentile(ours, 99), "ms", {"bare FTS5": percentile(beside, 99)}, "at most 2 x"),
-        Row(
-            f"GET /search/tweets, {PAGE} hydrated of {size}, p50", over_http.percentile(50), "ms",
-            {"answers": len(over_http.latencies_ms)}, "< 5 ms",
-        ),
-        Row(f"GET /search/tweets, {PAGE} hydrated of {size}, p99", over_http.percentile(99), "ms", {}, "< 50 ms"),
-    ]  # fmt: skip
+        Row(f"search among {size}, p50", percentile(ours, 50), "ms", bare_at[50], "at most 2 x"),
+        Row(f"search among {size}, p99", percentile(ours, 99), "ms", bare_at[99], "at most 2 x"),
+        Row(f"{hydrated}, p50", over_http.percentile(50), "ms", {"answers": len(over_http.latencies_ms)}, "< 5 ms"),
+        Row(f"{hydrated}, p99", over_http.percentile(99), "ms", {}, "< 50 ms"),
+    ]
 
 
 async def _one(client: httpx.AsyncClient, running: System, author: dict[str, str], number: int) -> float:

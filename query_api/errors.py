@@ -7,7 +7,7 @@ QueryError
 ├── UnknownTweetError    tweet_not_found    404  no such tweet, or it was deleted
 ├── UnknownUserError     user_not_found     404  no such account
 ├── BlockedError         blocked            403  one of the two has blocked the other
-├── NotKeptError         not_kept           501  a read model that this profile does not have
+├── NotKeptError         not_kept           501  a read model that this installation does not have
 └── NotReadyError        not_ready          503  a read model is not there yet
 """
 
@@ -76,12 +76,12 @@ class BlockedError(QueryError):
 
 
 class NotKeptError(QueryError):
-    """A read model that this profile does not have."""
+    """A read model that this installation does not have."""
 
     code = "not_kept"
 
     def __init__(self, names: Iterable[str]) -> None:
-        super().__init__(None, f"not kept on servers yet: {', '.join(sorted(names))}")
+        super().__init__(None, f"this installation does not keep {', '.join(sorted(names))}")
 
 
 class NotReadyError(QueryError):

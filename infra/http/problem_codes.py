@@ -84,7 +84,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         503, "The process is not ready yet", "Try again in a second; /readyz and /projections tell more."
     ),
     "not_kept": ProblemType(
-        501, "This installation does not keep it", "Search and trends are there in the embedded profile so far."
+        501,
+        "This installation does not keep it",
+        "Search on servers needs an Elasticsearch; see docs/queries.md for the rest.",
     ),
     "log_unavailable": ProblemType(
         503, "The log cannot be written", "Try again with the same Idempotency-Key: it may have been done."
