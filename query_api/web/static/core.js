@@ -113,7 +113,7 @@ async function request(method, path, body, { signal, anonymous = false, prefix =
     const token = anonymous ? "" : await accessToken();
     if (token) headers.Authorization = `Bearer ${token}`;
     else delete headers.Authorization;
-    const options = { method, headers, signal, body: body && JSON.stringify(body), credentials: "omit", cache: "no-store" };
+    const options = { method, headers, signal, body: body && JSON.stringify(body), credentials: "omit", cache: "no-store", keepalive: !reads };
     const answer = await answerOf(url, options, reads);
     if (!(answer instanceof Refused)) return answer;
     const error = answer;
@@ -153,8 +153,9 @@ const randomKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (
 // Tokens are in this page's memory. Between two pages of a tab, and while it is hidden, they are stowed in the tab's
 // sessionStorage; a tab that shows takes them out again, so that a duplicated tab never has the same refresh token.
 
-let session = unstow();
+let session = null;
 let refreshing = null;
+unstow();
 
 export const me = () => session && session.user;
 export const onSession = (listener) => document.addEventListener("session", listener);
@@ -207,23 +208,91 @@ async function exchange() {
 }
 
 function stow(away) {
-  if (away && session) sessionStorage.setItem(STOWED, JSON.stringify(session));
+  if (away && session) sessionStorage.setItem(STOWED, JSON.stringify({ session, seen }));
   else sessionStorage.removeItem(STOWED);
 }
 
 function unstow() {
   try {
-    return JSON.parse(sessionStorage.getItem(STOWED));
+    const stowed = JSON.parse(sessionStorage.getItem(STOWED));
+    if (stowed) [session, seen] = [stowed.session, stowed.seen];
   } catch {
-    return null;
-  } finally {
-    sessionStorage.removeItem(STOWED);
+    session = null; // of another version of this page
   }
+  sessionStorage.removeItem(STOWED);
 }
 
 addEventListener("pagehide", () => stow(true));
 addEventListener("pageshow", () => stow(false));
 document.addEventListener("visibilitychange", () => stow(document.visibilityState === "hidden"));
+
+// --- the stream of events
+//
+// Read by fetch: an EventSource can send neither a token nor, once its address has changed, where it left off.
+
+const SILENT_MS = 60_000; // the server says something more often
+const LONGEST_PAUSE_MS = 10_000;
+
+/** Hand on what happens for as long as somebody is signed in and looks; returns where no streams are kept. */
+export async function listen(on) {
+  let [last, whose, wait] = ["", "", 0];
+  for (;;) {
+    await untilLookedAt();
+    if (whose !== me().user_id) [last, whose] = ["", me().user_id];
+    const cut = new AbortController();
+    const away = () => cut.abort();
+    let silence = setTimeout(away, SILENT_MS);
+    document.addEventListener("visibilitychange", away);
+    document.addEventListener("session", away);
+    try {
+      const headers = { Authorization: `Bearer ${await accessToken()}`, ...(last && { "Last-Event-ID": last }) };
+      const answer = await fetch(`${API}/stream`, { headers, signal: cut.signal, credentials: "omit", cache: "no-store" });
+      if (answer.status === 404 || answer.status === 501) return;
+      if (answer.status === 401) await get("/users/me"); // which renews the session, or ends it
+      else if (answer.ok) {
+        for await (const { event, data, id } of events(answer.body)) {
+          clearTimeout(silence);
+          silence = setTimeout(away, SILENT_MS);
+          [last, wait] = [id || last, 0];
+          if (event) on(event, data && JSON.parse(data));
+        }
+      }
+    } catch (error) {
+      if (error.name !== "AbortError" && !(error instanceof TypeError) && !(error instanceof Refused)) console.error(error);
+    }
+    clearTimeout(silence);
+    document.removeEventListener("visibilitychange", away);
+    document.removeEventListener("session", away);
+    await pause(wait * (0.5 + Math.random()));
+    wait = Math.min(2 * wait + 250, LONGEST_PAUSE_MS);
+  }
+}
+
+async function untilLookedAt() {
+  while (!session || document.hidden) {
+    await new Promise((done) => {
+      document.addEventListener("visibilitychange", done, { once: true });
+      document.addEventListener("session", done, { once: true });
+    });
+  }
+}
+
+/** Cut a body into the events of an event stream (WHATWG HTML §9.2). */
+async function* events(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const parts = (rest + value).split("\n\n");
+    rest = parts.pop();
+    for (const part of parts) {
+      const lines = part.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trimStart()]);
+      const all = (name) => lines.filter(([field]) => field === name).map(([, text]) => text).join("\n");
+      yield { event: all("event"), data: all("data"), id: all("id") };
+    }
+  }
+}
 
 // --- what is around each page
 

@@ -1,10 +1,12 @@
 // The feed: which page an address means, and what stands on it.
 
-import { $, accessToken, empty, enter, failure, get, h, icon, me, onSession, pause, send, setUser, short, toast, words } from "./core.js";
-import { avatar, byline, card, composer, nothing, profilePath, searchPath, skeleton, Timeline, timelineOf } from "./tweets.js";
+import { $, empty, enter, failure, get, h, icon, listen, me, onSession, pause, send, setUser, short, toast, when, words } from "./core.js";
+import { avatar, byline, card, composer, nothing, profilePath, recount, searchPath, sendInTurn, skeleton, Timeline, timelineOf } from "./tweets.js";
 
 const main = $("#main");
-const POLL_MS = 2_000;
+const POLL_MS = 3_000;
+const TRENDS_MS = 30_000;
+const UNREAD_MS = 10_000;
 let live = null; // the timeline that news go to
 
 // --- addresses
@@ -28,12 +30,20 @@ function show() {
   view(...found);
 }
 
+let [heading1, unread] = ["", 0];
+
 function put(title, ...children) {
-  document.title = title === "Murmuration" ? title : `${title} · Murmuration`;
+  heading1 = title;
+  retitle();
   main.replaceChildren(...children);
 }
 
-export function go(path) {
+function retitle() {
+  const count = unread ? `(${unread}) ` : "";
+  document.title = count + (heading1 === "Murmuration" ? heading1 : `${heading1} · Murmuration`);
+}
+
+function go(path) {
   history.pushState(null, "", path);
   scrollTo(0, 0);
   show();
@@ -152,7 +162,7 @@ function relation(user) {
     following = !following;
     label();
     try {
-      await send(following ? "POST" : "DELETE", `/users/${user.user_id}/follow`);
+      await sendInTurn(following ? "POST" : "DELETE", `/users/${user.user_id}/follow`);
     } catch (error) {
       following = !following;
       label();
@@ -182,20 +192,75 @@ function edit(user) {
   dialog.showModal();
 }
 
-function notifications() {
-  put("Notifications", heading("Notifications"), empty("Nothing yet", "Mentions, replies, likes and new followers appear here."));
+// --- notifications
+
+const DID = {
+  mention: "mentioned you", reply: "replied to you", quote: "quoted you", like: "liked your tweet",
+  retweet: "retweeted you", follow: "followed you",
+};
+const ICONS = { mention: "reply", reply: "reply", quote: "retweet", like: "like", retweet: "retweet", follow: "person" };
+
+async function notifications() {
+  const list = h("ol", { class: "notices" });
+  const state = h("div", { class: "state" }, skeleton(), skeleton());
+  const more = h("button", { type: "button", class: "plain more", hidden: true }, "Show more");
+  put("Notifications", heading("Notifications"), list, state, more);
+  let cursor = "";
+  const page = async () => {
+    more.hidden = true;
+    try {
+      const found = await get(`/notifications?limit=30${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+      list.append(...found.notifications.map(notice));
+      cursor = found.next_cursor;
+      more.hidden = !found.has_more;
+      state.replaceChildren(...(list.childElementCount ? [] : [empty("Nothing yet", "Mentions, replies, likes and new followers appear here.")]));
+      const [newest] = found.notifications;
+      if (newest && !newest.read) await send("POST", "/notifications/read", { up_to: newest.created_at });
+      await countUnread();
+    } catch (error) {
+      state.replaceChildren(failure(error, page));
+    }
+  };
+  more.addEventListener("click", page);
+  await page();
+}
+
+function notice(it) {
+  const [first] = it.actors;
+  const others = it.actors_count - 1;
+  const who = [h("a", { href: profilePath(first.username) }, h("bdi", {}, first.display_name))];
+  if (others) who.push(` and ${others}${it.actors_more ? "+" : ""} ${others === 1 && !it.actors_more ? "other" : "others"}`);
+  const about = it.tweet && h("a", { class: "excerpt", href: `/tweets/${it.tweet.tweet_id}`, dir: "auto" }, it.tweet.content);
+  return h("li", { class: it.read ? "notice" : "notice fresh" }, h("span", { class: `kind ${it.kind}` }, icon(ICONS[it.kind] || "bell")),
+    h("div", { class: "body" },
+      h("div", { class: "faces" }, ...it.actors.slice(0, 6).map((user) => avatar(user, "small"))),
+      h("p", {}, ...who, ` ${DID[it.kind] || it.kind} `, h("span", { class: "soft" }, when(it.created_at)), !it.read && h("span", { class: "unseen" }, " (new)")),
+      about));
+}
+
+async function countUnread() {
+  const badge = $("#unread");
+  try {
+    const { unread_count: count, more } = await get("/notifications/unread_count");
+    badge.hidden = !count;
+    badge.textContent = `${count}${more ? "+" : ""}`;
+    badge.setAttribute("aria-label", `${count} unread`);
+    unread = count;
+  } catch {
+    badge.hidden = true; // not kept, or not now
+    unread = 0;
+  }
+  retitle();
 }
 
 // --- who is not signed in
 
 function welcome() {
-  const trends = h("ol", { class: "short-trends" });
   put("Murmuration",
     h("section", { class: "hero" },
       h("h1", {}, "What the flock is talking about"),
       h("p", {}, "A small social feed that shows how it works: every tweet is an event on a log, every page a view of it.")),
-    h("div", { class: "doors" }, door("Sign up", "/auth/register", "new-password", true), door("Log in", "/auth/login", "current-password", false)),
-    trends);
+    h("div", { class: "doors" }, door("Sign up", "/auth/register", "new-password", true), door("Log in", "/auth/login", "current-password", false)));
 }
 
 function door(action, path, autocomplete, isNew) {
@@ -235,23 +300,59 @@ function submitting(form, act) {
 
 // --- news
 
+const NEWS = {
+  ready: () => catchUp(),
+  new_tweet: (tweet) => live && live.offer([tweet]),
+  tweet_deleted: ({ tweet_id: id }) => gone(id),
+  counters: recount,
+  notification: () => countUnread(),
+  reset: () => catchUp(),
+};
+
+function gone(id) {
+  for (const node of document.querySelectorAll(`article[data-id="${CSS.escape(id)}"]`)) (node.closest("li") || node).remove();
+}
+
+/** Fetch what the stream did not tell: at its start, and where it was away for too long. */
+async function catchUp() {
+  const timeline = live;
+  if (!timeline || !me()) return;
+  const page = await get("/timeline/home?limit=30").catch(() => ({ tweets: [] }));
+  if (timeline === live) timeline.offer(page.tweets);
+}
+
 async function follow() {
+  await listen((event, data) => NEWS[event] && NEWS[event](data));
   for (;;) {
-    await pause(POLL_MS);
-    const timeline = live;
-    if (!timeline || !me() || document.hidden) continue;
-    try {
-      const page = await get("/timeline/home?limit=20");
-      if (timeline === live) timeline.offer(page.tweets);
-    } catch {
-      // the next round tells
-    }
+    await pause(POLL_MS); // this installation keeps no streams
+    if (!document.hidden) await Promise.all([catchUp(), me() && countUnread()]);
   }
 }
 
+// --- beside it
+
+async function trendsNow() {
+  const aside = $("#aside");
+  try {
+    const { trends } = await get("/trends?limit=8");
+    const rows = trends.map((it) => h("li", {}, h("a", { href: searchPath(`#${it.name}`) }, h("bdi", { class: "name" }, `#${it.name}`), h("span", { class: "soft" }, `${short(it.authors)} ${it.authors === 1 ? "person" : "people"} in an hour`))));
+    aside.hidden = !rows.length;
+    aside.replaceChildren(h("section", { class: "panel" }, h("h2", {}, "Trends now"), h("ol", {}, ...rows), h("a", { href: "/trends" }, "The whole board")));
+  } catch {
+    aside.hidden = true; // not kept on this installation, or not now
+  }
+}
+
+setInterval(() => document.hidden || trendsNow(), TRENDS_MS);
+setInterval(() => document.hidden || !me() || countUnread(), UNREAD_MS);
+
 onSession(() => {
+  if (me()) countUnread();
+  else unread = 0;
   if (!me() || location.pathname === "/") go("/");
   else show();
 });
 show();
+trendsNow();
+if (me()) countUnread();
 follow();

@@ -123,7 +123,7 @@ function newRow(trend) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     go({ topic: trend.name });
-    detail.scrollIntoView({ block: "nearest" });
+    scrollTo(0, 0);
   });
   return { item: h("li", {}, link), link, rank, change, facts, line, velocity };
 }
@@ -175,7 +175,13 @@ async function showTopic() {
     h("button", { type: "button", class: "plain", "aria-pressed": String(value === hours), onclick: () => { hours = value; showTopic(); } }, label)));
   const chart = h("div", { class: "chart-place" });
   const tweets = h("div", { class: "tweets-place" }, skeleton(), skeleton());
+  const back = h("a", { class: "back", href: address({ topic: "" }) }, "‹ All topics");
+  back.addEventListener("click", (event) => {
+    event.preventDefault();
+    go({ topic: "" });
+  });
   detail.replaceChildren(
+    back,
     h("div", { class: "row spread wrap" }, h("h2", {}, h("bdi", {}, `#${name}`)), ranges),
     chart,
     h("div", { class: "row spread" }, h("h3", {}, "Top tweets"), h("a", { href: `/search?q=${encodeURIComponent(`#${name}`)}` }, "All of them")),

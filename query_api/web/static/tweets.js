@@ -112,6 +112,15 @@ function label(node, name, count, pressed) {
   $(".count", node).textContent = count ? short(count) : "";
 }
 
+const turns = new Map(); // path → the command sent to it last: of two quick ones, the later one is done later
+
+/** Send a command once the one before it to the same path is answered. */
+export function sendInTurn(method, path) {
+  const turn = (turns.get(path) || Promise.resolve()).catch(() => null).then(() => send(method, path));
+  turns.set(path, turn);
+  return turn.finally(() => turns.get(path) === turn && turns.delete(path));
+}
+
 /** Do or undo at once on the page, then on the server; what it refuses is taken back. */
 async function toggle(state, id, flag, count, path) {
   if (!me()) return toast("Log in to do this.");
@@ -125,7 +134,7 @@ async function toggle(state, id, flag, count, path) {
   const on = !state[flag];
   turn(on);
   try {
-    await send(on ? "POST" : "DELETE", `/tweets/${id}/${path}`);
+    await sendInTurn(on ? "POST" : "DELETE", `/tweets/${id}/${path}`);
   } catch (error) {
     turn(!on);
     toast(words(error), "bad");

@@ -1,0 +1,249 @@
+"""What people do on the feed page, in a real browser."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+from tests.browser.windows import DESK, PASSWORD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Locator, Page
+
+    from tests.browser.conftest import Opening
+
+WITHIN_S = 1.0
+TRIES = 3  # the quickest counts: others may be using the machine
+
+
+def card(page: Page, text: str) -> Locator:
+    return page.get_by_role("article").filter(has_text=text)
+
+
+def follow(page: Page, username: str) -> None:
+    page.goto(f"/@{username}")
+    page.get_by_role("button", name="Follow", exact=True).click()
+    expect(page.get_by_role("button", name="Following")).to_be_visible()
+
+
+def test_a_tweet_shows_in_the_followers_window_within_a_second(window: Opening, name: Iterator[str]) -> None:
+    ann, bob = next(name), next(name)
+    first, second = window(), window()
+    first.sign_up(ann, "Ann")
+    page = second.sign_up(bob, "Bob")
+    follow(page, ann)
+    page.goto("/")
+    expect(page.get_by_text("It is quiet here")).to_be_visible()
+    page.evaluate("window.neverReloaded = true")
+    took = []
+    for number in range(TRIES):
+        began = time.monotonic()
+        first.tweet(f"Number {number} of the day")
+        expect(card(page, f"Number {number} of the day")).to_be_visible()
+        took.append(time.monotonic() - began)
+        expect(card(first.page, f"Number {number} of the day")).to_be_visible()
+    assert min(took) < WITHIN_S, took
+    assert page.evaluate("window.neverReloaded")
+
+
+def test_likes_retweets_and_replies_are_done_undone_and_notified(window: Opening, name: Iterator[str]) -> None:
+    ann, bob = next(name), next(name)
+    author, reader = window(), window()
+    author.sign_up(ann, "Ann")
+    author.tweet("Be kind to starlings")
+    page = reader.sign_up(bob, "Bob")
+    follow(page, ann)
+    tweet = card(page, "Be kind to starlings")
+    tweet.get_by_role("button", name="Like").click()
+    expect(tweet.get_by_role("button", name="Like, 1")).to_have_attribute("aria-pressed", "true")
+    tweet.get_by_role("button", name="Retweet").click()
+    expect(tweet.get_by_role("button", name="Retweet, 1")).to_have_attribute("aria-pressed", "true")
+    tweet.get_by_role("button", name="Reply").click()
+    page.get_by_role("textbox", name=f"Your reply to @{ann}").fill("I always am")
+    page.get_by_role("button", name="Reply", exact=True).click()
+    expect(tweet.get_by_role("button", name="Reply, 1")).to_be_visible()
+    with page.expect_response(lambda answer: answer.request.method == "DELETE"):
+        tweet.get_by_role("button", name="Retweet, 1").click()
+    expect(tweet.get_by_role("button", name="Retweet, 0")).to_have_attribute("aria-pressed", "false")
+
+    page.reload()  # it was no show of the page alone
+    expect(tweet.get_by_role("button", name="Like, 1")).to_have_attribute("aria-pressed", "true")
+    expect(tweet.get_by_role("button", name="Retweet, 0")).to_be_visible()
+
+    told = author.page
+    expect(told.locator("#unread")).to_be_visible()
+    told.get_by_role("link", name=re.compile("^Notifications")).click()
+    notices = told.get_by_role("listitem").filter(has_text="Bob")
+    for said in ("followed you", "liked your tweet", "replied to you"):
+        expect(notices.filter(has_text=said)).to_have_count(1)
+    expect(told.locator("#unread")).to_be_hidden()  # read
+    notices.filter(has_text="replied to you").get_by_text("I always am").click()
+    expect(told.get_by_role("heading", name="Tweet", exact=True)).to_be_visible()
+    expect(card(told, "Be kind to starlings")).to_be_visible()  # what was answered stands above the answer
+
+
+def test_search_finds_tweets_and_people(window: Opening, name: Iterator[str]) -> None:
+    ann = next(name)
+    own = window()
+    own.sign_up(ann, "Hypatia of Alexandria")
+    own.tweet("Conic sections are #beautiful")
+    expect(card(own.page, "Conic sections")).to_be_visible()
+    page = window().open("/search")  # who is not signed in may search
+    page.get_by_role("searchbox").fill("hypatia")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="People").get_by_text(f"@{ann}")).to_be_visible()
+    page.get_by_role("searchbox").fill("#beautiful conic")
+    page.keyboard.press("Enter")
+    expect(card(page, "Conic sections")).to_be_visible()
+    page.get_by_role("searchbox").fill("nobody said this")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("No tweet found")).to_be_visible()
+    page.get_by_role("searchbox").fill('an "open phrase')
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("character")  # the problem's own words
+    page.go_back()
+    expect(page.get_by_role("searchbox")).to_have_value("nobody said this")
+
+
+def test_a_session_outlives_a_reload_and_ends_with_log_out(window: Opening, name: Iterator[str]) -> None:
+    ann = next(name)
+    own = window()
+    page = own.sign_up(ann)
+    assert page.evaluate("sessionStorage.length + localStorage.length") == 0  # a copy of the tab would have the token
+    page.reload()
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
+    page.get_by_role("link", name="Trends", exact=True).click()
+    page.get_by_role("link", name="Profile").click()
+    expect(page.get_by_role("heading", name=ann.title())).to_be_visible()
+    assert page.evaluate("sessionStorage.length + localStorage.length") == 0
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("form", name="Log in")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("form", name="Log in")).to_be_visible()
+    assert page.evaluate("sessionStorage.length + localStorage.length") == 0
+    assert own.context.cookies() == []
+    own.log_in(ann)
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
+
+
+def test_everything_can_be_done_by_keyboard(window: Opening, name: Iterator[str]) -> None:
+    page = window().open()
+    page.get_by_role("form", name="Sign up").get_by_label("Username").focus()
+    page.keyboard.type(next(name))
+    page.keyboard.press("Tab")
+    page.keyboard.type("Keyboard Kit")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Home")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("textbox", name="What is going on?")).to_be_focused()
+    page.keyboard.type("Hands on the keys")
+    page.keyboard.press("Control+Enter")
+    tweet = card(page, "Hands on the keys")
+    expect(tweet).to_be_visible()
+    like = tweet.get_by_role("button", name="Like")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if like.evaluate("it => it === document.activeElement"):
+            break
+    expect(like).to_be_focused()
+    assert like.evaluate("it => getComputedStyle(it).outlineStyle") == "solid"  # where one is can be seen
+    page.keyboard.press("Enter")
+    expect(like).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_what_is_refused_is_said_in_words_and_loses_nothing(window: Opening, name: Iterator[str]) -> None:
+    ann = next(name)
+    own = window()
+    own.sign_up(ann)
+    page = own.page
+    box = page.get_by_role("textbox", name="What is going on?")
+    button = page.get_by_role("button", name="Tweet", exact=True)
+    box.fill("x" * 281)
+    left = page.locator(".composer .left")
+    expect(left).to_have_text("-1")
+    expect(button).to_be_disabled()
+    box.fill("👍🏽" * 140)  # as the server counts: code points, 280
+    expect(left).to_have_text("0")
+    expect(button).to_be_enabled()
+    box.fill("Nobody hears me")
+    page.route(re.compile("/api/v1/tweets$"), lambda route: route.abort())
+    button.click()
+    expect(page.get_by_role("alert").filter(has_text="The server does not answer")).to_be_visible()
+    expect(box).to_have_value("Nobody hears me")
+    page.unroute(re.compile("/api/v1/tweets$"))
+    button.click()
+    expect(card(page, "Nobody hears me")).to_be_visible()
+
+    other = window()
+    page = other.log_in(ann, "not the password")
+    expect(page.get_by_role("alert")).to_contain_text("The username or the password is wrong")
+    form = page.get_by_role("form", name="Sign up")
+    form.get_by_label("Username").fill(ann)
+    form.get_by_label("Password").fill(PASSWORD)
+    form.get_by_role("button").click()
+    expect(form.get_by_role("alert")).to_contain_text("The username is taken")
+    page.goto("/@nobody_of_this_name")
+    expect(page.get_by_role("alert")).to_contain_text("There is no such account")
+    page.goto("/tweets/not-an-id")
+    expect(page.get_by_role("alert")).to_contain_text("There is no such tweet")
+
+
+SHIFTS = """() => {
+    window.shifted = 0;
+    const sum = (found) => found.getEntries().forEach(it => window.shifted += it.value);
+    new PerformanceObserver(sum).observe({type: "layout-shift"});
+}"""
+
+
+def test_news_do_not_move_what_is_being_read(window: Opening, name: Iterator[str]) -> None:
+    ann, bob = next(name), next(name)
+    author, reader = window(), window(size=(DESK[0], 500))
+    author.sign_up(ann, "Ann")
+    for number in range(8):
+        author.tweet(f"Old news, {number}")
+        expect(card(author.page, f"Old news, {number}")).to_be_visible()
+    page = reader.sign_up(bob, "Bob")
+    follow(page, ann)
+    page.goto("/")
+    expect(card(page, "Old news, 0")).to_be_attached()
+    page.mouse.move(*DESK)
+    page.evaluate("scrollTo(0, 400)")
+    page.evaluate(SHIFTS)
+    before = card(page, "Old news, 4").bounding_box()
+    author.tweet("Late news, one")
+    expect(page.get_by_role("button", name="1 new tweet")).to_be_visible()
+    author.tweet("Late news, two")
+    pill = page.get_by_role("button", name="2 new tweets")
+    expect(pill).to_be_visible()
+    assert card(page, "Old news, 4").bounding_box() == before
+    assert page.evaluate("window.shifted") == 0
+    pill.click()
+    expect(card(page, "Late news, two")).to_be_in_viewport()
+    expect(pill).to_be_hidden()
+
+
+def test_a_deleted_tweet_goes_from_open_windows(window: Opening, name: Iterator[str]) -> None:
+    ann, bob = next(name), next(name)
+    author, reader = window(), window()
+    author.sign_up(ann, "Ann")
+    author.tweet("I should not have said this")
+    page = reader.sign_up(bob, "Bob")
+    follow(page, ann)
+    page.goto("/")
+    expect(card(page, "I should not have said this")).to_be_visible()
+    author.page.get_by_role("button", name="Delete this tweet").click()
+    author.page.get_by_role("button", name="Delete", exact=True).click()
+    expect(card(author.page, "I should not have said this")).to_have_count(0)
+    expect(card(page, "I should not have said this")).to_have_count(0)
