@@ -25,6 +25,7 @@ from projections.trends.sqlite import SqliteTrendsReader
 from projections.tweets.sqlite import SqliteTweetsReader
 from query_api.freshness import Freshness
 from query_api.lag import FileEnds, LagMeter
+from query_api.letters import DeadLetters
 from query_api.live.service import Live
 from query_api.live.tail import FileTail
 from query_api.stores import TOPICS, Stores
@@ -62,6 +63,7 @@ class Services(NamedTuple):
     clock: Clock
     stores: Stores
     lag: LagMeter
+    letters: DeadLetters
     freshness: Freshness
     tokens: ConsistencyTokens
     verifier: AccessTokenVerifier
@@ -79,6 +81,7 @@ class Services(NamedTuple):
     def close(self) -> None:
         """Let go of everything."""
         self.lag.close()
+        self.letters.close()
         self.stores.close("the process is stopping")
         self.revocations.close()
         if self.close_servers is not None:
@@ -116,6 +119,7 @@ def _build_embedded(settings: Settings, clock: Clock) -> Services:
         clock=clock,
         stores=stores,
         lag=LagMeter(stores, FileEnds(log), clock),
+        letters=DeadLetters(_newest(Slot(path_of(settings.log_dir, "derived"), SqliteLogReader))),
         freshness=Freshness(stores),
         tokens=ConsistencyTokens(shared),
         verifier=AccessTokenVerifier(keys, revocations, clock),
@@ -125,6 +129,14 @@ def _build_embedded(settings: Settings, clock: Clock) -> Services:
         trend_boards=boards(settings),
         live=Live(FileTail(Slot(facts, SqliteLogReader)), stores, shared, kept=settings.live_records),
     )
+
+
+def _newest(slot: Slot[SqliteLogReader]) -> Callable[[], SqliteLogReader | None]:
+    def look() -> SqliteLogReader | None:
+        slot.look()
+        return slot.reader
+
+    return look
 
 
 def boards(settings: Settings) -> Boards:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack, closing
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from infra import bridge
@@ -23,6 +24,7 @@ from infra.cql.session import CqlSession
 from infra.elastic import READER_SECONDS, Elastic
 from infra.http.rate_limits import RateLimits
 from infra.log.kafka_ends import KafkaEnds
+from infra.log.kafka_reader import KafkaLogReader
 from infra.progress import Part, Progress, ServerSource
 from infra.servers.fleet import servers_of
 from projections.accounts.cql import CqlAccountsReader
@@ -39,10 +41,12 @@ from query_api.freshness import Freshness
 from query_api.home_timeline.fallback import HomeTimelines, Watch
 from query_api.home_timeline.pulled import PulledHomeTimelines
 from query_api.lag import LagMeter
+from query_api.letters import DeadLetters
 from query_api.stores import HOME, TOPICS, Stores
 from query_api.tweets.cards import Cards
 from query_api.tweets.counts import KeptCounts
 from query_api.users.hidden import KeptHidden
+from schemas.catalogue import DEAD_LETTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,11 +101,13 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
         keys = KeyRing(settings.keys_dir)
         revocations = CqlRevocations(session, clock.now_ms(), keyspace=keyspaces(settings).lwt)
         topics = sorted({topic for name in readers for topic in TOPICS[name]})
+        letters = partial(KafkaLogReader, settings.kafka_bootstrap, (DEAD_LETTERS,))
         return Services(
             settings=settings,
             clock=clock,
             stores=stores,
             lag=LagMeter(stores, log or KafkaEnds(settings.kafka_bootstrap, topics), clock),
+            letters=DeadLetters(lru_cache(maxsize=1)(letters)),
             freshness=Freshness(stores),
             tokens=ConsistencyTokens(secret(settings.keys_dir, SECRET_NAME)),
             verifier=AccessTokenVerifier(keys, revocations, clock),

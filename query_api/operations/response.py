@@ -57,6 +57,7 @@ def _projection(services: Services, progress: Progress) -> dict[str, object]:
         ],
         "lag_events": sum(progress.behind().values()),
         "lag_seconds": services.lag.seconds(progress),
+        "dead_letters": services.letters.waiting(progress.projection, applied),
         "partitions": [
             {"topic": key.topic, "partition": key.partition, "position": applied.get(key, 0), "end": end}
             for key, end in sorted(progress.ends.items())

@@ -44,6 +44,7 @@ class Projection(Shape):
     """How far a projection is: `lag_seconds` is the age of the oldest record that is not applied, 0 where none is.
 
     `generation` is the build that this process reads, `active` the one that it is to follow within a second.
+    `dead_letters` counts the records that could not be applied and were not tried again, up to 1,000 (null: not yet).
     """
 
     projection: str
@@ -53,6 +54,7 @@ class Projection(Shape):
     generations: list[Generation]
     lag_events: int
     lag_seconds: float
+    dead_letters: int | None
     partitions: list[PartitionProgress]
 
 
