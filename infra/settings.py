@@ -68,6 +68,10 @@ class Settings(BaseSettings):
         20_000, ge=100, description="records of each log partition that a stream which comes back can be told from"
     )
 
+    live_streams: int = Field(20_000, ge=1, description="streams that a query process holds open; see `ulimit -n`")
+    live_streams_per_account: int = Field(20, ge=1, description="streams that an account may have open at a process")
+    live_streams_per_address: int = Field(500, ge=1, description="streams that an address may have open at a process")
+
     ranking_recency: float = Field(0.4, ge=0, description="weight of recency in ranking=top")
     ranking_engagement: float = Field(0.4, ge=0, description="weight of engagement in ranking=top")
     ranking_relevance: float = Field(0.2, ge=0, description="weight of relevance in ranking=top")

@@ -22,7 +22,7 @@ def main() -> int:
     if services.live is None:
         server.serve(app, settings, "query")
     else:
-        server.serve(Held(app, services.live), settings, "query", before_drain=services.live.drain)
+        server.serve(Held(app, services.live), settings, "query", before_drain=services.live.drain, web_sockets=True)
     return 0
 
 

@@ -19,6 +19,7 @@ from query_api.engagement import endpoint as engagement
 from query_api.errors import QueryError
 from query_api.home_timeline import endpoint as home_timeline
 from query_api.live import endpoint as live
+from query_api.live.watch import Watch
 from query_api.notifications import endpoint as notifications
 from query_api.openapi import document
 from query_api.operations import endpoint as operations
@@ -67,7 +68,9 @@ def create_app(services: Services) -> FastAPI:
         services.stores.start()
         services.lag.start()
         if services.live is not None:
-            services.live.start()
+            services.live.start(
+                Watch(services.live, services.stores, services.clock, services.revocations, services.trend_boards)
+            )
         yield
         if services.live is not None:
             await services.live.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.auth.keys import KeyRing, secret
 from infra.auth.revocations import SqliteRevocations
@@ -26,6 +26,7 @@ from projections.tweets.sqlite import SqliteTweetsReader
 from query_api.freshness import Freshness
 from query_api.lag import FileEnds, LagMeter
 from query_api.letters import DeadLetters
+from query_api.live.doors import Doors
 from query_api.live.service import Live
 from query_api.live.tail import FileTail
 from query_api.stores import TOPICS, Stores
@@ -35,6 +36,7 @@ from query_api.trends.score import Past
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from infra.auth.revocations import FollowedRevocations
     from infra.clock import Clock
     from infra.settings import Settings
     from query_api.home_timeline.fallback import HomeTimelines
@@ -69,7 +71,7 @@ class Services(NamedTuple):
     verifier: AccessTokenVerifier
     tickets: TicketVerifier
     rate_limits: RateLimits
-    revocations: Closeable
+    revocations: FollowedRevocations
     trend_boards: Boards
     timelines: HomeTimelines | None = None
     counts: KeptCounts | None = None
@@ -86,13 +88,6 @@ class Services(NamedTuple):
         self.revocations.close()
         if self.close_servers is not None:
             self.close_servers()
-
-
-class Closeable(Protocol):
-    """What is let go of at the end."""
-
-    def close(self) -> None:
-        """Let go."""
 
 
 def build(settings: Settings, clock: Clock | None = None) -> Services:
@@ -127,7 +122,9 @@ def _build_embedded(settings: Settings, clock: Clock) -> Services:
         rate_limits=RateLimits(settings),
         revocations=revocations,
         trend_boards=boards(settings),
-        live=Live(FileTail(Slot(facts, SqliteLogReader)), stores, shared, kept=settings.live_records),
+        live=Live(
+            FileTail(Slot(facts, SqliteLogReader)), stores, shared, doors=Doors(settings), kept=settings.live_records
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -18,3 +19,10 @@ def until(condition: Callable[[], object], seconds: float = BOUND_SECONDS) -> No
     while not condition():
         assert time.monotonic() < deadline, f"the condition did not come true within {seconds:.0f} s"
         time.sleep(PAUSE_SECONDS)
+
+
+async def soon(condition: Callable[[], object], seconds: float = BOUND_SECONDS) -> None:
+    """Return as soon as the condition holds, letting the event loop go on meanwhile; fail where it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.005)

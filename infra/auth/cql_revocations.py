@@ -18,7 +18,7 @@ from infra.cql.session import Call
 from infra.projections import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from infra.cql.session import CqlSession
 
@@ -57,6 +57,10 @@ class CqlRevocations:
 
     def __contains__(self, session_id: int) -> bool:
         return session_id in self._revoked
+
+    def among(self, session_ids: Collection[int]) -> Collection[int]:
+        """Return those of the sessions that were revoked."""
+        return [session_id for session_id in session_ids if session_id in self._revoked]
 
     def add(self, session_id: int) -> None:
         """Know at once of a session that this process has revoked."""

@@ -14,6 +14,7 @@ from infra.sqlite.changes import ChangeFeed
 from infra.sqlite.connections import open_reader, rows
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 TABLE = "revocations"
@@ -28,6 +29,9 @@ class Revocations(Protocol):
 
 class FollowedRevocations(Revocations, Protocol):
     """Hears of revocations until it is closed."""
+
+    def among(self, session_ids: Collection[int]) -> Collection[int]:
+        """Return those of the sessions that have been revoked."""
 
     def add(self, session_id: int) -> None:
         """Know at once of a session that this process has revoked."""
@@ -59,6 +63,11 @@ class SqliteRevocations:
             self._look_at = now + self._stale_s
             self._look()
         return session_id in self._revoked
+
+    def among(self, session_ids: Collection[int]) -> Collection[int]:
+        """Return those of the sessions that were revoked: one look at the file."""
+        self._look()
+        return self._revoked.intersection(session_ids)
 
     def add(self, session_id: int) -> None:
         """Know at once of a session that this process has revoked."""

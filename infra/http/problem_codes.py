@@ -38,6 +38,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "method_not_allowed": ProblemType(405, "The method is not allowed here", "See the Allow header."),
     "media_type_unsupported": ProblemType(415, "The media type is not supported", "Send application/json."),
     "rate_limited": ProblemType(429, "Too many requests", "Wait for the seconds in Retry-After."),
+    "too_many_streams": ProblemType(
+        429, "Too many streams are open", "Close one, or open one stream for all that is shown."
+    ),
     # who is asking
     "token_missing": ProblemType(401, "An access token is needed", "Send Authorization: Bearer <access_token>."),
     "token_invalid": ProblemType(401, "The access token is not valid", "Log in, or refresh the session."),

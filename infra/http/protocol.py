@@ -48,6 +48,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
+        if self.transport.get_protocol() is not self:  # a WebSocket has taken the connection over
+            self._stop_timer()
+            return
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse("headers_too_large")
         elif not self._is_answering():

@@ -24,6 +24,7 @@ import uvloop
 
 from infra import probe
 from infra.http.protocol import BoundedHttpProtocol
+from infra.http.web_socket import MAX_MESSAGE_BYTES, PING_S, WebSocketProtocol
 from infra.json_logs import FIELDS
 from infra.trouble import TroubleError
 
@@ -65,11 +66,14 @@ def serve(
     settings: Settings,
     kind: Literal["commands", "query"],
     before_drain: Callable[[], None] | None = None,
+    *,
+    web_sockets: bool = False,
 ) -> None:
     """Serve one of the two APIs where the settings say (see `run`); on servers its workers share the port."""
     announce = settings.run_dir / f"{settings.instance or kind}.json"
     port = settings.commands_port if kind == "commands" else settings.query_port
-    run(app, settings.host, port, announce, shared=settings.profile == "cluster", before_drain=before_drain)
+    shared = settings.profile == "cluster"
+    run(app, settings.host, port, announce, shared=shared, before_drain=before_drain, web_sockets=web_sockets)
 
 
 def run(
@@ -80,6 +84,7 @@ def run(
     *,
     shared: bool = False,
     before_drain: Callable[[], None] | None = None,
+    web_sockets: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then let running requests end (at most DRAIN_S).
 
@@ -98,6 +103,11 @@ def run(
         app,
         loop="uvloop",
         http=BoundedHttpProtocol,
+        ws=WebSocketProtocol if web_sockets else "none",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PING_S,
+        ws_per_message_deflate=False,  # some 30 KB a connection
         lifespan="on",
         log_config=None,
         access_log=False,

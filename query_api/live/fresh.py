@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from projections.tweets.read_model import Tweet
+    from query_api.live.index import Viewer
     from query_api.stores import Readers
     from query_api.tweets.hydrate import Hydrated
     from query_api.tweets.rules import Shown
@@ -37,9 +38,9 @@ class Fresh:
         """Return whose tweet is quoted; 0 where none is."""
         return 0 if self.item.quoted is None else self.item.quoted.author_id
 
-    def body_for(self, hides: Callable[[int], bool]) -> bytes:
-        """Return what somebody is shown: without what is quoted, where that is hidden from them."""
-        return self.without_quote() if self.quoted_author and hides(self.quoted_author) else self.body
+    def body_for(self, viewer: Viewer) -> bytes:
+        """Return what a viewer is shown: without what is quoted, where that is hidden from the viewer."""
+        return self.without_quote() if self.quoted_author and viewer.hides(self.quoted_author) else self.body
 
     def without_quote(self) -> bytes:
         """Return what somebody is shown who does not see the tweet that is quoted."""

@@ -1,7 +1,7 @@
 """The hub: records of the log in, messages to open streams out. Reads the log once, however many streams are open.
 
 Pure but for `fresh`, which looks up what new tweets refer to, and may wait: `prepare` does that, for a whole batch;
-`take` then tells everybody, without a wait, so that whoever opens a stream in between misses nothing.
+`take` then tells everybody, without a wait. Nobody opens a stream between the two (query_api.live.service).
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from infra.json_logs import FIELDS
 from infra.log.port import TopicPartition
+from infra.projections import RejectedWriteError
 from projections.tweets import rendering
 from query_api.live import messages
+from query_api.live.counters import Counters
 from query_api.live.index import Index
 from query_api.live.messages import Message
 from query_api.live.window import Window
@@ -23,13 +25,13 @@ from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetP
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from infra.log.port import Batch
     from projections.tweets.read_model import Tweet
     from query_api.live.fresh import Fresh
     from query_api.live.index import Stream, Viewer
-    from query_api.live.positions import Positions
+    from query_api.live.positions import Positions, Vector
     from schemas.envelope import Event
 
 TOPICS = (TWEETS, FOLLOWS, ENGAGEMENTS)
@@ -48,103 +50,119 @@ class Prepared(NamedTuple):
 
 
 class Hub:
-    """Everything that streams are told."""
+    """Everything that streams are told; `at` is how far the log was read."""
 
     def __init__(
-        self, positions: Positions, fresh: Callable[[Sequence[Tweet]], Mapping[int, Fresh]], kept: int
+        self,
+        positions: Positions,
+        starts: Vector,
+        fresh: Callable[[Sequence[Tweet]], Mapping[int, Fresh]],
+        kept: int,
+        lose: Callable[[Stream, str], None],
     ) -> None:
-        """Begin where the positions are, and keep so many records of each partition for those who come back."""
+        """Begin at `starts`, and keep so many records of each partition for those who come back.
+
+        `lose` ends a stream that is too far behind to be told more.
+        """
         self.positions = positions
+        self.at = dict(starts)
         self.index = Index()
-        self.windows = {place: Window(offset, kept) for place, offset in positions.at.items()}
+        self.counters = Counters()
+        self.windows = {place: Window(offset, kept) for place, offset in starts.items()}
         self.fresh = fresh
+        self._lose = lose
         self._waiting: list[tuple[Mapping[TopicPartition, int], Future[None]]] = []
         self.delivered = 0
-        self.on_lost: Callable[[Stream, str], None] = _lose
+        self.lost = 0
 
     # Records
 
     def prepare(self, batch: Batch) -> Prepared:
         """Decode what concerns somebody here, and look up what new tweets show."""
         events = [self._event(batch.topic, key, value) for key, value in zip(batch.keys, batch.values, strict=True)]
-        return Prepared(batch, events, self.fresh(tweets_of(events)))
+        told = (event for event in events if event is not None and self.index.has_listeners(_author(event)))
+        return Prepared(batch, events, self.fresh(tweets_of(told)))
 
     def _event(self, topic: str, key: int, value: bytes) -> Event | None:
-        if topic == ENGAGEMENTS or (topic == TWEETS and not self.index.has_listeners(key)):
-            return None
-        return decoded(value)
+        if topic == FOLLOWS or (topic == TWEETS and (self.counters.watched or self.index.has_listeners(key))):
+            return decoded(value)
+        return None
 
     def take(self, prepared: Prepared) -> None:
         """Tell everybody whom a batch concerns."""
         batch = prepared.batch
         place = TopicPartition(batch.topic, batch.partition)
         window = self.windows[place]
-        for number, event in enumerate(prepared.events):
+        for number, (key, value, event) in enumerate(zip(batch.keys, batch.values, prepared.events, strict=True)):
             offset = batch.base_offset + number
-            window.add(offset, batch.keys[number], batch.values[number])
-            self.positions.advance(place, offset + 1)
+            window.add(offset, key, value)
+            self.at[place] = offset + 1
+            if batch.topic == TWEETS:
+                self.positions.advance(place, offset + 1)
+            elif batch.topic == ENGAGEMENTS and key in self.counters.watched:
+                self.counters.touch((key,), place, offset)
             if event is not None:
+                self.counters.touch(_counted(event), place, offset)
                 self._tell(event, prepared.fresh)
         self._wake()
 
     def _tell(self, event: Event, fresh: Mapping[int, Fresh]) -> None:
         match event:
-            case TweetPosted(tweet_id=tweet) | Retweeted(tweet_id=tweet) if tweet in fresh:
-                self._tell_new(fresh[tweet])
+            case TweetPosted(tweet_id=tweet) | Retweeted(tweet_id=tweet):
+                if tweet in fresh:
+                    self._tell_new(fresh[tweet])
             case TweetDeleted(author_id=author, tweet_id=tweet) | RetweetUndone(author_id=author, tweet_id=tweet):
-                message = deleted(tweet, self.positions.text())
-                for viewer in self.index.audience(author):
-                    self._send_home(viewer, message)
+                self._tell_deleted(author, tweet)
             case _:
                 self.index.apply(event)
 
     def _tell_new(self, fresh: Fresh) -> None:
-        audience = audience_of(self.index, fresh)
+        tweet = fresh.item.tweet
+        audience = self.index.audience(tweet.author_id, tweet.parent_author_id, tweet.original_author_id)
         if not audience:
             return
         event_id = self.positions.text()
         whole = Message(NEW_TWEET, fresh.body, event_id)
-        bare: Message | None = None
         for viewer in audience:
-            if fresh.quoted_author and viewer.hides(fresh.quoted_author):
-                bare = bare or Message(NEW_TWEET, fresh.without_quote(), event_id)
-                self._send_home(viewer, bare)
-            else:
-                self._send_home(viewer, whole)
+            body = fresh.body_for(viewer)
+            self._send_home(viewer, whole if body is fresh.body else Message(NEW_TWEET, body, event_id))
+
+    def _tell_deleted(self, author: int, tweet: int) -> None:
+        message = deleted(tweet, self.positions.text())
+        told = {stream for viewer in self.index.audience(author) for stream in viewer.streams if stream.home}
+        for stream in told.union(self.counters.watched.get(tweet, ())):
+            self.send(stream, message)
 
     def _send_home(self, viewer: Viewer, message: Message) -> None:
         for stream in viewer.streams:
             if stream.home:
                 self.send(stream, message)
 
-    def send(self, stream: Stream, message: Message) -> None:
-        """Send a message to one stream; one that is too far behind is given up."""
+    def send(self, stream: Stream, message: Message) -> bool:
+        """Send a message to one stream; False where it was too far behind, and is ended."""
         if stream.sink.send(message):
             self.delivered += 1
-        else:
-            self.on_lost(stream, SLOW)
+            return True
+        self.lost += 1
+        self._lose(stream, SLOW)
+        return False
 
     # Who waits for the hub to have read so far
 
     def reached(self, vector: Mapping[TopicPartition, int]) -> bool:
         """Tell whether the log was read up to there; partitions that are not followed do not count."""
-        at = self.positions.at
-        return all(at.get(place, offset) >= offset for place, offset in vector.items())
+        return all(self.at.get(place, offset) >= offset for place, offset in vector.items())
 
     def expect(self, vector: Mapping[TopicPartition, int], waiter: Future[None]) -> None:
         """Resolve the waiter when the log was read up to there."""
         self._waiting.append((vector, waiter))
 
     def _wake(self) -> None:
-        if not self._waiting:
-            return
-        left = []
         for vector, waiter in self._waiting:
-            if self.reached(vector) and not waiter.done():
+            if not waiter.done() and self.reached(vector):
                 waiter.set_result(None)
-            elif not waiter.done():
-                left.append((vector, waiter))
-        self._waiting = left
+        if self._waiting:
+            self._waiting = [it for it in self._waiting if not it[1].done()]
 
 
 def deleted(tweet_id: int, event_id: str) -> Message:
@@ -161,20 +179,30 @@ def decoded(value: bytes) -> Event | None:
         return None
 
 
-def tweets_of(events: Sequence[Event | None]) -> list[Tweet]:
-    """Return the rows of the tweets that were posted."""
-    return [
-        rendering.post(event) if isinstance(event, TweetPosted) else rendering.retweet(event)
-        for event in events
-        if isinstance(event, TweetPosted | Retweeted)
-    ]
+def tweets_of(events: Iterable[Event]) -> list[Tweet]:
+    """Return the rows of the tweets that were posted; what cannot be written is left out, as projections leave it."""
+    found = []
+    for event in events:
+        try:
+            if isinstance(event, TweetPosted):
+                found.append(rendering.post(event))
+            elif isinstance(event, Retweeted):
+                found.append(rendering.retweet(event))
+        except RejectedWriteError as error:
+            log.warning("a tweet cannot be shown", extra={FIELDS: {"error": str(error)}})
+    return found
 
 
-def audience_of(index: Index, fresh: Fresh) -> list[Viewer]:
-    """Return who is told of a new tweet."""
-    tweet = fresh.item.tweet
-    return index.audience(tweet.author_id, tweet.parent_author_id, tweet.original_author_id)
+def _author(event: Event) -> int:
+    return event.author_id if isinstance(event, TweetPosted | Retweeted) else 0
 
 
-def _lose(stream: Stream, reason: str) -> None:
-    stream.sink.close(reason)
+def _counted(event: Event) -> Sequence[int]:
+    """Return the tweets whose counts an event of a tweet may change."""
+    match event:
+        case TweetPosted() | TweetDeleted():
+            return [it for it in (event.reply_to_tweet_id, event.quoted_tweet_id) if it]
+        case Retweeted() | RetweetUndone():
+            return [event.original_id]
+        case _:
+            return ()

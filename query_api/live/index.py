@@ -7,7 +7,8 @@ is left in the lists of authors, where nobody answers for it any more, until a s
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Protocol
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
 
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
     from projections.tweets.read_model import Tweet
     from query_api.live.messages import Message
+    from query_api.live.positions import Vector
     from schemas.envelope import Event
 
+_numbers = count()
 NOBODY: frozenset[int] = frozenset()
 
 
@@ -27,24 +30,43 @@ class Sink(Protocol):
     def send(self, message: Message) -> bool:
         """Hand on a message without waiting; False where the reader is too far behind to be told more."""
 
+    def is_stuck(self) -> bool:
+        """Tell whether the reader has taken nothing of what was left since the last call."""
+
     def close(self, reason: str) -> None:
         """End the stream, and say why."""
+
+
+class Wanted(NamedTuple):
+    """What a stream asks for, and by whose leave, until when; `since`: the id it goes on from, None for from now on.
+
+    `tweet_ids` are those whose counters, `place` the place whose trends (0: none) are told.
+    """
+
+    session_id: int
+    until_ms: int
+    home: bool = True
+    notifications: bool = False
+    tweet_ids: frozenset[int] = NOBODY
+    place: int = 0
+    since: Vector | None = None
 
 
 class Stream:
     """One open stream, and what it asked for."""
 
-    __slots__ = ("counters", "home", "notifications", "place", "session_id", "sink", "until_ms", "viewer")
+    __slots__ = ("counters", "home", "notifications", "number", "place", "session_id", "sink", "until_ms", "viewer")
 
-    def __init__(self, viewer: Viewer, session_id: int, until_ms: int, sink: Sink) -> None:
+    def __init__(self, viewer: Viewer, wanted: Wanted, sink: Sink) -> None:
         self.viewer = viewer
-        self.session_id = session_id
-        self.until_ms = until_ms
+        self.session_id = wanted.session_id
+        self.until_ms = wanted.until_ms
         self.sink = sink
-        self.home = False
-        self.notifications = False
+        self.home = wanted.home
+        self.notifications = wanted.notifications
         self.counters: frozenset[int] = NOBODY
-        self.place = 0
+        self.place = wanted.place
+        self.number = next(_numbers)
 
 
 class Viewer:

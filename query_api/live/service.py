@@ -9,36 +9,39 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from infra.json_logs import FIELDS
 from infra.log.port import LogError
 from query_api.errors import NotReadyError
-from query_api.live import messages, opening
+from query_api.live import counters, messages, opening
 from query_api.live.fresh import FreshTweets
 from query_api.live.hub import TOPICS, Hub
-from query_api.live.index import Stream
+from query_api.live.index import Stream, Wanted
+from query_api.live.missed import TooMuchMissedError, missed_notices, missed_tweets
+from query_api.live.notices import PROJECTION as NOTIFICATIONS
+from query_api.live.notices import Notices, places_in_ids
 from query_api.live.positions import Positions
 from query_api.live.tail import LogReplacedError, until_cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Collection, Coroutine
 
     from infra.log.port import Batch
+    from query_api.live.doors import Doors
     from query_api.live.index import Sink, Viewer
     from query_api.live.messages import Message
     from query_api.live.positions import Vector
     from query_api.live.tail import Tail
+    from query_api.live.watch import Watch
     from query_api.stores import Stores
 
 AGAIN_S = 1.0  # after a failure to read the log
+NOTICES_WAIT_S = 1.0  # for the notifications' projection; then it is asked how far it is
 
 log = logging.getLogger(__name__)
 
 
-class Wanted(NamedTuple):
-    """What a stream asks for, and by whose leave; `since`: the Last-Event-ID, None for from now on."""
+class Followed(NamedTuple):
+    """A hub at the end of the log, and the notices that follow it."""
 
-    user_id: int
-    session_id: int
-    until_ms: int
-    home: bool
-    since: Vector | None
+    hub: Hub
+    notices: Notices
 
 
 class Live:
@@ -50,35 +53,49 @@ class Live:
         stores: Stores,
         secret: bytes,
         *,
+        doors: Doors,
         kept: int,
         below: Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]] | None = None,
     ) -> None:
         self._tail = tail
         self._stores = stores
         self._secret = secret
+        self.doors = doors
         self._kept = kept
         self.below = below or at_once
-        self._hub: Hub | None = None
+        self._followed: Followed | None = None
         self._ready = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._taking = asyncio.Lock()  # held from the preparation of a batch until everybody was told of it
+        self._news = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._taking = asyncio.Lock()  # held while what the log says is told, so that nobody opens a stream meanwhile
+        self._watch: Watch | None = None
         self.streams: set[Stream] = set()
 
-    def start(self) -> None:
+    def start(self, watch: Watch | None = None) -> None:
         """Begin, inside the event loop; more than once is once."""
-        self._task = self._task or asyncio.get_running_loop().create_task(self._follow())
+        if not self._tasks:
+            begun = [self._follow(), self._follow_notices(), *([watch.follow()] if watch is not None else [])]
+            self._tasks = [asyncio.get_running_loop().create_task(it) for it in begun]
+        self._watch = watch
 
-    async def hub(self) -> Hub:
+    # The log
+
+    @property
+    def hub(self) -> Hub | None:
+        """The hub, where it is at the end of the log."""
+        return None if self._followed is None else self._followed.hub
+
+    async def followed(self) -> Followed:
         """Return the hub, once the end of the log was reached; raises NotReadyError where that takes too long."""
-        if self._hub is None:
+        if self._followed is None:
             try:
                 async with asyncio.timeout(opening.CATCH_UP_S):
                     await self._ready.wait()
             except TimeoutError:
                 pass
-        if self._hub is None:
+        if self._followed is None:
             raise NotReadyError("the end of the log was not reached yet")
-        return self._hub
+        return self._followed
 
     async def _follow(self) -> None:
         while True:
@@ -88,59 +105,111 @@ class Live:
                 log.warning("the log was replaced: streams are closed")
             except LogError as error:
                 log.warning("the log cannot be read", extra={FIELDS: {"error": str(error)}})
-            self.close_all("restarting")
-            self._hub = None
+            except Exception:
+                log.exception("what the log says could not be told: streams are closed")
+            self._followed = None
             self._ready.clear()
+            self.close_all("restarting")
             await asyncio.sleep(AGAIN_S)
 
     async def _run(self) -> None:
         starts = await self._tail.begin(TOPICS, self._kept)
-        hub = Hub(Positions(self._secret, self._tail.log_id, starts), FreshTweets(self._stores.readers), self._kept)
-        hub.on_lost = self.close
+        tweets = {place: offset for place, offset in starts.items() if place.topic == TOPICS[0]}
+        positions = Positions(self._secret, self._tail.log_id, {**tweets, **places_in_ids(starts)})
+        hub = Hub(positions, dict(starts), FreshTweets(self._stores.readers), self._kept, self.close)
+        followed = Followed(hub, Notices(hub, self._stores))
         while True:
-            if self._hub is None and hub.reached(self._tail.ends()):
-                self._hub = hub
+            if self._followed is None and hub.reached(self._tail.ends()):
+                self._followed = followed
                 self._ready.set()
             for batch in await self._tail.more():
                 async with self._taking:
                     await self.below(_take(hub, batch))
+                    followed.notices.follow()
+                self._news.set()
                 await asyncio.sleep(0)  # let requests in, and what was written out
+
+    async def _follow_notices(self) -> None:
+        while True:
+            self._news.clear()
+            notices = None if self._followed is None else self._followed.notices
+            behind = notices.behind() if notices is not None and notices.listeners else []
+            if notices is None or not behind:
+                await self._news.wait()
+                continue
+            try:
+                await self._stores.until_passed(NOTIFICATIONS, behind, NOTICES_WAIT_S)
+                async with self._taking:
+                    await self.below(_step(notices))
+            except Exception:
+                log.exception("notifications could not be told; they are tried again")
+                await asyncio.sleep(AGAIN_S)
 
     # Streams
 
     async def admit(self, user_id: int) -> Viewer:
         """Bring a viewer in, pinned until `leave`. Below the bridge."""
-        return await opening.bring_in(await self.hub(), self._stores, user_id)
+        return await opening.bring_in((await self.followed()).hub, self._stores, user_id)
 
     async def open(self, viewer: Viewer, wanted: Wanted, sink: Sink, room: Callable[[], Awaitable[object]]) -> Stream:
         """Tell what was missed, and from then on what comes; `room` waits until the reader has room for more."""
-        hub = await self.hub()
-        stream = Stream(viewer, wanted.session_id, wanted.until_ms, sink)
-        stream.home = wanted.home
-        since, lost = wanted.since, False
+        followed = await self.followed()
+        stream = Stream(viewer, wanted, sink)
+        since, kind = wanted.since, "ready"
         while True:
             async with self._taking:
-                told: list[Message] = []
-                if since is not None and not lost:
-                    told, lost = await self._missed(hub, viewer, since)
-                since = dict(hub.positions.at)
+                try:
+                    told = [] if since is None else await self.below(self._missed(followed, stream, since))
+                except TooMuchMissedError:
+                    told, kind = [], "reset"
                 if not told:
-                    self._register(stream)
-                    hub.send(stream, messages.of("reset" if lost else "ready", {}, hub.positions.text()))
-                    return stream
+                    self._register(followed, stream)
+                    followed.hub.send(stream, messages.of(kind, {}, followed.hub.positions.text()))
+                    break
+                since = dict(followed.hub.positions.at)
             for message in told:
                 await room()
-                hub.send(stream, message)
+                if not followed.hub.send(stream, message):
+                    return stream
+        await self.watch(stream, wanted.tweet_ids)
+        if self._watch is not None and stream.place:
+            await self.below(self._watch.tell_trends(stream))
+        return stream
 
-    async def _missed(self, hub: Hub, viewer: Viewer, since: Vector) -> tuple[list[Message], bool]:
-        try:
-            return await self.below(_collect(hub, viewer, since)), False
-        except opening.TooMuchMissedError:
-            return [], True
+    async def _missed(self, followed: Followed, stream: Stream, since: Vector) -> list[Message]:
+        hub, notices = followed
+        told: list[Message] = []
+        vector = dict(since)
+        if stream.home:
+            told += missed_tweets(hub, stream.viewer, vector)
+        if stream.notifications and notices.listeners:
+            told += missed_notices(hub, self._stores.readers(), stream.viewer, vector, notices.at)
+        return told
 
-    def _register(self, stream: Stream) -> None:
+    def _register(self, followed: Followed, stream: Stream) -> None:
         stream.viewer.streams += (stream,)
         self.streams.add(stream)
+        followed.notices.listeners += stream.notifications
+        self._news.set()
+
+    async def watch(self, stream: Stream, tweet_ids: Collection[int]) -> None:
+        """Tell a stream of the counters of these tweets, too, and what they are now."""
+        if (hub := self.hub) is not None:
+            hub.counters.watch(stream, tweet_ids)
+            await self.below(self._tell_counts(stream, tweet_ids))
+
+    def unwatch(self, stream: Stream, tweet_ids: Collection[int]) -> None:
+        """Tell a stream of the counters of these tweets no more."""
+        if (hub := self.hub) is not None:
+            hub.counters.unwatch(stream, tweet_ids)
+
+    async def _tell_counts(self, stream: Stream, tweet_ids: Collection[int]) -> None:
+        hub = self.hub
+        if hub is None or not tweet_ids:
+            return
+        for shown, counts in counters.read(self._stores.readers(), tweet_ids):
+            if not stream.viewer.blocks(shown.author_id):
+                hub.send(stream, counters.of(shown.tweet.tweet_id, counts))
 
     def close(self, stream: Stream, reason: str) -> None:
         """End a stream from this side."""
@@ -149,13 +218,18 @@ class Live:
 
     def forget(self, stream: Stream) -> None:
         """Tell a stream no more; more than once is once."""
+        if stream not in self.streams:
+            return
         self.streams.discard(stream)
         stream.viewer.streams = tuple(it for it in stream.viewer.streams if it is not stream)
+        if self._followed is not None:
+            self._followed.notices.listeners -= stream.notifications
+            self._followed.hub.counters.unwatch(stream, stream.counters)
 
     def leave(self, viewer: Viewer) -> None:
         """Undo one `admit`: who has no stream is forgotten."""
         viewer.pins -= 1
-        hub = self._hub
+        hub = self.hub
         if not viewer.pins and hub is not None and hub.index.viewers.get(viewer.user_id) is viewer:
             hub.index.leave(viewer)
 
@@ -170,9 +244,9 @@ class Live:
 
     async def stop(self) -> None:
         """End all streams, and read no more."""
-        self.close_all("stopping")
-        if self._task is not None:
-            await until_cancelled(self._task)
+        self.close_all("restarting")
+        for task in self._tasks:
+            await until_cancelled(task)
         self._tail.close()
 
 
@@ -185,5 +259,5 @@ async def _take(hub: Hub, batch: Batch) -> None:
     hub.take(hub.prepare(batch))
 
 
-async def _collect(hub: Hub, viewer: Viewer, since: Vector) -> list[Message]:
-    return opening.missed(hub, viewer, since)
+async def _step(notices: Notices) -> None:
+    notices.step()

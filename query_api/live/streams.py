@@ -8,6 +8,9 @@ and no task a stream. What a reader does not take stays with its connection, up 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
+import socket
 from typing import TYPE_CHECKING
 
 from infra.http.protocol import TRANSPORT
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from query_api.live.messages import Message
 
 MOST_UNREAD = 128 * 1024  # bytes written and not taken by the reader's side; some 100 tweets
+KERNEL_BYTES = 64 * 1024  # besides, of the kernel's; it would take some megabytes for a reader who takes nothing
+AGAIN_MS = 500, 5_000  # after which readers come back who were sent away by a stop, not all at once
 ABORT_S = 5.0  # after the end was written to a reader who takes nothing
 ROOM_S = 10.0  # for a reader to take what it missed
 HEADERS = [
@@ -40,6 +45,9 @@ class Connection:
         self._transport: asyncio.Transport | None = (scope.get("extensions") or {}).get(TRANSPORT)
         if self._transport is not None:
             self._transport.set_write_buffer_limits(high=4 * MOST_UNREAD)  # uvicorn's `send` never waits below that
+            with contextlib.suppress(OSError):
+                peer: socket.socket = self._transport.get_extra_info("socket")
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
 
     def is_full(self) -> bool:
         """Tell whether the reader has left more than MOST_UNREAD."""
@@ -61,15 +69,37 @@ class Connection:
                 await asyncio.sleep(0.01)
 
 
+class Stall:
+    """Finds out that a reader has stopped."""
+
+    __slots__ = ("_taken", "written")
+
+    def __init__(self) -> None:
+        self.written = 0
+        self._taken = -1  # when something was left at the last call
+
+    def is_one(self, unread: int) -> bool:
+        """Tell whether something is left, was left at the last call, and nothing was taken in between."""
+        taken = self.written - unread if unread else -1
+        stalled = bool(unread) and taken == self._taken
+        self._taken = taken
+        return stalled
+
+
 class EventStream:
     """Where a stream's messages go (Sink)."""
 
-    __slots__ = ("_closed", "_connection", "_send")
+    __slots__ = ("_closed", "_connection", "_send", "_stall")
 
     def __init__(self, send: Send, connection: Connection) -> None:
         self._send = send
         self._connection = connection
         self._closed = False
+        self._stall = Stall()
+
+    def is_stuck(self) -> bool:
+        """Tell whether the reader has taken nothing of what was left since the last call."""
+        return self._stall.is_one(self._connection.unread())
 
     def send(self, message: Message) -> bool:
         """Write a message; False where the reader is too far behind."""
@@ -81,11 +111,14 @@ class EventStream:
         """Say why, and end the answer."""
         if self._closed:
             return
-        self._write(messages.of("closing", {"reason": reason}).frame(), more=False)
+        again = random.randint(*AGAIN_MS)  # noqa: S311 - no secret
+        hint = b"retry: %d\n" % again if reason == "restarting" else b""
+        self._write(hint + messages.of("closing", {"reason": reason}).frame(), more=False)
         self._closed = True
         self._connection.abort_later()
 
     def _write(self, body: bytes, *, more: bool) -> bool:
+        self._stall.written += len(body)
         return step(self._send({"type": "http.response.body", "body": body, "more_body": more}))
 
 
