@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from projections.trends.read_model import Order
 
 _TABLES = {HOUR_MS: "hours", DAY_MS: "days"}
-_PUT = "INSERT INTO said VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT = "INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _SAID = """
 SELECT topic, tweet_id, author_id, place, at_ms, number, reached_ms FROM said
 WHERE author_id = ? AND at_ms >= ? AND at_ms < ?

@@ -1,7 +1,8 @@
 """What trends now, place by place, kept for some seconds: everybody who asks in between is told the same.
 
-What a topic's past lets expect is worked out once a quarter of an hour: the hours before the window do not change but
-by tweets that come late. The memory is bounded: PLACES_KEPT boards, of each EXPECTED_KEPT numbers at most.
+What a topic's past lets expect, and the ranks that moves are told against, are worked out once a quarter of an hour:
+the hours that they are about are over, and change only by tweets that come late. The memory is bounded, whatever is
+posted: PLACES_KEPT boards, of each two times MOST topics and EXPECTED_KEPT numbers at most.
 """
 
 from __future__ import annotations
@@ -41,6 +42,14 @@ class Board(NamedTuple):
     hours: Mapping[str, Sequence[int]]
 
 
+class _Quarter(NamedTuple):
+    """What is worked out once a quarter: the ranks of the hour that ended with the last one, and what is expected."""
+
+    began_ms: int
+    earlier: Sequence[Trend]
+    expected: dict[str, float]
+
+
 class Boards:
     """The boards of all places that were asked for lately."""
 
@@ -48,15 +57,15 @@ class Boards:
         self.judge = judge
         self._kept: dict[int, Board] = {}
         self._making: set[int] = set()
-        self._expected: dict[tuple[int, int], dict[str, float]] = {}
+        self._past: dict[int, _Quarter] = {}
 
     def of(self, reader: TrendsReader, place: int, now_ms: int) -> Board:
         """Return the board of a place, KEPT_MS old at most, unless it is being made anew by somebody else."""
         kept = self._kept.get(place)
         if kept is not None and (0 <= now_ms - kept.as_of_ms < KEPT_MS or place in self._making):
             return kept
-        if len(self._kept) >= PLACES_KEPT:
-            self._kept, self._expected = {}, {}
+        if kept is None and len(self._kept) >= PLACES_KEPT:
+            self._kept, self._past = {}, {}
         self._making.add(place)
         try:
             board = self._kept[place] = self._made(reader, place, now_ms)
@@ -66,30 +75,26 @@ class Boards:
 
     def _made(self, reader: TrendsReader, place: int, now_ms: int) -> Board:
         began_ms = rules.window_of(now_ms)
-        trends = self._ranked(reader, place, began_ms)
-        earlier = self._ranked(reader, place, began_ms - rules.MOVED_SINCE_MS)
+        past = self._past.get(place)
+        if past is None or past.began_ms != began_ms:
+            earlier = self._ranked(reader, place, began_ms - rules.MOVED_SINCE_MS, {})
+            past = self._past[place] = _Quarter(began_ms, earlier, {})
+        trends = self._ranked(reader, place, began_ms, past.expected)
         since_ms = began_ms - (SHOWN_HOURS - 1) * HOUR_MS
         points = reader.hours(place, [trend.topic for trend in trends], since_ms, began_ms + 1)
         hours = {topic: rules.line(found, since_ms, SHOWN_HOURS) for topic, found in points.items()}
-        return Board(now_ms, rules.moved(trends, earlier), hours)
+        return Board(now_ms, rules.moved(trends, past.earlier), hours)
 
-    def _ranked(self, reader: TrendsReader, place: int, began_ms: int) -> list[Trend]:
+    def _ranked(self, reader: TrendsReader, place: int, began_ms: int, known: dict[str, float]) -> list[Trend]:
         past = self.judge.by_hours
 
         def expect(topics: Sequence[str]) -> Mapping[str, float]:
-            known = self._known(place, began_ms)
             if missing := [topic for topic in topics if topic not in known]:
+                if len(known) + len(missing) > EXPECTED_KEPT:
+                    known.clear()
+                    missing = list(topics)
                 points = reader.hours(place, missing, began_ms - past.windows * HOUR_MS, began_ms)
-                known |= rules.expectations(points, missing, began_ms, HOUR_MS, past)
+                known.update(rules.expectations(points, missing, began_ms, HOUR_MS, past))
             return known
 
         return rules.ranked(reader.window(place, began_ms, rules.CANDIDATES), expect, past.minimum, self.judge.denied)
-
-    def _known(self, place: int, began_ms: int) -> dict[str, float]:
-        """Return what was worked out for the hour that began then, and let go of what came before the one before."""
-        for old in [key for key in self._expected if key[0] == place and key[1] < began_ms - rules.MOVED_SINCE_MS]:
-            del self._expected[old]
-        known = self._expected.setdefault((place, began_ms), {})
-        if len(known) > EXPECTED_KEPT:
-            known.clear()
-        return known

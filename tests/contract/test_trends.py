@@ -147,6 +147,24 @@ def test_an_account_counts_for_so_many_topics_a_day(kept: Kept[TrendsReader], mo
     assert top(kept, day_ms=DAY + DAY_MS) == [Volume("four", 1, 1)]
 
 
+def test_a_flood_of_tags_adds_little_and_hides_nothing(
+    kept: Kept[TrendsReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "TOPICS_A_DAY", 20)
+    monkeypatch.setattr(counting, "USES_A_DAY", 30)
+    people = range(100, 105)
+    flood = [tagged(ADA, at, *(f"{at}x{n}" for n in range(5))) for at in range(1, 21)]
+    two = [tagged(who, 1000 * who + at, f"two{at}") for who in (BOB, EVE) for at in range(40)]
+    real = [tagged(who, 2_000_000 + 10 * who + at, f"real{at}") for who in people for at in range(3)]
+    kept.say_at_once(*flood, *two, *real, *(tagged(BOB, 9_000_000 + at, "two0") for at in range(99)))
+    window = kept.reader.window(WORLD, DAY, 99)
+    assert [it.topic for it in window[:3]] == ["real0", "real1", "real2"]
+    assert len(window) == 3 + 20  # nothing of what one account says alone, and what two say is bounded
+    assert kept.reader.window(WORLD, DAY, 3) == window[:3]
+    assert len(kept.reader.top_of_day(WORLD, DAY, "uses", 999)) == 20 + 20 + 3
+    assert kept.reader.top_of_day(WORLD, DAY, "uses", 1) == [Volume("two0", 12, 2)]
+
+
 def test_whoever_is_late_is_recognised_while_the_log_is_not_far_ahead(
     kept: Kept[TrendsReader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +174,16 @@ def test_whoever_is_late_is_recognised_while_the_log_is_not_far_ahead(
     assert top(kept) == [Volume("tea", 2, 1)]  # two days behind, but only three records
     kept.say(*(tagged(BOB, at, "milk", at_ms=DAY + 6 * DAY_MS) for at in range(5, 9)), tagged(ADA, 9, "tea"))
     assert top(kept) == [Volume("tea", 3, 2)]
+
+
+def test_what_is_said_again_after_all_that_counts_again_and_is_kept_once(
+    kept: Kept[TrendsReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "USES_KEPT_RECORDS", 3)
+    others = [tagged(BOB, at, "milk", at_ms=DAY + 6 * DAY_MS) for at in range(5, 9)]
+    kept.say_at_once(tagged(ADA, 1, "tea"), *others, tagged(ADA, 1, "tea"))
+    assert top(kept) == [Volume("tea", 2, 2)]
+    assert kept.reader.tweets("tea", DAY, 9) == [1]
 
 
 def test_a_clock_far_ahead_makes_nothing_old(kept: Kept[TrendsReader]) -> None:

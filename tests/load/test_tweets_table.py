@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 import pytest
@@ -27,7 +27,7 @@ from query_api.bootstrap import build
 from tests.load.conftest import DATA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from query_api.bootstrap import Services
 
@@ -36,6 +36,8 @@ pytestmark = pytest.mark.load
 TWEETS, KNOWN = DATA / "ira_tweets_2016Q3.csv.gz", DATA / "ira_2016Q3_top20_tags_per_day.csv"
 LOAD_SECONDS = 600.0
 FIRST, DAYS = datetime(2016, 7, 1, tzinfo=UTC), 92
+ALL_DAYS = [(FIRST + timedelta(days=at)).date().isoformat() for at in range(DAYS)]
+HALF_LIFE_DAYS, PAST_DAYS, MINIMUM, SHOWN = 1.0, 28, 3.0, 20
 OTHER_RULE = Counter(
     {
         "2016-07-11": 1, "2016-07-15": 1, "2016-07-28": 1, "2016-08-02": 1, "2016-08-12": 4, "2016-08-24": 1,
@@ -54,6 +56,13 @@ class Topic(NamedTuple):
 class Day(NamedTuple):
     by_uses: list[Topic]
     by_authors: list[Topic]
+
+
+class Scored(NamedTuple):
+    name: str
+    authors: int
+    expected: float
+    score: float
 
 
 @pytest.fixture(scope="module")
@@ -90,30 +99,37 @@ def naive() -> dict[str, Day]:
 
 
 @pytest.fixture(scope="module")
-def told(loaded: Settings) -> Iterator[dict[str, Day]]:
+def services(loaded: Settings) -> Iterator[Services]:
+    made = build(loaded.model_copy(update={"rate_limits": False}))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def told(services: Services) -> dict[str, Day]:
     """What the API says of each day."""
-    services = build(loaded.model_copy(update={"rate_limits": False}))
-    yield asked(services)
-    services.close()
+    return asked(services)
+
+
+def answers(services: Services, *questions: dict[str, Any]) -> list[Any]:
+    async def ask() -> list[Any]:
+        transport = httpx.ASGITransport(create_app(services))
+        async with httpx.AsyncClient(transport=transport, base_url="http://query/api/v1") as client:
+            told = []
+            for question in questions:
+                answer = await client.get("/trends/history", params=question)
+                assert answer.status_code == httpx.codes.OK, answer.text
+                told.append(answer.json())
+            return told
+
+    return asyncio.run(ask())
 
 
 def asked(services: Services) -> dict[str, Day]:
-    async def ask() -> dict[str, Day]:
-        transport = httpx.ASGITransport(create_app(services))
-        async with httpx.AsyncClient(transport=transport, base_url="http://query/api/v1") as client:
-            days = {}
-            for at in range(DAYS):
-                day = (FIRST + timedelta(days=at)).date().isoformat()
-                found = []
-                for by in ("uses", "authors"):
-                    answer = await client.get("/trends/history", params={"day": day, "by": by, "limit": 40})
-                    assert answer.status_code == httpx.codes.OK, answer.text
-                    trends = answer.json()["trends"]
-                    found.append([Topic(it["name"], it["tweet_volume"], it["authors"]) for it in trends])
-                days[day] = Day(*found)
-            return days
-
-    return asyncio.run(ask())
+    orders = ("uses", "authors")
+    told = answers(services, *({"day": day, "by": by, "limit": 40} for day in ALL_DAYS for by in orders))
+    lists = iter([[Topic(it["name"], it["tweet_volume"], it["authors"]) for it in answer["trends"]] for answer in told])
+    return {day: Day(next(lists), next(lists)) for day in ALL_DAYS}
 
 
 def test_the_topics_of_every_day_equal_a_naive_recount(told: dict[str, Day], naive: dict[str, Day]) -> None:
@@ -137,3 +153,46 @@ def test_the_known_table_is_met_but_for_its_other_rule(told: dict[str, Day], nai
                 assert (row["tag"], *theirs) in told[row["day"]].by_uses
     assert rows == 20 * DAYS
     assert differing == OTHER_RULE
+
+
+def naive_score(authors: Mapping[str, int], at: int, name: str) -> Scored:
+    """The formula of docs/trends.md, on one topic's authors by day."""
+    observed = authors.get(ALL_DAYS[at], 0)
+    weighted = weights = 0.0
+    for back in range(1, PAST_DAYS + 1):
+        weight = 0.5 ** (back / HALF_LIFE_DAYS)
+        weights += weight
+        weighted += weight * (authors.get(ALL_DAYS[at - back], 0) if at >= back else 0)
+    expected = max(MINIMUM, weighted / weights)
+    return Scored(name, observed, expected, (observed - expected) ** 2 / expected if observed > expected else 0.0)
+
+
+def test_the_score_of_a_day_is_the_formula_computed_from_the_file(services: Services, naive: dict[str, Day]) -> None:
+    authors: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for day, found in naive.items():
+        for topic in found.by_uses:
+            authors[topic.name][day] = topic.authors
+    told = answers(services, *({"day": day, "by": "score", "limit": SHOWN} for day in ALL_DAYS))
+    for at, answer in enumerate(told):
+        today = [topic.name for topic in naive[ALL_DAYS[at]].by_authors]
+        scores = sorted((naive_score(authors[name], at, name) for name in today), key=lambda it: -it.score)
+        assert [it["score"] for it in answer["trends"]] == pytest.approx(
+            [it.score for it in scores[:SHOWN] if it.score], rel=1e-4, abs=1e-4
+        )
+        for it in answer["trends"]:
+            expected = naive_score(authors[it["name"]], at, it["name"])
+            assert (it["authors"], it["expected"]) == (expected.authors, pytest.approx(expected.expected, abs=1e-5))
+
+
+def test_the_history_of_a_topic_is_that_of_the_file(services: Services, naive: dict[str, Day]) -> None:
+    names = [topic.name for topic in naive[ALL_DAYS[-1]].by_uses[:3]]
+    until = {"step": "day", "days": DAYS, "until": ALL_DAYS[-1]}
+    for name, told in zip(names, answers(services, *({"topic": name, **until} for name in names)), strict=True):
+        counts = {day: topic for day, found in naive.items() for topic in found.by_uses if topic.name == name}
+        assert {it["at"][:10]: (it["tweet_volume"], it["authors"]) for it in told["points"]} == {
+            day: topic[1:] for day, topic in counts.items()
+        }
+        by_day = {day: topic.authors for day, topic in counts.items()}
+        for it in told["points"]:
+            scored = naive_score(by_day, ALL_DAYS.index(it["at"][:10]), name)
+            assert it["score"] == pytest.approx(scored.score, rel=1e-4, abs=1e-4)

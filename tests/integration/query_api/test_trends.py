@@ -102,6 +102,33 @@ async def test_a_board_tells_ranks_parts_of_scores_and_the_last_hours(world: Wor
     assert (len(first["hours"]), first["hours"][-1]) == (24, 20)
 
 
+async def test_the_same_events_live_and_replayed_give_the_same_trends(tmp_path: Path, backing: Backing) -> None:
+    people = [uid(n) for n in range(10, 40)]
+    events = [
+        said(who, 2 + n, "x", f"Tag{n % 3}", f"tag{n % 2}", place=(1, 44418, 23424975)[n % 3])
+        for n, who in enumerate(people * 2)
+    ]
+    questions: list[tuple[str, dict[str, str | int]]] = [
+        ("/trends", {}),
+        ("/trends", {"woeid": 23424975}),
+        ("/trends", {"woeid": 44418}),
+        ("/trends/history", {"topic": "tag1"}),
+        ("/trends/history", {"topic": "tag1", "step": "day", "woeid": 44418}),
+        ("/trends/history", {"day": rfc3339(EPOCH_MS)[:10], "by": "score"}),
+        ("/trends/topics/tag2", {}),
+    ]
+
+    async def told(name: str, *portions: list[TweetPosted]) -> list[str]:
+        async with World(tmp_path / name, clock=Now(), backing=backing) as world:
+            for portion in portions:
+                await world.given(*portion)
+            return [(await world.client().get(path, params=asked)).text for path, asked in questions]
+
+    live = await told("live", *([event] for event in events))
+    assert await told("replayed", events) == live
+    assert '"rank":3' in live[0]
+
+
 async def test_a_topic_shows_its_best_tweets_and_hides_whom_the_viewer_blocks(world: World) -> None:
     await world.given(
         said(ANN, 21, "one", "Tea"), said(BOB, 22, "two", "tea"), said(EVE, 23, "three", "tea"),
