@@ -18,6 +18,7 @@ from commands.engagement import endpoint as engagement
 from commands.errors import CommandRefusedError
 from commands.graph import endpoint as graph
 from commands.notifications import endpoint as notifications
+from commands.push import endpoint as push
 from commands.tweets import endpoint as tweets
 from infra.http import openapi, problems
 from infra.http.cors import Cors
@@ -39,7 +40,7 @@ _RETRY = {"Retry-After": "1"}
 
 log = logging.getLogger(__name__)
 
-_NOUNS = (accounts, tweets, graph, engagement, notifications)
+_NOUNS = (accounts, tweets, graph, engagement, notifications, push)
 
 
 def create_app(services: Services, on_close: Callable[[], None] = lambda: None) -> FastAPI:
@@ -85,7 +86,7 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
 
 def _add_routes(app: FastAPI, services: Services) -> None:
     nouns = (tweets.router, engagement.router, graph.router, accounts.auth, accounts.users, notifications.router)
-    for router in (*nouns, health.router):
+    for router in (*nouns, push.router, health.router):
         app.router.routes.extend(router.routes)  # flat: an included router is matched twice for each request
 
     @app.get("/.well-known/jwks.json", include_in_schema=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from commands.accounts.registry import Registry
 from commands.app import create_app
 from commands.parts import Parts
-from commands.services import Services
+from commands.services import Push, Services
 from commands.views import View, Views
 from infra.auth.credentials import SqliteCredentials
 from infra.auth.keys import KeyRing, secret
@@ -20,6 +20,8 @@ from infra.generations.files import FileGenerations
 from infra.http.rate_limits import RateLimits
 from infra.journal.embedded import EmbeddedJournal
 from infra.log.embedded import ensure
+from infra.push.files import SqliteSubscriptions
+from infra.push.webpush import Vapid
 from infra.sources import FileSource
 from infra.sqlite.projection_store import SqliteProjectionReader
 from projections.accounts import read_model as accounts
@@ -78,6 +80,8 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
 
     def close() -> None:
         parts.views.close()
+        if parts.subscriptions is not None:
+            parts.subscriptions.close()
         parts.close()
         registry.close()
         parts.revocations.close()
@@ -97,8 +101,15 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
         broken=parts.broken,
         also_ready=parts.also_ready,
         warnings=parts.warnings,
+        push=_push(settings, parts),
     )
     return Opened(services, close)
+
+
+def _push(settings: Settings, parts: Parts) -> Push | None:
+    if parts.subscriptions is None:
+        return None
+    return Push(parts.subscriptions, Vapid(settings.keys_dir, settings.push_contact).public_key)
 
 
 def _open_parts(settings: Settings, clock: Clock) -> Parts:
@@ -116,6 +127,7 @@ def _open_parts(settings: Settings, clock: Clock) -> Parts:
         SqliteRevocations(settings.credentials_path, clock.now_ms(), REVOKED_ELSEWHERE_S),
         _views(settings.projections_dir, journal, settings.wait_ms),
         journal.close,
+        subscriptions=SqliteSubscriptions(settings.push_path) if settings.push_contact else None,
     )
 
 

@@ -18,6 +18,7 @@ from infra.cql.session import CqlSession
 from infra.journal.cluster import ClusterJournal
 from infra.journal.facts_log import FactsLog
 from infra.progress import Part, Progress, ServerSource
+from infra.push.cql_subscriptions import CqlSubscriptions
 from infra.registry import Registration
 from infra.servers.fleet import servers_of
 from infra.workers import WorkerLease
@@ -70,6 +71,7 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
             lambda: log.fatal,
             lambda: {"worker number": lease.trouble is None, "revocations": revocations.current},
             lambda: [registration.trouble] if registration.trouble else [],
+            CqlSubscriptions(claims) if settings.push_contact else None,
         )
 
 

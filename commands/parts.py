@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from commands.views import Views
     from infra.auth.credentials import Credentials
     from infra.journal.port import Journal
+    from infra.push.subscriptions import Subscriptions
 
 
 class FollowedRevocations(Protocol):
@@ -38,3 +39,4 @@ class Parts(NamedTuple):
     broken: Callable[[], str | None] = lambda: None
     also_ready: Callable[[], dict[str, bool]] = dict
     warnings: Callable[[], list[str]] = list
+    subscriptions: Subscriptions | None = None

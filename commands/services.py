@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from infra.consistency import ConsistencyTokens
     from infra.http.rate_limits import RateLimits
     from infra.journal.port import Journal
+    from infra.push.subscriptions import Subscriptions
     from infra.settings import Settings
 
 Below: TypeAlias = "Callable[[Coroutine[Any, Any, None]], Awaitable[None]]"
@@ -24,6 +25,13 @@ Below: TypeAlias = "Callable[[Coroutine[Any, Any, None]], Awaitable[None]]"
 
 def _never() -> None:
     """Files break with their process."""
+
+
+class Push(NamedTuple):
+    """Where devices are kept, and what a browser subscribes with."""
+
+    subscriptions: Subscriptions
+    vapid_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +55,5 @@ class Services:
     """What readiness is besides, by name."""
     warnings: Callable[[], list[str]] = list
     """What is wrong although commands are taken."""
+    push: Push | None = None
+    """None: nothing is pushed."""

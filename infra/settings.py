@@ -86,6 +86,12 @@ class Settings(BaseSettings):
     trends_minimum_authors: float = Field(3.0, gt=0, description="authors expected of a topic without a past")
     trends_denied: str = Field("", description="hashtags, comma-separated, that never trend")
 
+    push_contact: str = Field(
+        "", description="mailto: or https: address that push services may turn to; empty: nothing is pushed"
+    )
+    push_max_age_minutes: int = Field(60, ge=1, description="what happened longer ago is not pushed any more")
+    push_allow_loopback: bool = Field(False, description="for tests: push by http, to this machine and to any port")
+
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     profile: Literal["embedded", "cluster"] = Field("embedded", description="embedded | cluster: files or servers")
@@ -163,6 +169,11 @@ class Settings(BaseSettings):
     def credentials_path(self) -> Path:
         """File of password hashes, sessions and the keys of personal data."""
         return self.data_dir / "credentials.db"
+
+    @property
+    def push_path(self) -> Path:
+        """File of the devices that accounts are told on."""
+        return self.data_dir / "push.db"
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a child process that is to have these very settings, whatever its own defaults."""

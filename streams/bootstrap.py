@@ -49,6 +49,7 @@ from streams.metrics import StreamMetrics
 from streams.metrics_server import served
 from streams.notifications import agent as notifications_agent
 from streams.parts import Projection
+from streams.push.bootstrap import PUSH, is_wanted, open_effects, open_loop
 from streams.search import agent as search_agent
 from streams.trends import agent as trends_agent
 from streams.tweets import agent as tweets_agent
@@ -58,10 +59,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from infra.log.port import TopicPartition
     from infra.projections import ProjectionStore
     from infra.settings import Settings
     from streams.app import ProjectionApp
-    from streams.parts import Parts
+    from streams.parts import Parts, PushParts
 
 logger = logging.getLogger(__name__)
 
@@ -146,17 +148,26 @@ async def run(settings: Settings, names: Sequence[str], stop: asyncio.Event | No
     wanted = [it for it in PROJECTIONS if it.name in names and it.name in known]
     if not wanted:
         raise TroubleError(f"{', '.join(names)}: not kept by this installation", "see docs/cluster.md")
+    if is_wanted(settings, {it.name for it in wanted}):
+        wanted.append(PUSH)
     with ExitStack() as open_things:
         parts = _open_parts(settings, wanted, open_things)
         registry = CollectorRegistry()
         decoded, metrics = DecodedBatches(), StreamMetrics(registry)
-        apps, loops = [], []
+        apps: list[ProjectionApp] = []
+        loops: list[ProjectionLoop] = []
+        effects = open_effects(settings, parts, registry) if PUSH in wanted else None
         for projection in wanted:
             store = open_things.enter_context(closing(parts.open_store(projection)))
             placing = parts.places(projection)
-            loop = ProjectionLoop(
-                projection.name, projection.project, store, parts.dead_letters, decoded, metrics, placing=placing
-            )
+            if effects is not None and projection is PUSH:
+                loop: ProjectionLoop = open_loop(
+                    effects, parts, store, parts.dead_letters, decoded, metrics, placing=placing
+                )
+            else:
+                loop = ProjectionLoop(
+                    projection.name, projection.project, store, parts.dead_letters, decoded, metrics, placing=placing
+                )
             apps.append(parts.build_app(projection, loop, StreamSettings(batch_records=settings.batch_records)))
             watch_lag(metrics, loop, projection.topics, parts.log, apps[-1])
             loops.append(loop)
@@ -168,6 +179,8 @@ async def run(settings: Settings, names: Sequence[str], stop: asyncio.Event | No
         finally:
             for task in besides:
                 task.cancel()
+            if effects is not None:
+                await effects.close()
 
 
 async def retry_dead_letters(settings: Settings, name: str) -> Retried:
@@ -197,6 +210,7 @@ class FileParts:
         partitions = {topic: settings.partitions for topics in embedded.PARTS.values() for topic in topics}
         embedded.ensure(settings.log_dir, partitions)
         self._settings = settings
+        self._open_things = open_things
         self.log = open_things.enter_context(closing(embedded.EmbeddedLogReader(settings.log_dir)))
         derived = open_things.enter_context(closing(embedded.open_appender(settings.log_dir, "derived", partitions)))
         self.dead_letters = DeadLetters(derived, SnowflakeGenerator(DEAD_LETTER_WORKER, SystemClock().now_ms))
@@ -213,6 +227,16 @@ class FileParts:
     def build_app(self, projection: Projection, loop: ProjectionLoop, reading: StreamSettings) -> ProjectionApp:
         """Return the projection's app."""
         return build_app(projection.name, projection.topics, projection.agent, loop, self.log, self._tail, reading)
+
+    def ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
+        """Return where the partitions of these topics end."""
+        return self.log.end_offsets(topics)
+
+    def open_push(self) -> PushParts:
+        """Open the file of devices, and the read models as readers."""
+        from streams.push.files import open_push  # noqa: PLC0415 - few installations push
+
+        return open_push(self._settings, self._open_things)
 
     async def look(self) -> Mapping[str, bool]:
         """Nothing to ask: files are there as long as the process is."""

@@ -46,6 +46,8 @@ from schemas.ids import MAX_WORKER, SnowflakeGenerator
 from streams.app import StreamSettings, build_cluster_app
 from streams.dead_letters import DeadLetters
 from streams.loop import EXIT_CODE, end_process
+from streams.push.agent import NAME as PUSH
+from streams.push.cql import CqlProgress
 from streams.watched import WatchedStore
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
     from streams.app import ProjectionApp
     from streams.loop import ProjectionLoop
-    from streams.parts import Projection
+    from streams.parts import Projection, PushParts
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +74,7 @@ CQL_STORES: dict[str, type[CqlProjectionStore]] = {
     "engagement": CqlEngagementStore,
     "trends": CqlTrendsStore,
     "notifications": CqlNotificationsStore,
+    PUSH: CqlProgress,
 }
 """Projection → its store on Scylla or Cassandra; search is on Elasticsearch, the others on Redis."""
 
@@ -129,6 +132,18 @@ class ClusterParts:
         app = build_cluster_app(projection.name, projection.topics, projection.agent, loop, bootstrap, member, reading)
         self._apps[projection.name] = app
         return app
+
+    def ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
+        """Ask Kafka where the partitions of these topics end; blocks."""
+        with kafka_trouble(self._settings):
+            return self._reader.end_offsets(topics)
+
+    def open_push(self) -> PushParts:
+        """Open sessions of its own, and one poll of the read models."""
+        from streams.push.servers import open_push  # noqa: PLC0415 - few installations push
+
+        with cassandra_trouble(self._settings):
+            return open_push(self._settings, self._session(), self._open_things)
 
     async def look(self) -> dict[str, bool]:
         """Tell, by part, whether it does its work: the log answers, a projection has begun and its store answers."""

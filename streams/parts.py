@@ -8,9 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from infra.log.port import LogReader
+    from infra.log.port import LogReader, TopicPartition
     from infra.projections import ProjectionStore
+    from infra.push.subscriptions import Subscriptions
     from infra.settings import Settings
+    from infra.sources import Source
     from schemas.envelope import Event
     from streams.app import Agent, ProjectionApp, StreamSettings
     from streams.dead_letters import DeadLetters
@@ -25,6 +27,13 @@ class Projection(NamedTuple):
     agent: Agent
     project: Callable[[Sequence[Event]], Sequence[Any]]
     open_store: Callable[[Path, str, Settings], ProjectionStore]
+
+
+class PushParts(NamedTuple):
+    """What a profile gives the push agent: devices, and the read models that it looks into, by name."""
+
+    subscriptions: Subscriptions
+    sources: Mapping[str, Source[Any]]
 
 
 class Parts(Protocol):
@@ -46,6 +55,12 @@ class Parts(Protocol):
 
     def build_app(self, projection: Projection, loop: ProjectionLoop, reading: StreamSettings) -> ProjectionApp:
         """Return the projection's app."""
+
+    def ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
+        """Ask the log where its partitions end; blocks."""
+
+    def open_push(self) -> PushParts:
+        """Open what the push agent needs, inside the event loop."""
 
     async def look(self) -> Mapping[str, bool]:
         """Tell, by part, whether it does its work; lags are as of this."""

@@ -57,6 +57,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "not_the_subject": ProblemType(
         403, "The request names another account", "Leave the id out: the access token says who acts."
     ),
+    "push_off": ProblemType(
+        404, "This installation does not push", "Its operator turns it on by push_contact, see docs/notifications.md."
+    ),
+    "subscription_invalid": ProblemType(
+        400, "The push subscription is not valid", "Send what the browser's PushSubscription.toJSON() gives."
+    ),
     # accounts
     "username_invalid": ProblemType(400, "The username is not valid", "Use 1 to 50 of A-Z, a-z, 0-9 and _."),
     "username_taken": ProblemType(409, "The username is taken", "Choose another; case makes no difference."),

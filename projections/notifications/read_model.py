@@ -9,10 +9,12 @@ in it ever moves: a tweet that 100,000 like in a day takes at most 1,440 entries
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from infra.projections import ProjectionReader
+from schemas.ids import to_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -68,6 +70,12 @@ class Group(NamedTuple):
     kind: int
     tweet_id: int
     day: int
+
+    @property
+    def name(self) -> str:
+        """The group's name, the same for as long as it lasts: `like:<tweet>:2026-11-23`, `follow:2026-11-23`."""
+        of = [Kind(self.kind).word, to_uuid(self.tweet_id)] if self.tweet_id else [Kind(self.kind).word]
+        return ":".join([*of, f"{datetime.fromtimestamp(self.day * DAY_MS // 1000, UTC):%Y-%m-%d}"])
 
 
 class Did(NamedTuple):

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import orjson
 
 from infra.clock import rfc3339
-from projections.notifications.read_model import DAY_MS, KINDS, Kind
+from projections.notifications.read_model import KINDS, Kind
 from query_api.notifications.hydrate import item_of, page_of
 from query_api.notifications.rules import ACTORS_SHOWN
 from query_api.pages import page as frame
 from query_api.tweets.response import tweet_object
 from query_api.users.response import unknown_author_members
-from schemas.ids import to_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from projections.notifications.notices import Notice
-    from projections.notifications.read_model import Group, Wishes
+    from projections.notifications.read_model import Wishes
     from query_api.notifications.hydrate import Page
     from query_api.notifications.rules import Item
     from query_api.stores import Readers
@@ -30,12 +28,6 @@ _NOTIFICATION = (
     b'{"notification_id":"%s","kind":"%s","tweet":%s,"actors":[{%s}],"actors_count":%d,"actors_more":%s,'
     b'"created_at":"%s","read":%s}'
 )
-
-
-def notification_id(group: Group) -> str:
-    """Return the name of a group, the same for as long as it lasts: `like:<tweet>:2026-11-23`, `follow:2026-11-23`."""
-    of = [Kind(group.kind).word, to_uuid(group.tweet_id)] if group.tweet_id else [Kind(group.kind).word]
-    return ":".join([*of, f"{datetime.fromtimestamp(group.day * DAY_MS // 1000, UTC):%Y-%m-%d}"])
 
 
 def notifications(items: Sequence[Item], shown: Page, next_cursor: str | None) -> bytes:
@@ -48,7 +40,7 @@ def notification(item: Item, shown: Page) -> bytes:
     """Return one notification."""
     actors = b"},{".join([shown.actors.get(it) or unknown_author_members(it) for it in item.actor_ids[:ACTORS_SHOWN]])
     return _NOTIFICATION % (
-        notification_id(item.group).encode(),
+        item.group.name.encode(),
         Kind(item.group.kind).word.encode(),
         b"null" if item.tweet is None else tweet_object(item.tweet, shown.hydrated),
         actors,

@@ -49,7 +49,7 @@ async def test_each_route_counts_for_its_account_or_its_address(tmp_path: Path) 
     limits: dict[str, Any] = {"rate_limits": True, "rate_limit_writes_per_minute": LIMIT}
     async with command_world(tmp_path, **limits, rate_limit_auth_per_minute=1000) as world:
         routes = [route for route, rate_class in classes(world).items() if rate_class is RateClass.WRITE]
-        assert len(routes) == 19
+        assert len(routes) == 22
         for at, (method, path) in enumerate(routes):
             user = await world.register()
             url = path.replace("{tweet_id}", "x").replace("{user_id}", "x")

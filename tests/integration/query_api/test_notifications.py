@@ -201,4 +201,5 @@ async def test_what_the_live_stream_sends_is_what_the_page_shows(world: World) -
     await world.given(again)
     assert live(told(again)[0], world.services.stores.readers()) is None  # it was told before
     await world.given(Blocked(envelope(), EVE, ME))
+    await shown(world)  # by then servers have heard of it
     assert live(notice, world.services.stores.readers()) is None

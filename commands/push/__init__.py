@@ -1,0 +1,1 @@
+"""Which devices an account is told on."""
