@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.log.port import Span, TopicPartition
 from infra.projections import RejectedWriteError
-from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, TWEETS
 from schemas.codec import DecodeError
-from streams.replay.decoding import decoded, prefixes_of
+from streams.replay.decoding import cheapest, decoded, prefixes_of
+from streams.replay.hearing import hear
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from infra.log.port import Batch, LogReader
     from infra.projections import ProjectionStore
     from schemas.envelope import Event
+    from streams.replay.hearing import Hearing
 
 SPAN_RECORDS = 10_000
-FIRST = (ACCOUNTS, FOLLOWS, TWEETS, ENGAGEMENTS)
-"""Only the order of each key matters, so the cheapest is taken: who follows whom is known before anybody speaks."""
 
 
 class Passed(NamedTuple):
@@ -50,9 +49,11 @@ class Build:
         goal: Mapping[TopicPartition, int],
         passes_over: Collection[type[Event]] = (),
         *,
+        hearing: Hearing | None = None,
         placing: bool = False,
     ) -> None:
         self.name = name
+        self.hearing = hearing
         self.goal = goal
         self.passes_over = prefixes_of(passes_over)
         self.passed: list[Passed] = []
@@ -143,13 +144,8 @@ def build(
                 raise RuntimeError(f"{place.topic}/{place.partition}: the log ends at {start}, the goal is {end}")
             unread = frozenset.intersection(*(it.passes_over for it in behind))
             events = decoded(batch.values, unread)
+            hear([it.hearing for it in behind if it.hearing is not None], batch, events)
             for it in behind:
                 it.take(batch, events)
             tell(len(batch.values))
             throttle.passed(len(batch.values))
-
-
-def cheapest(place: TopicPartition) -> tuple[int, str, int]:
-    """Return by what partitions are put in the order in which they are read."""
-    known = FIRST.index(place.topic) if place.topic in FIRST else len(FIRST)
-    return known, *place

@@ -16,17 +16,18 @@ from infra.clock import SystemClock
 from infra.generations.changes import Generations
 from infra.generations.files import FileGenerations
 from infra.generations.record import State, Verification
-from infra.log.embedded import EmbeddedLogReader
 from infra.replay_progress import ProgressFile
 from infra.settings import Settings
 from infra.sqlite.projection_store import generation_path
 from infra.trouble import TroubleError
 from streams.bootstrap import PROJECTIONS
 from streams.replay.crew import Crew
+from streams.replay.dry_run import dry_run, opened_log
 from streams.replay.handover import kept_up
 from streams.replay.kinds import KINDS
 from streams.replay.lock import ReplayLock
 from streams.replay.messages import Orders, TaskOrder, named
+from streams.replay.moments import moment
 from streams.replay.options import parsed, processes_of
 from streams.replay.plan import shared_out, wanted_sample
 from streams.replay.sample import sample_of
@@ -34,11 +35,11 @@ from streams.replay.scores import Scores
 from streams.replay.views import Bars, JsonLines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from infra.log.port import TopicPartition
     from streams.parts import Projection
     from streams.replay.findings import Report
+    from streams.replay.moments import Moment
     from streams.replay.options import Options
     from streams.replay.views import View
 
@@ -70,12 +71,17 @@ class Replay:
         self._projections = chosen(options.projections)
         self._generations = Generations(FileGenerations(settings.projections_dir), SystemClock())
         self._numbers: dict[str, int] = {}
-        self._until: Mapping[TopicPartition, int] | None = None
+        self._until: Moment | None = None
 
     def run(self) -> int:
         """Build, verify, promote; return the exit code."""
         with ExitStack() as held:
-            self._log = held.enter_context(closing(EmbeddedLogReader(self._settings.log_dir)))
+            self._log = held.enter_context(closing(opened_log(self._settings)))
+            if self._options.until is not None:
+                topics = {topic for it in self._projections for topic in it.topics}
+                self._until = moment(self._options.until, self._log, topics)
+            if self._options.dry_run:
+                return dry_run(self._settings, self._log, self._projections, self._options)
             for it in self._projections:
                 held.enter_context(closing(ReplayLock(self._settings.projections_dir / it.name)))
             view: View = JsonLines() if self._options.as_json else Bars()
@@ -106,7 +112,7 @@ class Replay:
     def _number(self, projection: Projection) -> int:
         """Return the generation to build: the one that a replay before left half built, or a new one."""
         name, version = projection.name, KINDS[projection.name].open_reader.SCHEMA_VERSION
-        until = named(self._until) if self._until else {}
+        until = self._end(projection) or {}
         half_built = [
             it
             for it in self._generations.of(name).generations
@@ -115,7 +121,9 @@ class Replay:
         if half_built:
             self._numbers[name] = half_built[-1].number
         else:
-            self._numbers[name] = self._generations.begin(name, version, until=until or None, note="replay")
+            at_ms = None if self._until is None else self._until.at_ms
+            begun = self._generations.begin(name, version, until=until or None, until_ms=at_ms, note="replay")
+            self._numbers[name] = begun
         return self._numbers[name]
 
     def _orders(self) -> list[Orders]:
@@ -133,8 +141,13 @@ class Replay:
     def _task(self, projection: Projection) -> TaskOrder:
         name, active = projection.name, self._generations.of(projection.name).active
         there = generation_path(self._settings.projections_dir, name, active).exists()
-        until = None if self._until is None else named(self._until)
-        return TaskOrder(name, self._numbers[name], active if there else None, until)
+        return TaskOrder(name, self._numbers[name], active if there else None, self._end(projection))
+
+    def _end(self, projection: Projection) -> dict[str, int] | None:
+        """Return where a projection ends that is built up to a moment."""
+        if self._until is None:
+            return None
+        return named({place: end for place, end in self._until.ends.items() if place.topic in projection.topics})
 
     def _turn(self) -> int:
         """Return which sample is taken: each generation is verified by another one."""
@@ -145,13 +158,14 @@ class Replay:
         name, number = report.projection, self._numbers[report.projection]
         for finding in report.findings:
             view.say(f"{name}: {finding.line()}")
-        result = Verification(report.right, SystemClock().now_ms(), report.digest, report.line())
+        right = report.stands(changed=self._options.changed)
+        result = Verification(right, SystemClock().now_ms(), report.digest, report.line())
         self._generations.verified(name, number, result)
-        if not report.right and not self._options.force:
+        if not right and not self._options.force:
             self._generations.mark(name, number, State.FAILED, note=report.line())
             scores.phase(name, "failed")
         elif self._until is not None:
-            self._generations.mark(name, number, State.FROZEN, until=named(self._until))
+            self._generations.mark(name, number, State.FROZEN)
             scores.phase(name, "done")
         else:
             self._generations.mark(name, number, State.FOLLOWING)

@@ -56,6 +56,10 @@ class Report(NamedTuple):
         """Whether nothing differs."""
         return not self.findings
 
+    def stands(self, *, changed: bool) -> bool:
+        """Tell whether it may be promoted; where rules have changed, whatever the live generation holds."""
+        return not any(finding.check != "live" or not changed for finding in self.findings)
+
     def line(self) -> str:
         """Return it in one line."""
         checked = f"{self.rows:,} rows, " if self.rows else ""

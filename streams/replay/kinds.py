@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from infra.sqlite.content import Content
 from projections.accounts import invariants as accounts
 from projections.accounts.sqlite import SqliteAccountsReader
 from projections.accounts.sqlite_bulk import SqliteAccountsBulk
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
 
     from infra.settings import Settings
     from infra.sqlite.bulk import SqliteBulkStore
+    from infra.sqlite.content import Content
     from schemas.envelope import Event
     from streams.replay.recount.port import Recount
     from streams.replay.sample import Sample
@@ -60,8 +60,8 @@ class Kind(NamedTuple):
     """
 
     open_reader: type[Any]  # opened with a path; knows the SCHEMA_VERSION of the files that it reads
-    content: Content = Content()
-    recount: Callable[[Sample], Recount] | None = None
+    content: Content
+    recount: Callable[[Sample], Recount]
     open_bulk: Callable[[Path, str, Settings], SqliteBulkStore] | None = None
     passes_over: frozenset[type[Event]] = frozenset()
     weight: float = 12.0

@@ -16,6 +16,7 @@ import apsw
 from infra.sqlite.bulk import SqliteBulkStore, is_loading
 from infra.sqlite.projection_store import generation_path
 from streams.replay.build import Build, Throttle, build
+from streams.replay.hearing import Hearing
 from streams.replay.verify import Subject, pinned, verify
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Rebuild:
         self._files = ExitStack()
         self._stores: dict[str, Any] = {}
         self._passed: dict[str, int] = dict.fromkeys((it.projection.name for it in tasks), 0)
+        self._hearings = {it.projection.name: Hearing(it.kind.recount(sample)) for it in tasks}
 
     def run(self) -> dict[str, Report]:
         """Do it all; return the reports of verification."""
@@ -115,7 +117,7 @@ class Rebuild:
     def _build(self, goals: Mapping[str, Mapping[TopicPartition, int]], phase: str) -> None:
         """Bring each to its goal, and say how far they are."""
         wanted = [(task, goals[task.projection.name]) for task in self._tasks if task.projection.name in goals]
-        builds = [self._opened(task, goal) for task, goal in wanted]
+        builds = [self._opened(task, goal, hears=phase == "load") for task, goal in wanted]
 
         def tell(_: int) -> None:
             for it in builds:
@@ -126,7 +128,7 @@ class Rebuild:
         for it in builds:
             self._passed[it.name] += len(it.passed)
 
-    def _opened(self, task: Task, goal: Mapping[TopicPartition, int]) -> Build:
+    def _opened(self, task: Task, goal: Mapping[TopicPartition, int], *, hears: bool = False) -> Build:
         projection, name = task.projection, task.projection.name
         if name not in self._stores:
             path = self.path(task)
@@ -134,7 +136,13 @@ class Rebuild:
             opener = bulk if bulk is not None and (not path.exists() or is_loading(path)) else projection.open_store
             self._stores[name] = opener(path, self._log.log_id, self._settings)
             self._files.callback(self._close, name)
-        return Build(name, projection.project, self._stores[name], goal, task.kind.passes_over)
+        hearing = self._hearings[name]
+        build_ = Build(name, projection.project, self._stores[name], goal, task.kind.passes_over)
+        if (
+            hears and build_.done == hearing.heard
+        ):  # not where a build goes on that was begun before: that is read again
+            build_.hearing = hearing
+        return build_
 
     def _close(self, name: str) -> None:
         if name in self._stores:
@@ -159,11 +167,12 @@ class Rebuild:
             subjects = [self._subject(task, pinned_.get(task.projection.name)) for task in self._tasks]
             for it in subjects:
                 self._tell(Told(it.name, "verify", {}, {}))
-            return verify(subjects, self._log, self._sample)
+            return verify(subjects, self._log, self._sample.turn)
 
     def _subject(self, task: Task, pin: Pinned | None) -> Subject:
         upto = self._opened(task, {}).done
-        return Subject(task.projection.name, task.kind, self.path(task), upto, pin, task.live if pin else None)
+        name = task.projection.name
+        return Subject(name, task.kind, self.path(task), upto, self._hearings[name], pin, task.live if pin else None)
 
     def _pin(self, task: Task, pins: ExitStack) -> Pinned | None:
         """Hold the live generation as it is, once it is as far as the new one; None: it cannot be compared with."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.sqlite.connections import rows
 from infra.sqlite.content import compare
-from streams.replay.build import cheapest
-from streams.replay.findings import Finding, Report, events_upto, located, shown
+from streams.replay.findings import Finding, Report, located, shown
+from streams.replay.hearing import hear_alone
 from streams.replay.pages import page_differences, readers_of
 
 if TYPE_CHECKING:
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
     from infra.log.port import LogReader, TopicPartition
     from infra.sqlite.content import RowDifference
+    from streams.replay.hearing import Hearing
     from streams.replay.kinds import Kind
-    from streams.replay.recount.port import Recount
-    from streams.replay.sample import Sample
 
 MOST_FINDINGS = 20  # of a check: enough to see what kind it is
 
@@ -48,6 +47,7 @@ class Subject(NamedTuple):
     kind: Kind
     path: Path
     upto: Mapping[TopicPartition, int]
+    hearing: Hearing
     live: Pinned | None = None
     live_generation: int | None = None
 
@@ -59,45 +59,26 @@ def pinned(kind: Kind, path: Path) -> Iterator[Pinned]:
         yield Pinned(reader, connection, reader.checkpoints())
 
 
-def verify(subjects: Sequence[Subject], log: LogReader, sample: Sample) -> dict[str, Report]:
-    """Verify each; the log is read once for all that is recounted."""
+def verify(subjects: Sequence[Subject], log: LogReader, turn: int) -> dict[str, Report]:
+    """Verify each; what recounts have not heard yet is read once for all of them."""
     with ExitStack() as open_things:
         began = time.monotonic()
-        counted = {it.name: it.kind.recount(sample) for it in subjects if it.kind.recount is not None}
-        recount_all(subjects, log, counted)
+        hear_alone({it.hearing: it.upto for it in subjects}, log)
         each = (time.monotonic() - began) / max(1, len(subjects))
-        return {it.name: _verified(it, log, counted.get(it.name), each, sample.turn, open_things) for it in subjects}
+        return {it.name: _verified(it, log, each, turn, open_things) for it in subjects}
 
 
-def recount_all(subjects: Sequence[Subject], log: LogReader, counted: Mapping[str, Recount]) -> None:
-    """Let each recount hear the log up to its subject's positions."""
-    upto = {it.name: it.upto for it in subjects}
-    ends: dict[TopicPartition, int] = {}
-    for it in subjects:
-        if it.name in counted:
-            ends |= {place: max(end, ends.get(place, 0)) for place, end in it.upto.items()}
-    for topic in dict.fromkeys(place.topic for place in sorted(ends, key=cheapest)):
-        listening = [(counted[name], upto[name]) for name in counted if any(it.topic == topic for it in upto[name])]
-        for place, offset, event in events_upto(log, ends, (topic,)):
-            for recount, own in listening:
-                if offset < own.get(place, 0):
-                    recount.take(place, offset, event)
-
-
-def _verified(
-    subject: Subject, log: LogReader, recount: Recount | None, seconds: float, turn: int, open_things: ExitStack
-) -> Report:
+def _verified(subject: Subject, log: LogReader, seconds: float, turn: int, open_things: ExitStack) -> Report:
+    recount = subject.hearing.recount
     began = time.monotonic()
     pin = open_things.enter_context(pinned(subject.kind, subject.path))
     findings = list(_broken(subject, pin.connection))
     rows_, digest, differing = _compared(subject, pin, turn)
     findings += differing
-    if recount is not None:
-        findings += _first(recount.differences(pin.reader))
+    findings += _first(recount.differences(pin.reader))
     findings = located(findings, log, subject.upto, {place.topic for place in subject.upto})
-    entities = 0 if recount is None else recount.entities()
     spent = seconds + time.monotonic() - began
-    return Report(subject.name, digest, rows_, subject.live_generation, entities, tuple(findings), spent)
+    return Report(subject.name, digest, rows_, subject.live_generation, recount.entities(), tuple(findings), spent)
 
 
 def _broken(subject: Subject, connection: apsw.Connection) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 
 from infra.settings import Settings
 from streams.bootstrap import PROJECTIONS
-from streams.replay.build import cheapest
+from streams.replay.decoding import cheapest
 from streams.replay.kinds import KINDS
 from streams.replay.sample import Sample
 from tests.histories import histories, log_of
@@ -49,7 +49,7 @@ def recounted(projection: Any, log: Any, order: Sequence[Turn]) -> list[Finding]
     with closing(projection.open_store(path, "a-log", SETTINGS)) as store:
         for span, events in batches(log, order):
             store.apply(projection.project(events), span)
-    recount = kind.recount(Sample())  # type: ignore[misc]  # every projection has one
+    recount = kind.recount(Sample())
     for place in sorted(log, key=cheapest):
         for offset, event in enumerate(log[place]):
             recount.take(place, offset, event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from schemas.accounts.events import AccountRegistered, ProfileEdited
 from streams.replay.recount.said import Said
@@ -21,6 +21,8 @@ EDITABLE = ("display_name", "bio", "location", "profile_image_url", "banner_imag
 
 class AccountsRecount:
     """Accounts in the sample."""
+
+    READS: ClassVar[tuple[type[Event], ...]] = (AccountRegistered, ProfileEdited)
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample

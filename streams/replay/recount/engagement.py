@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
 from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
@@ -25,6 +25,17 @@ NONE = (0, 0, 0, 0)
 
 class EngagementRecount:
     """Tweets in the sample, and what accounts in the sample did."""
+
+    READS: ClassVar[tuple[type[Event], ...]] = (
+        TweetPosted,
+        TweetDeleted,
+        Retweeted,
+        RetweetUndone,
+        Liked,
+        Unliked,
+        Bookmarked,
+        Unbookmarked,
+    )
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
 from streams.replay.recount.port import LIST_LIMIT
@@ -23,6 +23,8 @@ Pair = tuple[int, int]
 
 class GraphRecount:
     """Accounts in the sample, on either side of a relation."""
+
+    READS: ClassVar[tuple[type[Event], ...]] = (Followed, Unfollowed, Blocked, Unblocked, Muted, Unmuted)
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample

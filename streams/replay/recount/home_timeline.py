@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from schemas.follows.events import Followed, Unfollowed
 from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
@@ -23,7 +23,16 @@ MOST_READERS = 100
 
 
 class HomeTimelineRecount:
-    """The first readers in the sample that follow somebody; follows are heard before tweets."""
+    """The first readers in the sample that follow somebody; what is followed after tweets were heard, is left out."""
+
+    READS: ClassVar[tuple[type[Event], ...]] = (
+        Followed,
+        Unfollowed,
+        TweetPosted,
+        Retweeted,
+        TweetDeleted,
+        RetweetUndone,
+    )
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
@@ -50,6 +59,9 @@ class HomeTimelineRecount:
 
     def _relate(self, place: TopicPartition, offset: int, event: Followed | Unfollowed) -> None:
         known = event.user_id in self._follows
+        if self._authors is not None:  # heard after tweets: those of whom it follows now may have been passed by
+            self._follows.pop(event.user_id, None)
+            return
         if not known and (len(self._follows) >= MOST_READERS or not self._sample.has_user(event.user_id)):
             return
         self._said.note(place, offset, event.user_id)

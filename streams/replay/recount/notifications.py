@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from projections.notifications.read_model import Group
 from schemas.engagements.events import Liked, Unliked
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from streams.replay.findings import Finding
     from streams.replay.sample import Sample
 
+WISHES = (NotificationsRead, NotificationsSwitched)
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 MENTION, REPLY, QUOTE, LIKE, RETWEET, FOLLOW = range(1, 7)
 WORDS = {"mention": MENTION, "reply": REPLY, "quote": QUOTE, "like": LIKE, "retweet": RETWEET, "follow": FOLLOW}
@@ -37,6 +38,17 @@ class _Notice(NamedTuple):
 class NotificationsRecount:
     """Recipients in the sample."""
 
+    READS: ClassVar[tuple[type[Event], ...]] = (
+        TweetPosted,
+        Retweeted,
+        RetweetUndone,
+        Liked,
+        Unliked,
+        Followed,
+        Unfollowed,
+        *WISHES,
+    )
+
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
         self._said = Said()
@@ -48,7 +60,7 @@ class NotificationsRecount:
 
     def take(self, place: TopicPartition, offset: int, event: Event) -> None:
         """Remember what an event says of the entities in the sample."""
-        if isinstance(event, NotificationsRead | NotificationsSwitched):
+        if isinstance(event, WISHES):
             if self._sample.has_user(event.user_id):
                 self._users.add(event.user_id)
                 self._said.note(place, offset, event.user_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,12 @@ LIST_LIMIT = 200
 
 
 class Recount(Protocol):
-    """Takes every event of the log up to a position, topic by topic in the order of streams.replay.build.FIRST."""
+    """Takes every event of the log up to a position, topic by topic in the order of streams.replay.build.FIRST.
+
+    READS names the events that say something to it; of others it need not hear.
+    """
+
+    READS: ClassVar[tuple[type[Event], ...]]
 
     def take(self, place: TopicPartition, offset: int, event: Event) -> None:
         """Remember what an event says of the entities in the sample."""

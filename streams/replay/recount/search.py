@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from projections.search.read_model import By, Criteria, Phrase, Tagged
 from schemas.accounts.events import AccountRegistered, ProfileEdited
@@ -26,6 +26,8 @@ MOST_PEOPLE = 1_000
 
 class SearchRecount:
     """Tweets and accounts in the sample."""
+
+    READS: ClassVar[tuple[type[Event], ...]] = (TweetPosted, TweetDeleted, AccountRegistered, ProfileEdited)
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from zlib import crc32
 
 from schemas.tweets.events import TweetPosted
@@ -35,6 +35,8 @@ class _Day(NamedTuple):
 
 class TrendsRecount:
     """Topics in the sample: the first ones whose names it chooses."""
+
+    READS: ClassVar[tuple[type[Event], ...]] = (TweetPosted,)
 
     def __init__(self, sample: Sample) -> None:
         self._one_in = max(1, sample.tweets // 20)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from schemas.ids import to_uuid
 from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
@@ -26,6 +26,8 @@ KINDS = {"TWEET": 0, "REPLY": 1, "RETWEET": 2, "QUOTE_TWEET": 3}
 
 class TweetsRecount:
     """Tweets in the sample, and all tweets of authors, parents, quoted tweets and conversations in it."""
+
+    READS: ClassVar[tuple[type[Event], ...]] = (TweetPosted, Retweeted, TweetDeleted, RetweetUndone)
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
