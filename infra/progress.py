@@ -48,11 +48,15 @@ class Follower(Protocol):
 
 
 class Part(NamedTuple):
-    """An engine: its name for people, its projections, and one question for all their checkpoints."""
+    """An engine: its name for people, its projections, and one question for all their checkpoints.
+
+    `hurried_s` is the pause between two looks while somebody waits.
+    """
 
     name: str
     projections: tuple[str, ...]
     read: Callable[[], Mapping[str, Mapping[TopicPartition, int]]]
+    hurried_s: float = HURRIED_S
 
 
 class _Wait(NamedTuple):
@@ -109,12 +113,12 @@ class _Followed:
 
     async def pause(self) -> None:
         """Wait until the next look is due."""
-        await asyncio.sleep(HURRIED_S)
+        await asyncio.sleep(self.part.hurried_s)
         if self.waits:
             return
         self.hurry.clear()
         try:
-            async with asyncio.timeout(LOOK_S - HURRIED_S):
+            async with asyncio.timeout(LOOK_S - self.part.hurried_s):
                 await self.hurry.wait()
         except TimeoutError:
             pass

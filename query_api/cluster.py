@@ -61,6 +61,7 @@ T = TypeVar("T")
 
 AT_ONCE = 64  # reads of one query side by side; the CQL driver's own trouble begins at some 1,000
 ROWS, TIMELINES, INDEX = "Cassandra", "Redis", "Elasticsearch"
+INDEX_HURRIED_S = 0.03  # a look takes some 0.1 ms a partition of it
 
 
 def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) -> Services:
@@ -91,7 +92,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
         if settings.elasticsearch_urls:
             found = opening.enter_context(closing(Elastic(settings, seconds=READER_SECONDS)))
             readers[SEARCH] = index = ElasticsearchSearchReader(found, settings)
-            parts.append(Part(INDEX, (SEARCH,), lambda: {SEARCH: index.checkpoints()}))
+            parts.append(Part(INDEX, (SEARCH,), lambda: {SEARCH: index.checkpoints()}, INDEX_HURRIED_S))
         progress = Progress(parts)
         opening.callback(progress.close)
         shared = OnServers(progress, settings.tweet_cache_entries, look.of("engagement"))

@@ -16,7 +16,8 @@ from infra.status import PROJECTION_TOPICS, kept
 from projections.home_timeline import read_model as home_timeline
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
 from projections.search import read_model as search
-from projections.search.elasticsearch_indices import indices, read_checkpoints
+from projections.search.elasticsearch_indices import indices
+from projections.search.elasticsearch_progress import read_checkpoints
 from schemas.catalogue import FACT_TOPICS
 
 if TYPE_CHECKING:

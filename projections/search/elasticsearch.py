@@ -25,7 +25,8 @@ from infra import bridge
 from infra.elastic import ElasticError
 from infra.log.port import TopicPartition
 from infra.projections import RejectedWriteError, StoreError, StoreUnavailableError, WrongSpanError
-from projections.search.elasticsearch_indices import check, indices, read_checkpoints
+from projections.search.elasticsearch_indices import check, indices
+from projections.search.elasticsearch_progress import move_checkpoint, read_checkpoints
 from projections.search.projector import IndexPerson, IndexTweet, RemoveTweet, RenamePerson
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class ElasticsearchSearchStore:
             raise WrongSpanError(f"{span.topic}/{span.partition}: applied up to {stored}, given {span.start}")
         self._write(self._indices.tweets, _tweets(writes, span.start))
         self._write(self._indices.people, self._people(writes, span.start))
-        self._move(span)
+        move_checkpoint(self._elastic, self._indices.progress, span)
         self._remember(span, span.end)
 
     def close(self) -> None:
@@ -168,13 +169,12 @@ class ElasticsearchSearchStore:
 
     def _write(self, index: str, documents: Sequence[Document]) -> None:
         """Send the documents, and let them be found."""
-        if not documents:
-            return
-        waits = 0
+        waits, portions = 0, 0
         left = documents
         while left:
             portion, left = left[: self._at_once], left[self._at_once :]
-            turned_down = self._send(index, portion)
+            turned_down = self._send(index, portion, show=not left and not portions)
+            portions += 1
             if not turned_down:
                 self._at_once = min(self._at_once * 2, BULK_DOCUMENTS)
                 continue
@@ -184,29 +184,24 @@ class ElasticsearchSearchStore:
             _wait(FIRST_WAIT_SECONDS * 2**waits)
             waits += 1
             left = [*turned_down, *left]
-        self._elastic.ask("POST", f"/{index}/_refresh")
+        if portions > 1:
+            self._elastic.ask("POST", f"/{index}/_refresh")
 
-    def _send(self, index: str, documents: Sequence[Document]) -> list[Document]:
-        """Send the documents in one request; return those that were turned down because there was too much to do."""
+    def _send(self, index: str, documents: Sequence[Document], *, show: bool) -> list[Document]:
+        """Send the documents in one request; return those that were turned down because there was too much to do.
+
+        With `show` it refreshes what it wrote to, which is one round trip less than to do it after.
+        """
         lines: list[Any] = []
         for it in documents:
             lines += ({"index": {"_id": str(it.id), "version": it.version, "version_type": "external_gte"}}, it.body)
-        answer = self._elastic.ask("POST", f"/{index}/{_BULK}", lines)
+        answer = self._elastic.ask("POST", f"/{index}/{_BULK}&refresh={'true' if show else 'false'}", lines)
         if not answer["errors"]:
             return []
         results = [item["index"] for item in answer["items"]]
         for result in results:
             _raise(result)
         return [it for it, result in zip(documents, results, strict=True) if result["status"] == _BUSY]
-
-    def _move(self, span: Span) -> None:
-        version = f"version={span.end}&version_type=external_gte&require_alias=true&refresh=true"
-        body = {"topic": span.topic, "partition": span.partition, "next_offset": span.end}
-        try:
-            self._elastic.ask("PUT", f"/{self._indices.progress}/_doc/{span.topic}-{span.partition}?{version}", body)
-        except ElasticError as error:
-            if error.status != _NEWER:  # else another worker has gone on
-                raise
 
 
 def _tweets(writes: Iterable[Placed], start: int) -> list[Document]:

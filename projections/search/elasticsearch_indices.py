@@ -19,7 +19,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.elastic import ElasticError
-from infra.log.port import TopicPartition
 from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
@@ -61,9 +60,9 @@ MAPPINGS: dict[str, dict[str, Any]] = {
         },
     },
 }
+PROGRESS_REFRESH_MS = 1_000
+"""How soon, at the latest, a partition that has begun is found; checkpoints are read by id, which is never behind."""
 _ORDERS = {"tweets": "desc", "people": "asc"}
-MOST_PARTITIONS = 10_000
-"""Documents that one answer holds; of `progress` there are as many as partitions."""
 
 
 class Indices(NamedTuple):
@@ -107,14 +106,6 @@ def check(elastic: Elastic, settings: Settings, generation: int = 1) -> None:
             raise TroubleError(what, f"delete {_family(settings, '*')}{generation}-1, then `murmur migrate`")
 
 
-def read_checkpoints(elastic: Elastic, progress: str) -> dict[TopicPartition, int]:
-    """Read, per partition, the offset up to which (exclusive) records can be found."""
-    target = f"/{progress}/_search?filter_path=hits.hits._source&allow_partial_search_results=false"
-    body = {"size": MOST_PARTITIONS, "query": {"exists": {"field": "next_offset"}}}
-    found = [hit["_source"] for hit in elastic.ask("POST", target, body).get("hits", {}).get("hits", ())]
-    return {TopicPartition(it["topic"], it["partition"]): it["next_offset"] for it in found}
-
-
 def drop(elastic: Elastic, settings: Settings, generation: int = 1) -> None:
     """Delete the indices of a generation, where they are; that of its checkpoints first."""
     for alias in reversed(indices(settings, generation)):
@@ -145,7 +136,7 @@ def _found(elastic: Elastic, alias: str) -> int | None:
 
 
 def _template(settings: Settings, kind: str) -> dict[str, Any]:
-    refresh = settings.elasticsearch_refresh_ms
+    refresh = PROGRESS_REFRESH_MS if kind == "progress" else settings.elasticsearch_refresh_ms
     how: dict[str, Any] = {
         "number_of_shards": 1 if kind == "progress" else settings.elasticsearch_shards,
         "number_of_replicas": settings.elasticsearch_replicas,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.log.port import TopicPartition
-from projections.search.elasticsearch_indices import indices, read_checkpoints
+from projections.search.elasticsearch_indices import indices
+from projections.search.elasticsearch_progress import Looks
 from projections.search.read_model import By, HasMedia, Mentions, Phrase, Tagged, To
 from projections.search.words import EVERY, MEDIA, by, names, to
 from schemas.ids import MAX_ID
@@ -31,6 +32,7 @@ class ElasticsearchSearchReader:
         """Ask nothing yet: Elasticsearch may be away."""
         self._elastic = elastic
         self._indices = indices(settings, generation)
+        self._looks = Looks(elastic, self._indices.progress)
 
     def tweets(self, criteria: Criteria, max_id: int | None, limit: int) -> list[int]:
         """Return tweets that stand, newest first, below `max_id` (exclusive; None: from the newest)."""
@@ -44,7 +46,7 @@ class ElasticsearchSearchReader:
 
     def checkpoints(self) -> dict[TopicPartition, int]:
         """Read, per partition, the offset up to which (exclusive) records can be found."""
-        return read_checkpoints(self._elastic, self._indices.progress)
+        return self._looks.read()
 
     def next_offset(self, topic: str, partition: int) -> int:
         """Read the offset up to which (exclusive) records of one partition can be found."""

@@ -37,7 +37,7 @@ class Scripted(ThreadingHTTPServer):
     def answer(self, method: str, path: str, body: bytes) -> Answer:
         place = path.partition("?")[0]
         name = place.rpartition("/")[2]
-        self.asked.append(f"{method} {place}")
+        self.asked.append(f"{method} {path}")
         if name == "_bulk":
             self.bulks.append([json.loads(line)["index"]["_id"] for line in body.splitlines()[::2]])
         if name in self.on:

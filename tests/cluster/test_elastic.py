@@ -55,7 +55,7 @@ async def test_below_the_bridge_it_asks_the_same(server: Scripted, elastic: Elas
         return elastic.version()
 
     assert (await bridged(ask()), elastic.version()) == ("8.19.21", "8.19.21")
-    assert server.asked == ["GET /_nodes/http"] * 2
+    assert server.asked == ["GET /_nodes/http?filter_path=nodes.*.version"] * 2
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -137,16 +137,27 @@ def test_a_store_of_another_log_is_told_when_it_opens(server: Scripted, elastic:
         ElasticsearchSearchStore(elastic, server.settings(), "another")
 
 
-def test_what_is_written_is_shown_before_the_checkpoint(server: Scripted, elastic: Elastic) -> None:
+def test_what_is_written_is_shown_before_the_checkpoint(
+    server: Scripted, elastic: Elastic, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = opened(elastic, server)
     store.checkpoints()
     server.asked.clear()
     store.apply(TWEETS, SPAN)
     tweets, progress = "/murmuration-search-tweets-g1", "/murmuration-search-progress-g1"
-    assert server.asked == [f"POST {tweets}/_bulk", f"POST {tweets}/_refresh", f"PUT {progress}/_doc/tweets-0"]
+    how = "version=60&version_type=external_gte&require_alias=true&filter_path=result"
+    checkpoint = f"PUT {progress}/_doc/tweets-0?{how}"
+    assert server.asked == [f"POST {tweets}/{elasticsearch._BULK}&refresh=true", checkpoint]
+    monkeypatch.setattr(elasticsearch, "BULK_DOCUMENTS", 40)
+    store = opened(elastic, server)
+    store.checkpoints()
+    server.asked.clear()
+    store.apply(TWEETS, SPAN)
+    bulk = f"POST {tweets}/{elasticsearch._BULK}&refresh=false"
+    assert server.asked == [bulk, bulk, f"POST {tweets}/_refresh", checkpoint]
     server.asked.clear()
     store.apply([], SPAN._replace(start=60, end=70))
-    assert server.asked == [f"PUT {progress}/_doc/tweets-0"]
+    assert server.asked == [checkpoint.replace("version=60", "version=70")]
 
 
 def results(ids: list[str], status_of: dict[str, int], error: str = "no") -> Answer:

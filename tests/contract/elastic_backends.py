@@ -1,9 +1,10 @@
-"""The backend on Elasticsearch: indices of the run's own, a new generation for each file that a test would have made."""
+"""The backend on Elasticsearch: indices of the run's own, a new generation for each file that a test would make."""
 
 from __future__ import annotations
 
 import os
 from contextlib import closing, contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.elastic import Elastic
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
     from schemas.envelope import Event
 
-PREFIX = f"contract-{os.getpid()}"
+_number = count()
 
 
 class Session(NamedTuple):
@@ -59,11 +60,11 @@ def elastic_backend() -> ElasticBackend:
     """Return the backend; it works within `connected`."""
 
     def open_store(path: Path, log_id: str) -> ProjectionStore:
-        (session,) = _sessions
+        session = _sessions[-1]
         return ElasticsearchSearchStore(session.elastic, session.settings, log_id, session.generation_of(path))
 
     def open_reader(path: Path) -> ElasticsearchSearchReader:
-        (session,) = _sessions
+        session = _sessions[-1]
         return ElasticsearchSearchReader(session.elastic, session.settings, session.generation_of(path))
 
     return ElasticBackend(placed(projector.project), open_store, open_reader)
@@ -72,13 +73,13 @@ def elastic_backend() -> ElasticBackend:
 @contextmanager
 def connected(settings: Settings) -> Iterator[Session]:
     """Give the backend a connection, and take away what it made, for the length of a `with`."""
-    own = settings.model_copy(update={"elasticsearch_prefix": PREFIX})
+    own = settings.model_copy(update={"elasticsearch_prefix": f"contract-{os.getpid()}-{next(_number)}"})
     with closing(Elastic(own)) as elastic:
         session = Session(elastic, own, [])
         _sessions.append(session)
         try:
             yield session
         finally:
-            _sessions.clear()
+            _sessions.remove(session)
             session.drop_last()
             indices.drop_templates(elastic, own)
