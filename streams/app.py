@@ -24,6 +24,7 @@ import gc
 import logging
 import signal
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -39,7 +40,7 @@ from streams.transports.kafkabatch import KafkaSource
 from streams.transports.sqlog import LogSource
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 
     from infra.log.port import Batch, LogReader
     from streams.loop import ProjectionLoop
@@ -64,7 +65,6 @@ class StreamSettings:
 
     batch_records: int = 1_000
     buffered_batches: int = 4
-    version: int = 1
 
 
 class _NoTables(TableManager):  # type: ignore[misc]  # Faust is untyped here
@@ -103,7 +103,7 @@ def build_app(
     tail: LogTail,
     settings: StreamSettings = StreamSettings(),
 ) -> ProjectionApp:
-    """Return the app `murmur-<name>`, ready to start; the loop must be its projection's only writer."""
+    """Return the app of the loop's generation, ready to start; the loop must be the only writer of its store."""
     source = LogSource(log, tail, loop.checkpoints, settings.batch_records)
     return _build(name, topics, agent, loop, source, settings, {"broker": "sqlog://"})
 
@@ -117,7 +117,9 @@ def build_cluster_app(
     instance: str | None = None,
     settings: StreamSettings = StreamSettings(),
 ) -> ProjectionApp:
-    """Return the app `murmur-<name>` on Kafka: its workers share the partitions, each partition has one at a time.
+    """Return the app on Kafka: its workers share the partitions, each partition has one at a time.
+
+    Each generation has a consumer group of its own: `murmur-<name>`, from the second on `murmur-<name>-v<number>`.
 
     `instance` names this worker among those of the app (see streams.transports.kafkabatch.KafkaSource). Agent and store
     run bridged: while a store waits for the network, other projections and Kafka's heartbeats go on.
@@ -145,7 +147,7 @@ def _build(
     app = ProjectionApp(
         f"murmur-{name}",
         **broker,
-        version=settings.version,
+        version=loop.generation,
         store="memory://",
         datadir=str(Path(tempfile.gettempdir()) / "murmur-faust"),  # named, never made
         autodiscover=False,
@@ -182,25 +184,35 @@ async def run_apps(apps: Sequence[ProjectionApp], stop: asyncio.Event | None = N
     Raises AppCrashedError as soon as one of them has died: let it end the process, which must not go on in part.
     """
     stop = stop or asyncio.Event()
-    running = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        running.add_signal_handler(number, stop.set)
-    lives = [asyncio.create_task(_live(app)) for app in apps]
+    lives = [asyncio.create_task(live(app)) for app in apps]
     stopping = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait([*lives, stopping], return_when=asyncio.FIRST_COMPLETED)
-        dead = [app for app, life in zip(apps, lives, strict=True) if life.done()]
-        await asyncio.gather(*(_stop(app) for app in apps))
+        with stopped_by_signals(stop):
+            await asyncio.wait([*lives, stopping], return_when=asyncio.FIRST_COMPLETED)
+            dead = [app for app, life in zip(apps, lives, strict=True) if life.done()]
+            await asyncio.gather(*(stop_app(app) for app in apps))
     finally:
         for task in (*lives, stopping):
             task.cancel()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            running.remove_signal_handler(number)
     for app in dead:
         raise AppCrashedError(f"{app.conf.id} died: {app.crash_reason!r}") from app.crash_reason
 
 
-async def _live(app: ProjectionApp) -> None:
+@contextmanager
+def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Set `stop` at SIGTERM and SIGINT while the block runs."""
+    running = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        running.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            running.remove_signal_handler(number)
+
+
+async def live(app: ProjectionApp) -> None:
     """Run the app; returns when it has crashed or was stopped."""
     try:
         await app.start()
@@ -210,7 +222,7 @@ async def _live(app: ProjectionApp) -> None:
     await app.wait()
 
 
-async def _stop(app: ProjectionApp) -> None:
+async def stop_app(app: ProjectionApp) -> None:
     """Stop the app; a batch that is not done in time is thrown out, not acknowledged, and will come again."""
     stopping = asyncio.create_task(app.stop())
     done, _ = await asyncio.wait((stopping,), timeout=STOP_SECONDS)
@@ -243,4 +255,4 @@ def watch_lag(
         owned = None if worker is None else worker.owned()
         return {at: end for at, end in log.end_offsets(topics).items() if owned is None or at in owned}
 
-    metrics.watch_lag(loop.name, lambda: loop.lag(ends()).events, lambda: loop.lag(ends()).seconds)
+    metrics.watch_lag(loop.name, loop.generation, lambda: loop.lag(ends()).events, lambda: loop.lag(ends()).seconds)

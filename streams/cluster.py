@@ -28,6 +28,7 @@ from infra.cluster import (
 from infra.cql.roles import role
 from infra.cql.session import CqlSession
 from infra.elastic import Elastic
+from infra.generations.record import unrecorded
 from infra.log.kafka import KafkaEventLog
 from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import LogUnavailableError
@@ -36,16 +37,18 @@ from infra.servers.fleet import servers_of
 from projections.accounts.cql import CqlAccountsStore
 from projections.engagement.cql import CqlEngagementStore
 from projections.graph.cql import CqlGraphStore
-from projections.home_timeline.redis import RedisHomeTimelineStore
+from projections.home_timeline.redis import SCHEMA_VERSION, RedisHomeTimelineStore
 from projections.notifications.cql import CqlNotificationsStore
 from projections.search import read_model as search
 from projections.search.elasticsearch import ElasticsearchSearchStore
 from projections.trends.cql import CqlTrendsStore
 from projections.tweets.cql import CqlTweetsStore
+from schemas.catalogue import DEAD_LETTERS
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
 from streams.app import StreamSettings, build_cluster_app
+from streams.buried import Buried
 from streams.dead_letters import DeadLetters
-from streams.loop import EXIT_CODE, end_process
+from streams.loop import EXIT_CODE, end_process, label
 from streams.push.agent import NAME as PUSH
 from streams.push.cql import CqlProgress
 from streams.watched import WatchedStore
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from infra.cql.projection_store import CqlProjectionStore
+    from infra.generations.record import Record
     from infra.log.port import Batch, TopicPartition
     from infra.projections import ProjectionStore
     from infra.settings import Settings
@@ -86,38 +90,62 @@ class ClusterParts:
         self._settings = servers_of(settings)
         self._open_things = open_things
         self._opened: CqlSession | None = None
+        self._elastic: Elastic | None = None
         self._look: asyncio.Task[bool] | None = None
-        self._stores: dict[str, WatchedStore] = {}
-        self._apps: dict[str, ProjectionApp] = {}
+        self._names = [projection.name for projection in wanted]
+        self._stores: dict[tuple[str, int], WatchedStore] = {}
+        self._loops: dict[tuple[str, int], tuple[ProjectionLoop, ProjectionApp]] = {}
         bootstrap = self._settings.kafka_bootstrap
         check_topics(self._settings)
         with kafka_trouble(self._settings):
             topics = sorted({topic for projection in wanted for topic in projection.topics})
             self._reader = open_things.enter_context(closing(KafkaLogReader(bootstrap, topics)))
             self._producer = open_things.enter_context(closing(KafkaEventLog(bootstrap)))
-        self.dead_letters = DeadLetters(self._producer, SnowflakeGenerator(DEAD_LETTER_WORKER, SystemClock().now_ms))
+        ids = SnowflakeGenerator(DEAD_LETTER_WORKER, SystemClock().now_ms)
+        self.dead_letters = DeadLetters(self._producer, ids, Buried(self._letters_reader), asyncio.to_thread)
         self.log = KnownEnds(self._reader)
 
-    def open_store(self, projection: Projection) -> ProjectionStore:
-        """Open the store of a projection; raises TroubleError where it cannot be what it should be."""
+    def _letters_reader(self) -> KafkaLogReader:
+        return self._open_things.enter_context(closing(KafkaLogReader(self._settings.kafka_bootstrap, [DEAD_LETTERS])))
+
+    async def records(self) -> Mapping[str, Record]:
+        """Return what is recorded of the generations."""
+        return {name: unrecorded(name) for name in self._names}
+
+    def schema_version(self, projection: Projection) -> int:
+        """Return the version of the store on servers."""
+        store = CQL_STORES.get(projection.name)
+        return SCHEMA_VERSION if store is None else store.SCHEMA_VERSION
+
+    async def open_store(self, projection: Projection, generation: int, open_things: ExitStack) -> ProjectionStore:
+        """Open the store of a generation; raises TroubleError where it cannot be what it should be."""
+        store = WatchedStore(await bridged(self._opened_store(projection, generation)))
+        open_things.enter_context(closing(store))
+        place = projection.name, generation
+        self._stores[place] = store
+        open_things.callback(self._stores.pop, place)
+        return store
+
+    async def _opened_store(self, projection: Projection, generation: int) -> ProjectionStore:
         with kafka_trouble(self._settings):
             log_id = self._reader.log_id_of(projection.topics)
         if projection.name in CQL_STORES:
             with cassandra_trouble(self._settings):
-                store = WatchedStore(CQL_STORES[projection.name](self._session(), log_id))
-        elif projection.name == search.PROJECTION:
+                return CQL_STORES[projection.name](self._session(), log_id, generation)
+        if projection.name == search.PROJECTION:
             with elasticsearch_trouble():
-                elastic = self._open_things.enter_context(closing(Elastic(self._settings)))
-                store = WatchedStore(ElasticsearchSearchStore(elastic, self._settings, log_id))
-        else:
-            with redis_trouble():
-                store = WatchedStore(_redis_store(self._settings, log_id))
-        self._stores[projection.name] = store
-        return store
+                return ElasticsearchSearchStore(self._searching(), self._settings, log_id, generation)
+        with redis_trouble():
+            return _redis_store(self._settings, log_id, generation)
 
     def places(self, projection: Projection) -> bool:
         """Tell whether the store takes each write with the place of its record."""
         return projection.name in {*CQL_STORES, search.PROJECTION}
+
+    def _searching(self) -> Elastic:
+        if self._elastic is None:
+            self._elastic = self._open_things.enter_context(closing(Elastic(self._settings)))
+        return self._elastic
 
     def _session(self) -> CqlSession:
         if self._opened is None:
@@ -126,11 +154,11 @@ class ClusterParts:
         return self._opened
 
     def build_app(self, projection: Projection, loop: ProjectionLoop, reading: StreamSettings) -> ProjectionApp:
-        """Return the projection's app, one of many of its kind."""
+        """Return the app of the loop's generation, one of many of its kind."""
         member = member_name(self._settings)
         bootstrap = self._settings.kafka_bootstrap
         app = build_cluster_app(projection.name, projection.topics, projection.agent, loop, bootstrap, member, reading)
-        self._apps[projection.name] = app
+        self._loops[projection.name, loop.generation] = loop, app
         return app
 
     def ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
@@ -146,9 +174,13 @@ class ClusterParts:
             return open_push(self._settings, self._session(), self._open_things)
 
     async def look(self) -> dict[str, bool]:
-        """Tell, by part, whether it does its work: the log answers, a projection has begun and its store answers."""
-        log, *stores = await asyncio.gather(self._log_answers(), *map(self._works, self._stores))
-        return {"log": log, **dict(zip(self._stores, stores, strict=True))}
+        """Tell, by part, whether it does its work: the log answers, a projection has begun and its store answers.
+
+        A projection is its active generation: others come and go while this one works.
+        """
+        active = [place for place in self._stores if place in self._loops and self._loops[place][0].active]
+        log, *stores = await asyncio.gather(self._log_answers(), *map(self._works, active))
+        return {"log": log, **dict(zip((name for name, _ in active), stores, strict=True))}
 
     async def _log_answers(self) -> bool:
         if self._look is None or self._look.done():  # else the last one still waits for Kafka, which has gone away
@@ -166,13 +198,13 @@ class ClusterParts:
             return False
         return True
 
-    async def _works(self, name: str) -> bool:
+    async def _works(self, place: tuple[str, int]) -> bool:
         try:
             async with asyncio.timeout(LOOK_BOUND_SECONDS):
-                await bridged(_checkpoints(self._stores[name]))
+                await bridged(_checkpoints(self._stores[place]))
         except (StoreError, TimeoutError):
             return False
-        return self._apps[name].has_begun
+        return self._loops[place][1].has_begun
 
     async def guard(self) -> None:
         """End the process when a store has lost what it had: it begins again where that store now is."""
@@ -181,10 +213,10 @@ class ClusterParts:
             if self._producer.fatal is not None:
                 logger.critical("dead letters cannot be written any more: %s", self._producer.fatal)
                 end_process(EXIT_CODE)
-            for name, store in self._stores.items():
+            for which, store in tuple(self._stores.items()):
                 with contextlib.suppress(StoreError):  # it is away; whoever writes to it says so
-                    if place := await bridged(_lost(store)):
-                        logger.critical("%s: the store has lost what it had of %s[%d]", name, *place)
+                    if (place := await bridged(_lost(store))) and which in self._stores:
+                        logger.critical("%s: the store has lost what it had of %s[%d]", label(*which), *place)
                         end_process(EXIT_CODE)
 
 
@@ -225,13 +257,14 @@ def member_name(settings: Settings) -> str | None:
     return f"{socket.gethostname()}-{installation:08x}-{settings.instance}"
 
 
-def _redis_store(settings: Settings, log_id: str) -> RedisHomeTimelineStore:
+def _redis_store(settings: Settings, log_id: str, generation: int) -> RedisHomeTimelineStore:
     return RedisHomeTimelineStore(
         settings.redis_urls.split(","),
         log_id,
         celebrity_followers=settings.celebrity_followers,
         active_days=settings.active_days,
         shards=settings.redis_shards,
+        generation=generation,
     )
 
 

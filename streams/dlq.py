@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from infra.log.port import LogReader
     from infra.projections import ProjectionStore
     from schemas.envelope import Event
-    from streams.loop import DeadLetterSink
+    from streams.dead_letters import DeadLetters
 
 READ_RECORDS = 500
 
@@ -41,9 +41,12 @@ async def retry(
     project: Callable[[Sequence[Event]], Sequence[Any]],
     store: ProjectionStore,
     log: LogReader,
-    dead_letters: DeadLetterSink,
+    dead_letters: DeadLetters | None,
 ) -> Retried:
-    """Try every letter of the projection that was not tried yet; raises StoreUnavailableError where the store is."""
+    """Try every letter of the projection that was not tried yet; raises StoreUnavailableError where the store is.
+
+    `dead_letters` takes what is refused again; None where another generation's letter stands for it.
+    """
     applied = refused = 0
     for span, letter in list(_untried(store, log)):  # a list: letters written on the way are for another time
         if letter is None or letter.projection != name:
@@ -54,7 +57,8 @@ async def retry(
             applied += 1
         except (DecodeError, RejectedWriteError) as error:
             position = Position(letter.topic, letter.partition, letter.offset)
-            await dead_letters.append(name, [DeadLetter(position, f"again: {error}", letter.record)])
+            if dead_letters is not None:
+                await dead_letters.append_again(name, [DeadLetter(position, f"again: {error}", letter.record)])
             store.apply((), span)
             refused += 1
     return Retried(applied, refused)

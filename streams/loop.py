@@ -1,4 +1,4 @@
-"""Applies record batches to one projection: what every agent runs.
+"""Applies record batches to one generation of a projection: what every agent runs.
 
 Consumes:   batches of one projection's topics, in the order of each partition
 Writes:     the projection's store, one atomic step per batch; dead letters for what cannot be applied
@@ -55,6 +55,11 @@ class Lag(NamedTuple):
     seconds: float
 
 
+def label(projection: str, generation: int) -> str:
+    """Return what a generation of a projection is called in lines for people."""
+    return projection if generation == 1 else f"{projection} (generation {generation})"
+
+
 def end_process(code: int) -> None:
     """End the process without running anything more of it, so that nothing can acknowledge the batch in hand."""
     logging.shutdown()
@@ -73,12 +78,16 @@ class ProjectionLoop:
         decoded: DecodedBatches,
         metrics: StreamMetrics,
         *,
+        generation: int = 1,
         placing: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         end_process: Callable[[int], None] = end_process,
     ) -> None:
         self.name = name
-        self.metrics = metrics.of(name)
+        self.generation = generation
+        self.active = True
+        """Whether readers follow this generation: what works outside of stores (push, mail) is for it alone."""
+        self.metrics = metrics.of(name, generation)
         self.last_event_at_ms: dict[TopicPartition, int] = {}
         self._project = placed(project) if placing else _dense(project)
         self._store = store
@@ -88,6 +97,11 @@ class ProjectionLoop:
         self._end_process = end_process
         self._next: dict[TopicPartition, int] | None = None
         self._started_at = time.time()
+
+    @property
+    def label(self) -> str:
+        """What it is called in lines for people: generations after the first by their number."""
+        return label(self.name, self.generation)
 
     def checkpoints(self) -> Mapping[TopicPartition, int]:
         """Read again from the store which record of each partition is the next to apply (absent: 0)."""
@@ -109,7 +123,7 @@ class ProjectionLoop:
         except Exception:
             logger.critical(
                 "%s: cannot go on at %s[%d] offsets %d to %d",
-                self.name, batch.topic, batch.partition, batch.base_offset, batch.next_offset, exc_info=True,
+                self.label, batch.topic, batch.partition, batch.base_offset, batch.next_offset, exc_info=True,
             )  # fmt: skip
             self._end_process(EXIT_CODE)
             raise
@@ -197,7 +211,7 @@ class ProjectionLoop:
             except (StoreUnavailableError, LogUnavailableError, TransientError) as error:
                 self.metrics.retries.inc()
                 delay = delays.next()
-                logger.warning("%s: turned down, next attempt in %.2f s: %s", self.name, delay, error)
+                logger.warning("%s: turned down, next attempt in %.2f s: %s", self.label, delay, error)
                 await self._sleep(delay)
             else:
                 return

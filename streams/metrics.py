@@ -1,4 +1,4 @@
-"""What the loops of a process count, as Prometheus metrics in base units; labels name projections, never users."""
+"""What the loops of a process count, as Prometheus metrics; labels name projections and generations, never users."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-_LABELS = ("projection",)
+_LABELS = ("projection", "generation")
 
 
 class StreamMetrics:
@@ -33,19 +33,27 @@ class StreamMetrics:
             "murmur_projection_lag_seconds", "Age of the last applied event where records are waiting, else 0."
         )
 
-    def of(self, projection: str) -> LoopMetrics:
-        """Return the metrics of one projection."""
+    def of(self, projection: str, generation: int) -> LoopMetrics:
+        """Return the metrics of one generation of a projection."""
+        labels = (projection, str(generation))
         return LoopMetrics(
-            records=self._records.labels(projection),
-            batches=self._batches.labels(projection),
-            retries=self._retries.labels(projection),
-            dead_letters=self._dead_letters.labels(projection),
+            records=self._records.labels(*labels),
+            batches=self._batches.labels(*labels),
+            retries=self._retries.labels(*labels),
+            dead_letters=self._dead_letters.labels(*labels),
         )
 
-    def watch_lag(self, projection: str, events: Callable[[], float], seconds: Callable[[], float]) -> None:
+    def watch_lag(
+        self, projection: str, generation: int, events: Callable[[], float], seconds: Callable[[], float]
+    ) -> None:
         """Ask these whenever the metrics are scraped."""
-        self._lag_events.labels(projection).set_function(events)
-        self._lag_seconds.labels(projection).set_function(seconds)
+        self._lag_events.labels(projection, str(generation)).set_function(events)
+        self._lag_seconds.labels(projection, str(generation)).set_function(seconds)
+
+    def forget_lag(self, projection: str, generation: int) -> None:
+        """Ask no more: this process does not follow the generation any longer."""
+        for gauge in (self._lag_events, self._lag_seconds):
+            gauge.remove(projection, str(generation))
 
 
 class LoopMetrics:

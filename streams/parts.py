@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import ExitStack
     from pathlib import Path
 
+    from infra.generations.record import Record
     from infra.log.port import LogReader, TopicPartition
     from infra.projections import ProjectionStore
     from infra.push.subscriptions import Subscriptions
@@ -27,6 +29,7 @@ class Projection(NamedTuple):
     agent: Agent
     project: Callable[[Sequence[Event]], Sequence[Any]]
     open_store: Callable[[Path, str, Settings], ProjectionStore]
+    schema_version: int = 1  # of what a store on files holds: its SCHEMA_VERSION, raised with its layout or its rules
 
 
 class PushParts(NamedTuple):
@@ -47,14 +50,20 @@ class Parts(Protocol):
     def dead_letters(self) -> DeadLetters:
         """Where poison goes."""
 
-    def open_store(self, projection: Projection) -> ProjectionStore:
-        """Open the store of a projection; raises TroubleError, StoreError."""
+    async def records(self) -> Mapping[str, Record]:
+        """Return what is recorded of the generations of each projection; raises TroubleError, StoreError."""
+
+    def schema_version(self, projection: Projection) -> int:
+        """Return which version of a projection's stores this program writes."""
+
+    async def open_store(self, projection: Projection, generation: int, open_things: ExitStack) -> ProjectionStore:
+        """Open the store of a generation, closed by `open_things`; raises TroubleError, StoreError."""
 
     def places(self, projection: Projection) -> bool:
         """Tell whether the store takes each write with the place of its record."""
 
     def build_app(self, projection: Projection, loop: ProjectionLoop, reading: StreamSettings) -> ProjectionApp:
-        """Return the projection's app."""
+        """Return the app of the loop's generation."""
 
     def ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         """Ask the log where its partitions end; blocks."""

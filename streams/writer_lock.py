@@ -1,4 +1,4 @@
-"""Keeps a projection to one writing process: an flock in the projection's folder, which goes with its process."""
+"""Keeps what is written to one writing process: an flock on a file beside it, which goes with its process."""
 
 from __future__ import annotations
 
@@ -11,26 +11,31 @@ from infra.trouble import TroubleError
 if TYPE_CHECKING:
     from pathlib import Path
 
-LOCK_FILE = "writer.lock"
 
-
-class WriterLock:
+class FileLock:
     """Holds the lock from construction to `close`; raises TroubleError where another process has it."""
 
-    def __init__(self, folder: Path, name: str = LOCK_FILE) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)
+    def __init__(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.pread(self._file, 20, 0).decode() or "?"
             os.close(self._file)
-            raise TroubleError(
-                f"{folder} is written by another process (pid {holder})", "stop that one first"
-            ) from error
+            what = f"{file.with_suffix('')} is written by another process (pid {holder})"
+            raise TroubleError(what, "stop that one first") from error
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
 
     def close(self) -> None:
         """Give the lock back; the file stays: to remove it would leave room for two locks at once."""
         os.close(self._file)
+
+
+class WriterLock(FileLock):
+    """The lock of one generation of a projection, on files: whoever holds it is the one writer of its store."""
+
+    def __init__(self, store: Path) -> None:
+        """Take the lock of the store whose file this is, there or not yet."""
+        super().__init__(store.with_suffix(".lock"))

@@ -177,7 +177,8 @@ class Replay:
             name, kind = projection.name, KINDS[projection.name]
             if scores.projections[name].phase != "hand over":
                 continue
-            with kept_up(self._settings, projection, kind, self._numbers[name], self._log):
+            active = self._generations.of(name).active
+            with kept_up(self._settings, projection, kind, self._numbers[name], active, self._log):
                 if self._options.promote:
                     self._generations.promote(name, self._numbers[name], force=self._options.force, note="replay")
             scores.phase(name, "done")

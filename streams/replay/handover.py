@@ -1,15 +1,15 @@
 """Sees to it that a new generation is kept up before readers get it.
 
 Where stream workers run they take it over: it is marked as followed, and its checkpoints are watched until they are at
-the end of the log. Where none runs this process goes on to the end itself, holding the writers' lock, so that none
-begins meanwhile. Either way one process at a time writes the file, from the checkpoint in it: nothing is missed, and
-nothing is applied twice.
+the end of the log. Where none runs this process goes on to the end itself, holding the writers' locks of both
+generations, so that none begins meanwhile. Either way one process at a time writes the file, from the checkpoint in
+it: nothing is missed, and nothing is applied twice.
 """
 
 from __future__ import annotations
 
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 from infra.sqlite.projection_store import generation_path
@@ -31,20 +31,25 @@ POLL_SECONDS = 0.02
 
 
 @contextmanager
-def kept_up(settings: Settings, projection: Projection, kind: Kind, generation: int, log: LogReader) -> Iterator[bool]:
+def kept_up(
+    settings: Settings, projection: Projection, kind: Kind, generation: int, active: int, log: LogReader
+) -> Iterator[bool]:
     """Return once the generation is at the end of the log; yields whether stream workers keep it up.
 
     Raises TroubleError where they run but do not take it over.
     """
     path = generation_path(settings.projections_dir, projection.name, generation)
-    try:
-        lock = WriterLock(path.parent)
-    except TroubleError:
-        with closing(kind.open_reader(path)) as reader:
-            _until_followed(reader, projection, generation, log)
-        yield True
-        return
-    with closing(lock):
+    with ExitStack() as locks:
+        try:
+            for number in (active, generation):
+                file = generation_path(settings.projections_dir, projection.name, number)
+                locks.enter_context(closing(WriterLock(file)))
+        except TroubleError:
+            locks.close()
+            with closing(kind.open_reader(path)) as reader:
+                _until_followed(reader, projection, generation, log)
+            yield True
+            return
         with closing(projection.open_store(path, log.log_id, settings)) as store:
             ends = log.end_offsets(projection.topics)
             build(log, [Build(projection.name, projection.project, store, ends, kind.passes_over)], Throttle(0))

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from infra.trouble import TroubleError
-from streams.writer_lock import WriterLock
+from streams.writer_lock import FileLock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ WAIT_SECONDS = 5.0
 POLL_SECONDS = 0.05
 
 
-class ReplayLock(WriterLock):
+class ReplayLock(FileLock):
     """Holds the lock from construction to `close`; raises TroubleError where another replay has it.
 
     The processes of a replay that was killed end a moment after it; until then their files are theirs.
@@ -27,7 +27,7 @@ class ReplayLock(WriterLock):
         give_up_at = time.monotonic() + WAIT_SECONDS
         while True:
             try:
-                super().__init__(folder, name)
+                super().__init__(folder / name)
             except TroubleError:
                 if time.monotonic() > give_up_at:
                     raise

@@ -61,6 +61,6 @@ async def test_the_letters_of_other_projections_are_left_alone(settings: Setting
 
 
 async def test_a_projection_that_runs_elsewhere_is_not_written_to(settings: Settings) -> None:
-    folder = generation_path(settings.projections_dir, "tweets").parent
-    with closing(WriterLock(folder)), pytest.raises(TroubleError):
+    path = generation_path(settings.projections_dir, "tweets")
+    with closing(WriterLock(path)), pytest.raises(TroubleError):
         await retry_dead_letters(settings, "tweets")

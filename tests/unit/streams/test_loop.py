@@ -136,7 +136,7 @@ async def test_what_happened_is_counted() -> None:
     store.failures = [StoreUnavailableError("busy")]
     loop = a_loop(store, dead, metrics=StreamMetrics(registry))
     await loop.handle(a_batch(range(5), {2: UNDECODABLE}))
-    of = {"projection": "numbers"}
+    of = {"projection": "numbers", "generation": "1"}
     assert registry.get_sample_value("murmur_projection_records_total", of) == 5
     assert registry.get_sample_value("murmur_projection_batches_total", of) == 1
     assert registry.get_sample_value("murmur_projection_retries_total", of) == 1
@@ -157,7 +157,7 @@ async def test_lag_is_exported_as_it_is_at_the_scrape() -> None:
     metrics = StreamMetrics(registry)
     loop = a_loop(MemoryStore(), metrics=metrics)
     watch_lag(metrics, loop, (TOPIC,), log)
-    of = {"projection": "numbers"}
+    of = {"projection": "numbers", "generation": "1"}
     assert registry.get_sample_value("murmur_projection_lag_events", of) == 0
     log.fill(range(7))
     assert registry.get_sample_value("murmur_projection_lag_events", of) == 7
