@@ -6,7 +6,7 @@ SOURCES := schemas infra commands streams projections query_api
 CHECKED := $(SOURCES) tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format schemas servers run-servers cluster-test chaos bench bench-servers soak lock clean
+.PHONY: help setup run test check format schemas servers run-servers cluster-test chaos screenshots bench bench-servers soak lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ cluster-test: $(STAMPS)/cluster ## set up, then run the tests that need real ser
 
 chaos: $(STAMPS)/cluster ## three brokers and three nodes of Cassandra, one of each killed in turn under load (minutes, 5 GB)
 	MURMURATION_CLUSTER=1 MURMURATION_CHAOS=1 $(BIN)/python -m pytest -s tests/chaos
+
+screenshots: $(STAMPS)/dev ## pictures of all pages over demo data, wide and narrow, light and dark, in docs/screenshots/
+	$(BIN)/python -m tests.browser.screenshots
 
 bench: $(STAMPS)/dev ## measure everything beside its ceiling; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks

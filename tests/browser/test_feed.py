@@ -76,6 +76,8 @@ def test_likes_retweets_and_replies_are_done_undone_and_notified(window: Opening
     expect(tweet.get_by_role("button", name="Retweet, 0")).to_be_visible()
 
     told = author.page
+    own = card(told, "Be kind to starlings")
+    expect(own.get_by_role("button", name="Like, 1")).to_have_attribute("aria-pressed", "false")  # as it happens
     expect(told.locator("#unread")).to_be_visible()
     told.get_by_role("link", name=re.compile("^Notifications")).click()
     notices = told.get_by_role("listitem").filter(has_text="Bob")

@@ -26,12 +26,12 @@ REFUSED = "Failed to load resource"  # the browser's own line about an answer of
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """A Chromium without windows."""
+def browser(**more: str) -> Iterator[Browser]:
+    """A Chromium without windows; `more` is for its environment."""
     found = chromium()
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        environment: Any = {**os.environ, **found.environment}
+        environment: Any = {**os.environ, **found.environment, **more}
         opened = playwright.chromium.launch(executable_path=found.program, args=FLAGS, env=environment)
         yield opened
         opened.close()

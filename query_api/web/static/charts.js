@@ -34,20 +34,19 @@ export function redraw(svg, values, text) {
 }
 
 /**
- * Bars over time: `points` have `at` (when a span began), `authors` and `tweet_volume`; spans without one count nothing.
- * Returns a figure whose numbers are a table, too.
+ * Bars over `count` spans of time, each with a mark of what was expected. `points` have `at` (when a span began), `authors`,
+ * `tweet_volume`, `expected`; spans without one count nothing. Returns a figure whose numbers are a table, too.
  */
-export function bars(points, { since, until, stepMs = HOUR_MS, name }) {
+export function bars(points, { until, stepMs, count, name }) {
   const found = new Map(points.map((point) => [Math.floor(new Date(point.at) / stepMs), point]));
-  const first = Math.floor(since / stepMs);
-  const count = Math.floor(until / stepMs) - first + 1;
+  const first = Math.floor(until / stepMs) - count + 1;
   const spans = Array.from({ length: count }, (_, index) => {
-    const point = found.get(first + index);
-    return { at: (first + index) * stepMs, authors: point ? point.authors : 0, tweets: point ? point.tweet_volume : 0 };
+    const { authors = 0, tweet_volume: tweets = 0, expected = 0 } = found.get(first + index) || {};
+    return { at: (first + index) * stepMs, authors, tweets, expected };
   });
-  const most = nice(Math.max(4, ...spans.map((span) => span.authors)));
+  const most = nice(Math.max(4, ...spans.map((span) => Math.max(span.authors, span.expected))));
   const say = h("figcaption", { class: "soft", "aria-hidden": "true" }, "");
-  const rest = `People who used ${name}, by the ${stepMs === HOUR_MS ? "hour" : "day"}`;
+  const rest = `People who used ${name}, by the ${stepMs === HOUR_MS ? "hour" : "day"}; the marks are what its past lets expect`;
   say.textContent = rest;
   const svg = s("svg", { class: "chart", viewBox: `0 0 ${CHART.width} ${CHART.height}`, role: "img", "aria-label": rest });
   svg.append(...grid(most), ...axis(spans, stepMs));
@@ -58,9 +57,10 @@ export function bars(points, { since, until, stepMs = HOUR_MS, name }) {
     const bar = s("rect", { class: "bar", x: x + width * 0.12, y: top, width: Math.max(1, width * 0.76), height: base() - top, rx: Math.min(2, width / 4) });
     const hit = s("rect", { class: "hit", x, y: CHART.top, width, height: base() - CHART.top });
     hit.addEventListener("pointerenter", () => {
-      say.textContent = `${moment(span.at, stepMs)}: ${people(span.authors)}, ${span.tweets} ${span.tweets === 1 ? "tweet" : "tweets"}`;
+      say.textContent = `${moment(span.at, stepMs)}: ${people(span.authors)}, ${span.tweets} ${span.tweets === 1 ? "tweet" : "tweets"}; expected ${span.expected.toFixed(1)}`;
     });
     svg.append(bar, hit);
+    if (span.tweets) svg.append(s("line", { class: "usual", x1: x, x2: x + width, y1: height(span.expected, most), y2: height(span.expected, most) }));
   });
   svg.addEventListener("pointerleave", () => (say.textContent = rest));
   return h("figure", { class: "history" }, svg, say, table(spans.filter((span) => span.tweets), stepMs));
@@ -108,6 +108,6 @@ function axis(spans, stepMs) {
 function table(spans, stepMs) {
   const row = (tag, ...cells) => h("tr", {}, ...cells.map((cell) => h(tag, {}, cell)));
   return h("details", {}, h("summary", {}, "The numbers"),
-    h("table", {}, h("thead", {}, row("th", "From", "People", "Tweets")),
-      h("tbody", {}, ...spans.reverse().map((span) => row("td", moment(span.at, stepMs), short(span.authors), short(span.tweets))))));
+    h("table", {}, h("thead", {}, row("th", "From", "People", "Expected", "Tweets")),
+      h("tbody", {}, ...spans.reverse().map((span) => row("td", moment(span.at, stepMs), short(span.authors), span.expected.toFixed(1), short(span.tweets))))));
 }

@@ -230,37 +230,47 @@ document.addEventListener("visibilitychange", () => stow(document.visibilityStat
 //
 // Read by fetch: an EventSource can send neither a token nor, once its address has changed, where it left off.
 
-const SILENT_MS = 60_000; // the server says something more often
+const SILENT_MS = 45_000; // the server says something every 15 s
 const LONGEST_PAUSE_MS = 10_000;
+const SHOWN_EVERY_MS = 5_000;
 
-/** Hand on what happens for as long as somebody is signed in and looks; returns where no streams are kept. */
-export async function listen(on) {
+/**
+ * Hand on what happens for as long as somebody is signed in and looks; returns where no streams are kept.
+ *
+ * `shown` gives the ids of tweets whose counters are wanted, first those in view: a stream that does not tell of one of
+ * these is opened anew, from where it was.
+ */
+export async function listen(on, shown) {
   let [last, whose, wait] = ["", "", 0];
   for (;;) {
     await untilLookedAt();
     if (whose !== me().user_id) [last, whose] = ["", me().user_id];
     const cut = new AbortController();
     const away = () => cut.abort();
+    const { all } = shown();
+    const renewal = setInterval(() => shown().inView.some((id) => !all.includes(id)) && away(), SHOWN_EVERY_MS);
     let silence = setTimeout(away, SILENT_MS);
     document.addEventListener("visibilitychange", away);
     document.addEventListener("session", away);
     try {
       const headers = { Authorization: `Bearer ${await accessToken()}`, ...(last && { "Last-Event-ID": last }) };
-      const answer = await fetch(`${API}/stream`, { headers, signal: cut.signal, credentials: "omit", cache: "no-store" });
+      const path = `${API}/stream?streams=home,notifications,counters&tweet_ids=${all.join(",")}`;
+      const answer = await fetch(path, { headers, signal: cut.signal, credentials: "omit", cache: "no-store" });
       if (answer.status === 404 || answer.status === 501) return;
       if (answer.status === 401) await get("/users/me"); // which renews the session, or ends it
       else if (answer.ok) {
         for await (const { event, data, id } of events(answer.body)) {
           clearTimeout(silence);
           silence = setTimeout(away, SILENT_MS);
-          [last, wait] = [id || last, 0];
           if (event) on(event, data && JSON.parse(data));
+          [last, wait] = [id || last, 0];
         }
       }
     } catch (error) {
       if (error.name !== "AbortError" && !(error instanceof TypeError) && !(error instanceof Refused)) console.error(error);
     }
     clearTimeout(silence);
+    clearInterval(renewal);
     document.removeEventListener("visibilitychange", away);
     document.removeEventListener("session", away);
     await pause(wait * (0.5 + Math.random()));

@@ -1,12 +1,11 @@
 // The feed: which page an address means, and what stands on it.
 
 import { $, empty, enter, failure, get, h, icon, listen, me, onSession, pause, send, setUser, short, toast, when, words } from "./core.js";
-import { avatar, byline, card, composer, nothing, profilePath, recount, searchPath, sendInTurn, skeleton, Timeline, timelineOf } from "./tweets.js";
+import { avatar, byline, card, composer, nothing, profilePath, recount, searchPath, sendInTurn, shownTweets, skeleton, Timeline, timelineOf } from "./tweets.js";
 
 const main = $("#main");
 const POLL_MS = 3_000;
 const TRENDS_MS = 30_000;
-const UNREAD_MS = 10_000;
 let live = null; // the timeline that news go to
 
 // --- addresses
@@ -305,7 +304,7 @@ const NEWS = {
   new_tweet: (tweet) => live && live.offer([tweet]),
   tweet_deleted: ({ tweet_id: id }) => gone(id),
   counters: recount,
-  notification: () => countUnread(),
+  notification: () => (location.pathname === "/notifications" && scrollY < 100 ? notifications() : countUnread()),
   reset: () => catchUp(),
 };
 
@@ -313,16 +312,18 @@ function gone(id) {
   for (const node of document.querySelectorAll(`article[data-id="${CSS.escape(id)}"]`)) (node.closest("li") || node).remove();
 }
 
-/** Fetch what the stream did not tell: at its start, and where it was away for too long. */
+/** Fetch what the stream did not tell: at its start, and where it was away for too long; and counts as they are. */
 async function catchUp() {
   const timeline = live;
   if (!timeline || !me()) return;
   const page = await get("/timeline/home?limit=30").catch(() => ({ tweets: [] }));
-  if (timeline === live) timeline.offer(page.tweets);
+  if (timeline !== live) return;
+  timeline.offer(page.tweets);
+  for (const tweet of page.tweets) recount(tweet.retweeted_tweet || tweet);
 }
 
 async function follow() {
-  await listen((event, data) => NEWS[event] && NEWS[event](data));
+  await listen((event, data) => NEWS[event] && NEWS[event](data), shownTweets);
   for (;;) {
     await pause(POLL_MS); // this installation keeps no streams
     if (!document.hidden) await Promise.all([catchUp(), me() && countUnread()]);
@@ -344,7 +345,6 @@ async function trendsNow() {
 }
 
 setInterval(() => document.hidden || trendsNow(), TRENDS_MS);
-setInterval(() => document.hidden || !me() || countUnread(), UNREAD_MS);
 
 onSession(() => {
   if (me()) countUnread();

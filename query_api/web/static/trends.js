@@ -7,8 +7,13 @@ import { card, skeleton } from "./tweets.js";
 const EVERY_MS = 5_000; // as long as a board is kept
 const WORLD = 1;
 const ROWS = 20;
-const RANGES = [["24 hours", 24], ["3 days", 72], ["30 days", 720]];
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const RANGES = [
+  { label: "24 hours", query: "step=hour&hours=24", stepMs: HOUR_MS, count: 24 },
+  { label: "3 days", query: "step=hour&hours=72", stepMs: HOUR_MS, count: 72 },
+  { label: "30 days", query: "step=day&days=30", stepMs: DAY_MS, count: 30 },
+];
 
 const main = $("#main");
 const at = () => new URLSearchParams(location.search);
@@ -27,7 +32,7 @@ main.append(
   h("div", { class: "heading" }, h("h1", {}, "Trends"), h("label", { class: "place" }, h("span", { class: "unseen" }, "Place"), choice)),
   h("div", { class: "split" },
     h("section", { "aria-label": "Ranking" },
-      h("div", { class: "columns soft", "aria-hidden": "true" }, h("span", {}, "#"), h("span", {}, "Topic"), h("span", {}, "24 hours"), h("span", {}, "Now × usual")),
+      h("div", { class: "columns soft", "aria-hidden": "true" }, h("span", {}, "#"), h("span", {}, "Topic"), h("span", {}, "24 hours"), h("span", {}, "× usual")),
       list, state, moment),
     detail));
 
@@ -160,7 +165,7 @@ function mark() {
 
 // --- a topic
 
-let hours = RANGES[1][1];
+let [, range] = RANGES;
 
 async function showTopic() {
   const name = topic();
@@ -171,8 +176,9 @@ async function showTopic() {
     return;
   }
   document.title = `#${name} · Trends · Murmuration`;
-  const ranges = h("div", { class: "ranges", role: "group", "aria-label": "How far back" }, ...RANGES.map(([label, value]) =>
-    h("button", { type: "button", class: "plain", "aria-pressed": String(value === hours), onclick: () => { hours = value; showTopic(); } }, label)));
+  const ranges = h("div", { class: "ranges", role: "group", "aria-label": "How far back" }, ...RANGES.map((it) =>
+    h("button", { type: "button", class: "plain", "aria-pressed": String(it === range), onclick: () => choose(it) }, it.label)));
+  const now = h("p", { class: "soft" }, " ");
   const chart = h("div", { class: "chart-place" });
   const tweets = h("div", { class: "tweets-place" }, skeleton(), skeleton());
   const back = h("a", { class: "back", href: address({ topic: "" }) }, "‹ All topics");
@@ -183,43 +189,38 @@ async function showTopic() {
   detail.replaceChildren(
     back,
     h("div", { class: "row spread wrap" }, h("h2", {}, h("bdi", {}, `#${name}`)), ranges),
+    now,
     chart,
     h("div", { class: "row spread" }, h("h3", {}, "Top tweets"), h("a", { href: `/search?q=${encodeURIComponent(`#${name}`)}` }, "All of them")),
     tweets);
-  await Promise.all([drawHistory(chart, name), drawTweets(tweets, name)]);
+  await Promise.all([drawHistory(chart, name), drawTweets(tweets, now, name)]);
+}
+
+function choose(it) {
+  range = it;
+  showTopic();
 }
 
 async function drawHistory(node, name) {
   try {
-    const found = await get(`/trends/history?topic=${encodeURIComponent(name)}&woeid=${place()}&hours=${hours}`);
-    const daily = hours > 200;
-    const points = daily ? byDay(found.points) : found.points;
-    const until = Date.now();
-    node.replaceChildren(bars(points, { since: until - (hours - 1) * 3_600_000, until, stepMs: daily ? DAY_MS : 3_600_000, name: `#${name}` }));
+    const found = await get(`/trends/history?topic=${encodeURIComponent(name)}&woeid=${place()}&${range.query}`);
+    node.replaceChildren(bars(found.points, { ...range, until: Date.now(), name: `#${name}` }));
   } catch (error) {
     node.replaceChildren(failure(error, () => drawHistory(node, name)));
   }
 }
 
-/** Hours to days: the people of a day are at least those of its busiest hour. */
-function byDay(points) {
-  const days = new Map();
-  for (const point of points) {
-    const day = Math.floor(new Date(point.at) / DAY_MS) * DAY_MS;
-    const sum = days.get(day) || { at: day, authors: 0, tweet_volume: 0 };
-    days.set(day, { at: day, authors: Math.max(sum.authors, point.authors), tweet_volume: sum.tweet_volume + point.tweet_volume });
-  }
-  return [...days.values()];
-}
-
-async function drawTweets(node, name) {
+async function drawTweets(node, now, name) {
   try {
-    const { tweets } = await get(`/search/tweets?q=${encodeURIComponent(`#${name}`)}&limit=50`);
-    const worth = (it) => it.likes_count + 2 * it.retweets_count + it.replies_count;
-    const best = tweets.sort((one, other) => worth(other) - worth(one)).slice(0, 5);
-    node.replaceChildren(...(best.length ? [h("ol", { class: "tweets" }, ...best.map((it) => h("li", {}, card(it))))] : [empty("No tweets", "None of them is there any more.")]));
+    const found = await get(`/trends/topics/${encodeURIComponent(name)}?woeid=${place()}&limit=5`);
+    const of = found.now;
+    now.textContent = of
+      ? `${people(of.authors)} in the last hour, ${of.expected.toFixed(1)} expected: ${of.velocity.toFixed(1)}× as usual. ${found.place}.`
+      : `Less than two people talk about it in the last hour. ${found.place}.`;
+    const rows = found.tweets.map((it) => h("li", {}, card(it)));
+    node.replaceChildren(rows.length ? h("ol", { class: "tweets" }, ...rows) : empty("No tweets", "Nobody has said anything about it for two days."));
   } catch (error) {
-    node.replaceChildren(failure(error, () => drawTweets(node, name)));
+    node.replaceChildren(failure(error, () => drawTweets(node, now, name)));
   }
 }
 

@@ -149,7 +149,18 @@ export function recount(counts) {
   }
 }
 
-export const visibleIds = () => [...new Set([...document.querySelectorAll("article[data-id]")].map((it) => it.dataset.id))];
+const MOST_WATCHED = 200; // by one stream
+
+/** The tweets on the page: those in view, and all of which a stream can tell. */
+export function shownTweets() {
+  const nodes = [...document.querySelectorAll("article[data-id]")];
+  const seen = nodes.filter((node) => {
+    const { top, bottom } = node.getBoundingClientRect();
+    return bottom > 0 && top < innerHeight;
+  });
+  const ids = (found) => [...new Set(found.map((node) => node.dataset.id))].slice(0, MOST_WATCHED);
+  return { inView: ids(seen), all: ids([...seen, ...nodes]) };
+}
 
 function openReply(tweet, bar) {
   if (!me()) return toast("Log in to do this.");
