@@ -6,14 +6,17 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from infra.log.port import Span, TopicPartition
 from infra.projections import WrongSpanError
+from projections.notifications.read_model import DAY_MS, Group, Kind
 from projections.search.read_model import Criteria
-from tests.builders import followed, liked, posted, registered
+from tests.builders import EPOCH_MS, followed, liked, posted, registered
 from tests.contract.backends import BACKENDS, LOG_ID, Backend
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from schemas.envelope import Event
@@ -24,7 +27,10 @@ SAMPLES: dict[str, list[Event]] = {
     "graph": [followed(1, target) for target in range(2, 6)],
     "engagement": [liked(user_id, (10, 1)) for user_id in range(2, 6)],
     "search": [posted(1, tweet_id) for tweet_id in range(1, 5)],
+    "trends": [replace(posted(1, tweet_id), hashtags=("tag",)) for tweet_id in range(1, 5)],
+    "notifications": [liked(user_id, (10, 1)) for user_id in range(2, 6)],
 }
+LIKES = Group(Kind.LIKE, 10, EPOCH_MS // DAY_MS)
 PARTITION = TopicPartition("a-topic", 3)
 
 every_store = pytest.mark.parametrize(
@@ -37,19 +43,20 @@ def span(start: int, end: int) -> Span:
     return Span(*PARTITION, start, end)
 
 
+COUNTED: dict[str, Callable[[Any], int]] = {
+    "accounts": lambda reader: len(reader.many(range(1, 5))),
+    "tweets": lambda reader: len(reader.many(range(1, 5))),
+    "graph": lambda reader: len(reader.following(1, None, 9)),
+    "engagement": lambda reader: len(reader.likers(10, None, 9)),
+    "search": lambda reader: len(reader.tweets(Criteria(), None, 9)),
+    "trends": lambda reader: len(reader.tweets("tag", 0, 9)),
+    "notifications": lambda reader: sum(map(len, reader.groups(1, [LIKES], 9).values())),
+}
+
+
 def held(name: str, reader: Any) -> int:
     """How many of the samples a reader sees."""
-    match name:
-        case "accounts":
-            return len(reader.many(range(1, 5)))
-        case "tweets":
-            return len(reader.many(range(1, 5)))
-        case "graph":
-            return len(reader.following(1, None, 9))
-        case "search":
-            return len(reader.tweets(Criteria(), None, 9))
-        case _:
-            return len(reader.likers(10, None, 9))
+    return COUNTED[name](reader)
 
 
 @every_store
