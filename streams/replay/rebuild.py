@@ -15,7 +15,7 @@ import apsw
 
 from infra.sqlite.bulk import SqliteBulkStore, is_loading
 from infra.sqlite.projection_store import generation_path
-from streams.replay.build import Build, Throttle, build
+from streams.replay.build import SPAN_RECORDS, Build, Throttle, build
 from streams.replay.hearing import Hearing
 from streams.replay.verify import Subject, pinned, verify
 
@@ -71,6 +71,7 @@ class Rebuild:
         sample: Sample,
         tell: Callable[[Told], None],
         rate: float = 0.0,
+        span_records: int = SPAN_RECORDS,
     ) -> None:
         self._settings = settings
         self._log = log
@@ -78,6 +79,7 @@ class Rebuild:
         self._sample = sample
         self._tell = tell
         self._throttle = Throttle(rate)
+        self._span_records = span_records
         self._files = ExitStack()
         self._stores: dict[str, Any] = {}
         self._passed: dict[str, int] = dict.fromkeys((it.projection.name for it in tasks), 0)
@@ -124,7 +126,7 @@ class Rebuild:
                 self._tell(Told(it.name, phase, it.done, it.goal))
 
         tell(0)
-        build(self._log, builds, self._throttle, tell)
+        build(self._log, builds, self._throttle, tell, self._span_records)
         for it in builds:
             self._passed[it.name] += len(it.passed)
 

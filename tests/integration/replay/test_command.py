@@ -1,0 +1,129 @@
+"""`murmur replay`: it builds in processes of its own, and promotes what is right and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra import replay_progress
+from infra.clock import SystemClock
+from infra.generations.changes import Generations
+from infra.generations.files import FileGenerations
+from infra.generations.record import State
+from infra.log.port import TopicPartition
+from infra.trouble import TroubleError
+from streams.replay.command import STOPPED, Replay
+from streams.replay.options import parsed
+from tests.replay_world import NAMED, ReplayWorld, random_history
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from infra.generations.record import Record
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[ReplayWorld]:
+    world = ReplayWorld(tmp_path)
+    world.publish(*random_history(300))
+    yield world
+    world.close()
+
+
+def replayed(world: ReplayWorld, *arguments: str) -> int:
+    """The exit code of a replay, whose processes are real ones."""
+    return Replay(world.settings, parsed([*arguments, "--json"])).run()
+
+
+def record(world: ReplayWorld, name: str) -> Record:
+    return Generations(FileGenerations(world.settings.projections_dir), SystemClock()).of(name)
+
+
+def told(capsys: pytest.CaptureFixture[str], name: str) -> dict[str, Any]:
+    """What the last line says of a projection."""
+    found: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])["projections"][name]
+    return found
+
+
+def test_all_are_built_verified_and_promoted_and_the_old_ones_are_kept(
+    world: ReplayWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.live()
+    assert replayed(world, "all", "--sample", "0", "--processes", "2") == 0
+    for name in NAMED:
+        found = record(world, name)
+        assert (found.active, found.previous, found.known(2).state) == (2, 1, State.FOLLOWING)
+        assert found.known(2).trusted
+        assert [line.what for line in found.audit] == ["begin", "verified", "following", "promote"]
+    said = told(capsys, "tweets")
+    assert said.pop("report").endswith("entities as the log says")
+    records = sum(world.log.end_offsets(("tweets",)).values())
+    assert said == {"generation": 2, "phase": "done", "records": records, "verified": True, "passed_by": 0}
+    progress = replay_progress.read(world.settings.run_dir)
+    assert progress is not None
+    assert progress.finished
+    assert {it.phase for it in progress.projections.values()} == {"done"}
+
+
+def test_what_is_wrong_is_told_and_promoted_only_by_force_or_where_rules_have_changed(
+    world: ReplayWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.live("graph")
+    spoil(world)
+    assert replayed(world, "graph") == STOPPED
+    said = told(capsys, "graph")
+    assert (said["verified"], "follows" in said["report"]) == (False, True)
+    assert (record(world, "graph").active, record(world, "graph").known(2).state) == (1, State.FAILED)
+    assert replayed(world, "graph", "--force") == 0
+    found = record(world, "graph")
+    assert (found.active, found.audit[-1].what, found.audit[-1].forced) == (3, "promote", True)
+    world.live("graph", generation=3)
+    spoil(world, generation=3)
+    assert replayed(world, "graph", "--changed") == 0
+    assert record(world, "graph").active == 4
+    assert "differences" in told(capsys, "graph")["report"]
+
+
+def spoil(world: ReplayWorld, generation: int = 1) -> None:
+    """Lose a row of a generation."""
+    path = world.path("graph", generation)
+    store: Any = NAMED["graph"].open_store(path, world.log.log_id, world.settings)
+    first = "SELECT user_id, target_id FROM follows LIMIT 1"
+    store._connection.execute(f"DELETE FROM follows WHERE (user_id, target_id) IN ({first})")
+    store.close()
+
+
+def test_a_moment_is_frozen_and_never_promoted(world: ReplayWorld) -> None:
+    world.live("tweets")
+    assert replayed(world, "tweets", "--until", "tweets/0:5,tweets/1:0") == 0
+    found = record(world, "tweets").known(2)
+    last = world.log.end_offsets(("tweets",))[TopicPartition("tweets", 2)]
+    assert (found.state, record(world, "tweets").active) == (State.FROZEN, 1)
+    assert found.until == {"tweets/0": 5, "tweets/1": 0, "tweets/2": last}
+    assert found.trusted
+
+
+def test_a_dry_run_does_nothing(world: ReplayWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    world.live("tweets")
+    assert replayed(world, "tweets", "--dry-run") == 0
+    (estimate,) = json.loads(capsys.readouterr().out)
+    assert estimate["records"] == sum(world.log.end_offsets(("tweets",)).values())
+    assert not world.path("tweets", 2).exists()
+    assert record(world, "tweets").last == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["twets"], "there is no projection 'twets'; there are: all, accounts"),
+        (["tweets", "--until", "yesterday"], "'yesterday' is no time; write a time"),
+        (["tweets", "--until", "follows/0:1"], "'follows/0:1' is no position of these projections' topics"),
+    ],
+)
+def test_what_is_not_understood_is_told_with_what_is(world: ReplayWorld, arguments: list[str], said: str) -> None:
+    with pytest.raises(TroubleError, match=re.escape(said)):
+        replayed(world, *arguments)
