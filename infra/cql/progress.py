@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from infra.cql.calls import Call
@@ -9,7 +10,7 @@ from infra.cql.projection_tables import known_build
 from infra.log.port import TopicPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from infra.cql.session import CqlSession
 
@@ -19,14 +20,14 @@ _OF_ONE = (
     "SELECT topic, partition, next_offset, changed_at FROM checkpoints "
     "WHERE generation = ? AND projection = ? AND build = ?"
 )
-_CHANGES = (
-    "SELECT id FROM changes WHERE build = ? AND projection = ? AND topic = ? AND partition = ? "
-    "AND place >= ? AND place < ?"
+_NEWS = (
+    "SELECT ids FROM news WHERE build = ? AND projection = ? AND topic = ? AND partition = ? "
+    "AND place > ? AND place <= ?"
 )
 
 
 class Progress(NamedTuple):
-    """Of one partition of the log: up to where (exclusive) it is applied, and the last change told in `changes`."""
+    """Of one partition of the log: up to where (exclusive) it is applied, and the last span that `news` tells of."""
 
     next_offset: int
     changed_at: int
@@ -73,11 +74,22 @@ def progress_of(session: CqlSession, projection: str, build: int, generation: in
     return {TopicPartition(row[0], row[1]): Progress(row[2], row[3] or 0) for row in found if row[2]}
 
 
+def packed_ids(ids: Iterable[int]) -> bytes:
+    """Return the ids, each once, as `news` holds them."""
+    each_once = set(ids)
+    return struct.pack(f">{len(each_once)}q", *each_once)
+
+
+def unpacked_ids(ids: bytes) -> tuple[int, ...]:
+    """Return the ids of a row of `news`."""
+    return struct.unpack(f">{len(ids) // 8}q", ids)
+
+
 class Changes:
     """Follows what a store tells to caches: as fresh as the progress that it is shown.
 
     `progress` returns what is known of the projection's progress, for example by a poller of `read_progress`; without
-    it every look reads the checkpoints. One that has not looked for CHANGES_SECONDS has to be made anew.
+    it every look reads the checkpoints. Who has not looked for NEWS_SECONDS has missed some, and must keep nothing.
     """
 
     def __init__(
@@ -107,10 +119,10 @@ class Changes:
         ]
         if not moved:
             return []
-        calls = [Call(_CHANGES, (self._build, self._projection, *place, since, upto)) for place, since, upto in moved]
+        calls = [Call(_NEWS, (self._build, self._projection, *place, since, upto)) for place, since, upto in moved]
         found = self._session.run_all(calls)
         self._seen.update((partition, upto) for partition, _, upto in moved)
-        return [row[0] for rows in found for row in rows]
+        return [told for rows in found for (ids,) in rows for told in unpacked_ids(ids)]
 
     def _read(self) -> Of:
         return progress_of(self._session, self._projection, self._build, self._generation)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from infra.cql.calls import Batch, Call
 from infra.cql.portions import portions
-from infra.cql.progress import progress_of
+from infra.cql.progress import packed_ids, progress_of
 from infra.cql.projection_tables import known_build, named, open_tables
 from infra.log.port import TopicPartition
 from infra.projections import WrongSpanError
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from infra.log.port import Span
     from infra.projections import Placed
 
-Steps = Generator[Sequence[Call | Batch], None, Iterable[tuple[int, int]] | None]
+Steps = Generator[Sequence[Call | Batch], None, Iterable[int] | None]
 
 BATCH_CALLS = 100
 """Rows of one partition that go together: 12 times as fast as alone; some 10 KB, and Cassandra warns at 128 KB."""
@@ -47,9 +47,7 @@ _OF_PARTITION = " WHERE generation = ? AND projection = ? AND build = ? AND topi
 _NEXT = f"SELECT next_offset FROM checkpoints{_OF_PARTITION}"
 _MOVE = f"UPDATE checkpoints USING TIMESTAMP ? SET next_offset = ?{_OF_PARTITION}"
 _MOVE_CHANGED = f"UPDATE checkpoints USING TIMESTAMP ? SET changed_at = ?{_OF_PARTITION}"
-_CHANGE = (
-    "INSERT INTO changes (build, projection, topic, partition, place, id) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
-)
+_TELL = "INSERT INTO news (build, projection, topic, partition, place, ids) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
 
 
 class CqlProjectionStore:
@@ -72,7 +70,7 @@ class CqlProjectionStore:
     def steps(self, writes: Sequence[Placed], span: Span) -> Steps:
         """Yield what is to be sent, in the order in which it has to be acknowledged.
 
-        Return what caches have to drop: the place of the record in the span, and the id; or None for nothing.
+        Return the ids that caches have to drop, of all that the span says, also where it was applied before in part.
         """
         raise NotImplementedError
 
@@ -112,8 +110,8 @@ class CqlProjectionStore:
     def _remember(self, span: Span, next_offset: int) -> None:
         self._next = {**(self._next or {}), TopicPartition(span.topic, span.partition): next_offset}
 
-    def _send(self, steps: Steps) -> Iterable[tuple[int, int]]:
-        """Send one step after the other; return what they changed."""
+    def _send(self, steps: Steps) -> Iterable[int]:
+        """Send one step after the other; return the ids of what they changed."""
         while True:
             try:
                 step = next(steps)
@@ -123,16 +121,14 @@ class CqlProjectionStore:
             for start in range(0, len(found), PORTIONS_AT_A_TIME):
                 self.session.run_all(found[start : start + PORTIONS_AT_A_TIME])
 
-    def _finish(self, span: Span, changed: Iterable[tuple[int, int]]) -> None:
+    def _finish(self, span: Span, changed: Iterable[int]) -> None:
         """Say what changed, then that the span is applied."""
         key = self._key(span)
         moves = [Call(_MOVE, (span.end, span.end, *key))]
-        if changes := [(span.start + at, changed_id) for at, changed_id in changed]:
-            place = (self.build, self.PROJECTION, span.topic, span.partition)
-            told = (Call(_CHANGE, (*place, offset, changed_id, offset + 1)) for offset, changed_id in changes)
-            self.session.run_all(in_batches((key, call) for call in told))
-            last = max(changes)[0] + 1
-            moves.append(Call(_MOVE_CHANGED, (last, last, *key)))
+        if ids := packed_ids(changed):
+            place = (self.build, self.PROJECTION, span.topic, span.partition, span.end)
+            self.session.run(_TELL, (*place, ids, span.end))
+            moves.append(Call(_MOVE_CHANGED, (span.end, span.end, *key)))
         self.session.run_all(in_batches((key, move) for move in moves))
 
     def _key(self, span: Span) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 `stores` tells of each generation when it was made (its `build`), by which version, and from which log it is filled.
 `checkpoints` has one CQL partition a generation, so that one cheap query tells the progress of everything.
-`changes` tells caches what to drop, for a day.
+`news` tells caches what to drop, for ten minutes: a row a span, of packed ids.
 
 Rows whose timestamps are positions of the log can never be deleted and written again: a deletion has the time of the
 clock, which is later than any position. So tables are dropped, and in the shared two every build has rows of its own.
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from infra.cql.session import CqlSession
 
-CHANGES_SECONDS = 86_400
-"""How long a cache may be out of touch before it has to be made anew."""
+NEWS_SECONDS = 600
+"""How long a cache may be out of touch before it has to be made anew: a hundred times infra.progress.SILENT_S."""
 
 _SPECULATE = "speculative_retry = '50ms'"
 _SHARED = {
@@ -32,9 +32,9 @@ _SHARED = {
     "checkpoints": "(generation int, projection text, build bigint, topic text, partition int,"
     " next_offset bigint, changed_at bigint,"
     " PRIMARY KEY (generation, projection, build, topic, partition))",
-    "changes": "(build bigint, projection text, topic text, partition int, place bigint, id bigint,"
-    " PRIMARY KEY ((build, projection, topic, partition), place, id))"
-    f" WITH default_time_to_live = {CHANGES_SECONDS}",
+    "news": "(build bigint, projection text, topic text, partition int, place bigint, ids blob,"
+    " PRIMARY KEY ((build, projection, topic, partition), place))"
+    f" WITH default_time_to_live = {NEWS_SECONDS} AND gc_grace_seconds = {NEWS_SECONDS}",  # nothing is deleted in it
 }
 _STORE = "SELECT build, schema_version, log_id FROM stores WHERE projection = ? AND generation = ?"
 _MADE = "INSERT INTO stores (projection, generation, build, schema_version) VALUES (?, ?, ?, ?)"

@@ -57,7 +57,7 @@ class CqlAccountsStore(CqlProjectionStore):
             if isinstance(write, EditAccount):
                 if since.get(write.user_id, at) < at:
                     calls += self._edit(write, at)
-                    edited.append((placed.at, write.user_id))
+                    edited.append(write.user_id)
             elif since.setdefault(write.user_id, at) == at:  # none before, or this very one, applied already
                 calls.append(Call(self.cql(_PUT), (*write, at)))
                 calls.append(Call(self.cql(_PUT_NAME), (write.username.lower(), write.user_id, at)))

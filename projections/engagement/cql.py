@@ -4,7 +4,7 @@ Consumes:   the writes of projections.engagement.projector, placed
 Writes:     marks (user_id and era, tweet → liked, bookmarked, retweeted since when), posts (tweet_id → what a retweet,
             reply or quote is of, or that it is gone); by time: likers, retweeters (tweet_id, bucket → users),
             bookmarks (user_id → tweets); counts (tweet_id, source → likes, retweets, replies, quotes),
-            interactions (viewer_id, author_id, source → how often)
+            interactions (viewer_id, author_id, source → how often), news (whose counts and whose marks changed)
 Guarantee:  see infra.cql.cells; a like or bookmark that is said again keeps its first time, what is gone stays gone
 Rebuild:    see infra.cql.projection_store
 """
@@ -16,7 +16,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from infra.cql.cell_tables import Cells, Listed, changed_cells, pair_chunks, source_of
-from infra.cql.cells import Cell, Counted, Row, Said, Turn, play, tally
+from infra.cql.cells import NEVER, Cell, Counted, Row, Said, Turn, play, tally
 from infra.cql.lists import SEGMENT_ROWS, bucket_of
 from infra.cql.many import read_many
 from infra.cql.projection_store import CqlProjectionStore, in_batches
@@ -65,6 +65,7 @@ class _Turned(NamedTuple):
     posts: list[Turn]
     mark_rows: dict[MarkKey, Row]
     post_rows: dict[int, Row]
+    touched: set[int]  # tweets whose counts, and users whose marks, it is about
 
     def counted(self) -> Iterator[tuple[Turn, int, str, Pair]]:
         """Yield each turn with the tweet and the count that it counts for, and who did it to whom."""
@@ -100,12 +101,13 @@ class CqlEngagementStore(CqlProjectionStore):
         )
         yield in_batches(copies)
         yield in_batches(chain(self._put_marks(turned.mark_rows), self._put_posts(turned.post_rows)))
-        return ()
+        return turned.touched
 
     def _turned(self, spoken: _Spoken) -> _Turned:
         marks = play(spoken.marks, self._mark_rows({said.key for said in spoken.marks}))
-        posts = play(spoken.posts, self._post_rows({said.key for said in spoken.posts}), for_good=True)
-        return _Turned(marks.turns, posts.turns, marks.rows, posts.rows)
+        known = self._post_rows({said.key for said in spoken.posts})
+        posts = play(spoken.posts, known, for_good=True)
+        return _Turned(marks.turns, posts.turns, marks.rows, posts.rows, _touched(spoken, known))
 
     def _mark_rows(self, keys: Iterable[MarkKey]) -> dict[MarkKey, Row]:
         by_era: dict[int, set[Pair]] = defaultdict(set)
@@ -180,6 +182,19 @@ class CqlEngagementStore(CqlProjectionStore):
             else:
                 call = Call(self.cql(layout.PUT_POST), (tweet_id, *row.value, row.upto))
             yield ("posts", tweet_id), call
+
+
+def _touched(spoken: _Spoken, known: Mapping[int, Row]) -> set[int]:
+    """Return what the span is about, whether it was applied before or not: it may not have been told of."""
+    touched = {it for said in spoken.marks for it in (said.key.user_id, said.key.tweet_id)}
+    posts = {said.key: said.value for said in spoken.posts if said.value is not None}
+    for post in (posts.get(said.key) or known.get(said.key, NEVER).value for said in spoken.posts):
+        if post is None:
+            continue
+        touched.update(tweet_id for tweet_id, _, _ in post.counted())
+        if post.original_id:
+            touched.add(post.user_id)
+    return touched
 
 
 def _changed(counted: Sequence[tuple[Turn, int, str, Pair]], cells: Cells) -> Cells:

@@ -111,3 +111,8 @@ class MarkKey(NamedTuple):
 def era_of(tweet_id: int) -> int:
     """Return the era of a tweet."""
     return tweet_id >> _ERA_BITS
+
+
+def first_of_era(era: int) -> int:
+    """Return the least id of an era."""
+    return era << _ERA_BITS

@@ -7,22 +7,26 @@ from typing import TYPE_CHECKING
 
 from infra.cql.lists import Bucketed, Whole, newest
 from infra.cql.many import chunks, read_many
+from infra.cql.progress import Changes
 from infra.cql.projection_store import CqlProjectionReader
 from infra.cql.session import Call
-from projections.engagement.cql_layout import BOOKMARK, LIKE, RETWEET, era_of
-from projections.engagement.read_model import PROJECTION, Flags, Mark
+from projections.engagement.cql_layout import BOOKMARK, LIKE, RETWEET, era_of, first_of_era
+from projections.engagement.read_model import PROJECTION, Flags, Mark, Marks
 from schemas.ids import MAX_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
-    from infra.cql.session import Row
+    from infra.cql.progress import Progress
+    from infra.cql.session import CqlSession, Row
+    from infra.log.port import TopicPartition
     from projections.engagement.read_model import CountsRow
 
 _COUNTS = "SELECT tweet_id, likes, retweets, replies, quotes FROM counts{g} WHERE tweet_id IN ?"
 # A range of the viewer's rows finds all marks of a page in one question, unless the viewer has left more marks in
 # between than a page has ids.
 _MARKS_IN_RANGE = 500
+_MOST_ERAS = 4
 _IN_RANGE = (
     "SELECT tweet_id, kind, stands FROM marks{g}"
     f" WHERE user_id = ? AND era = ? AND tweet_id >= ? AND tweet_id <= ? LIMIT {_MARKS_IN_RANGE}"
@@ -51,6 +55,20 @@ class CqlEngagementReader(CqlProjectionReader):
 
     PROJECTION = PROJECTION
 
+    def __init__(
+        self,
+        session: CqlSession,
+        generation: int = 1,
+        progress: Callable[[], Mapping[TopicPartition, Progress]] | None = None,
+    ) -> None:
+        """Read a generation; `progress`: see infra.cql.progress.Changes."""
+        super().__init__(session, generation)
+        self._changes = Changes(session, PROJECTION, generation, progress)
+
+    def changed(self) -> list[int]:
+        """Return the tweets whose counts, and the users whose marks, changed since the last call: caches drop them."""
+        return self._changes.new()
+
     def counts(self, tweet_ids: Collection[int]) -> dict[int, CountsRow]:
         """Return the fields of Counts of each tweet; a tweet nobody engaged with may be absent."""
         sums: dict[int, CountsRow] = {}
@@ -77,7 +95,27 @@ class CqlEngagementReader(CqlProjectionReader):
         crowded = [era for era, rows in zip(by_era, found, strict=True) if len(rows) == _MARKS_IN_RANGE]
         among = [Call(self.cql(_AMONG), (viewer_id, era, chunk)) for era in crowded for chunk in chunks(by_era[era])]
         marked = _by_kind(chain.from_iterable([*found, *self.session.run_all(among)]))
-        return Flags(*(frozenset(marked[kind].intersection(tweet_ids)) for kind in (LIKE, RETWEET, BOOKMARK)))
+        return Flags(*(frozenset(those.intersection(tweet_ids)) for those in marked.values()))
+
+    def marks(self, viewer_id: int, since_id: int, tweet_ids: Collection[int]) -> Marks | None:
+        """Return all that the viewer did with tweets from `since_id` on, and with these; None where it is very much.
+
+        From there to the end of the era of the newest of the tweets.
+        """
+        besides = frozenset(it for it in tweet_ids if it < since_id)
+        eras = range(era_of(since_id), era_of(max(tweet_ids, default=since_id)) + 1)
+        if len(eras) > _MOST_ERAS:
+            return None
+        calls = [Call(self.cql(_IN_RANGE), (viewer_id, era, since_id, MAX_ID)) for era in eras]
+        by_era: dict[int, list[int]] = {}
+        for tweet_id in besides:
+            by_era.setdefault(era_of(tweet_id), []).append(tweet_id)
+        among = [Call(self.cql(_AMONG), (viewer_id, era, chunk)) for era in by_era for chunk in chunks(by_era[era])]
+        found = self.session.run_all([*calls, *among])
+        if any(len(rows) == _MARKS_IN_RANGE for rows in found[: len(calls)]):
+            return None
+        marked = _by_kind(chain.from_iterable(found))
+        return Marks(since_id, first_of_era(eras.stop), besides, Flags(*map(frozenset, marked.values())))
 
     def likers(self, tweet_id: int, before: Mark | None, limit: int) -> list[Mark]:
         """Return who likes the tweet."""
@@ -105,6 +143,7 @@ class CqlEngagementReader(CqlProjectionReader):
 
 
 def _by_kind(rows: chain[Row]) -> dict[int, set[int]]:
+    """Return the tweets by the kind of mark, in the order of Flags."""
     marked: dict[int, set[int]] = {LIKE: set(), RETWEET: set(), BOOKMARK: set()}
     for tweet_id, kind, stands in rows:
         if stands:

@@ -34,6 +34,21 @@ class Flags(NamedTuple):
     bookmarked: frozenset[int]
 
 
+class Marks(NamedTuple):
+    """All that a viewer did with tweets from `since_id` to below `before_id`, and with those in `besides`."""
+
+    since_id: int
+    before_id: int
+    besides: frozenset[int]
+    flags: Flags
+
+    def tell_of(self, tweet_ids: Collection[int]) -> bool:
+        """Tell whether all of the tweets are among those."""
+        since = self.since_id
+        older = [it for it in tweet_ids if it < since]
+        return max(tweet_ids, default=0) < self.before_id and self.besides.issuperset(older)
+
+
 class Mark(NamedTuple):
     """One entry of a list and its time (unix milliseconds): also the key that the next page begins below.
 

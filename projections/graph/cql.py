@@ -90,7 +90,7 @@ class CqlGraphStore(CqlProjectionStore):
         lists = {**cells.lists, **changed.lists}
         yield in_batches(chain(self._copies(turns, lists, span.partition), self._relations(writes, span)))
         yield in_batches(self._puts(rows))
-        return [(at, user_id) for at, write in writes if type(write) in _RELATIONS for user_id in write]
+        return [user_id for _, write in writes if type(write) in _RELATIONS for user_id in write]
 
     def _rows(self, pairs: Collection[Pair]) -> dict[Pair, Row]:
         calls = [Call(self.cql(_FOLLOWS), chunk) for chunk in pair_chunks(pairs)]

@@ -2,7 +2,7 @@
 
 Consumes:   the writes of projections.tweets.projector, placed
 Writes:     see projections.tweets.cql_layout: tweets (tweet_id → row), lists of ids, author_counts and buried_tweets
-            (author_id → how many stand), changes (what was removed)
+            (author_id → how many stand), news (what was removed)
 Guarantee:  see infra.cql.projection_store; what was removed stays removed, and its retweets with it, whatever is
             delivered again and in whichever order
 Rebuild:    see infra.cql.projection_store
@@ -125,7 +125,7 @@ class CqlTweetsStore(CqlProjectionStore):
         for retweets in self._early_retweets(said):
             yield from self._bury(retweets)
         yield self._dig_up(said)
-        return [(at - 1 - span.start, tweet_id) for tweet_id, _, at in said.removed]
+        return [tweet_id for tweet_id, _, _ in said.removed]
 
     def _new_of(self, writes: Sequence[Placed], span: Span) -> _Said:
         """Return what the writes say that no record before them has said, whatever later ones have."""

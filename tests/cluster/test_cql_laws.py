@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from infra.cql.calls import Call
 from infra.log.port import Span, TopicPartition
+from infra.projections import StoreUnavailableError
 from projections.trends.read_model import DAY_MS, HOUR_MS, STEP_MS, day_of, quarter
 from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, NOTIFICATIONS, TWEETS
 from tests.builders import EPOCH_MS
@@ -20,10 +22,11 @@ from tests.contract.cql_backends import connected
 from tests.histories import MARKS, PLACES, RELATIONS, USERS, World, log_of, steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
     from random import Random
 
+    from infra.cql.calls import Batch
     from infra.projections import Placed
     from infra.servers import Fleet
     from schemas.envelope import Event
@@ -40,6 +43,7 @@ TOPICS = {
     "notifications": (TWEETS, FOLLOWS, ENGAGEMENTS, NOTIFICATIONS),
 }
 ENDINGS: dict[type[Event], type[Any]] = dict([*RELATIONS.values(), *MARKS.values()])
+NO_COUNTS = (0, 0, 0, 0)
 EXAMPLES = 5  # of each law and projection: one takes half a second
 
 
@@ -119,6 +123,26 @@ def plain(name: str, log: Log, ids: Sequence[int], path: Path) -> Any:
         return answers(name, reader, ids)
 
 
+class Dying:
+    """A session that ends after some messages."""
+
+    def __init__(self, session: Any, messages: int) -> None:
+        self._session = session
+        self._left = messages
+
+    def run(self, statement: str, values: Sequence[Any] = ()) -> Any:
+        return self.run_all([Call(statement, values)])[0]
+
+    def run_all(self, calls: Iterable[Call | Batch]) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise StoreUnavailableError("it died")
+        return self._session.run_all(calls)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
 class Deliveries:
     """Brings a log in portions of any size, partitions mixed; now and then a worker that is far behind goes on."""
 
@@ -126,18 +150,35 @@ class Deliveries:
         self._backend = BACKENDS[name]["cql"]
         self._log = log
         self._rng = rng
+        self._path = path
         self._store = self._backend.open_store(path, LOG_ID)
         self._ghost = self._backend.open_store(path, LOG_ID)
 
-    def bring_all(self) -> None:
+    def bring(self) -> Iterator[bool]:
+        """Yield after each portion, with whether it was applied to its end."""
         done = dict.fromkeys(self._log, 0)
         while waiting := [partition for partition in done if done[partition] < len(self._log[partition])]:
             partition = self._rng.choice(waiting)
-            end = self._end_of(partition, done[partition])
-            self._store.apply(*self._portion(partition, done[partition], end))
-            done[partition] = end
             if self._rng.random() < 0.3:
-                self._haunt(partition, self._rng.randint(0, end))
+                self._begin(partition)
+                done |= self._store.checkpoints()  # a ghost may have got further in others, too
+                yield False
+            if done[partition] < len(self._log[partition]):
+                end = self._end_of(partition, done[partition])
+                self._store.apply(*self._portion(partition, done[partition], end))
+                done[partition] = end
+            yield True
+            if self._rng.random() < 0.3:
+                self._haunt(partition, self._rng.randint(0, done[partition]))
+
+    def _begin(self, partition: TopicPartition) -> None:
+        """Begin a portion, and as a rule die."""
+        dying: Any = self._backend.open_store(self._path, LOG_ID)
+        start = dying.checkpoints().get(partition, 0)
+        dying.session = Dying(dying.session, self._rng.randint(0, 7))
+        with suppress(StoreUnavailableError):
+            if start < (end := self._end_of(partition, start)):
+                dying.apply(*self._portion(partition, start, end))
 
     def _haunt(self, partition: TopicPartition, start: int) -> None:
         """Apply a span of before, in other portions, by a worker who remembers that its turn has come."""
@@ -170,6 +211,16 @@ TELLINGS: dict[str, Callable[[Sequence[Event]], list[Event]]] = {
 histories = st.lists(steps, min_size=10, max_size=30).map(lambda chosen: World().play(chosen))
 
 
+def law_settings() -> settings:
+    return settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
 @pytest.mark.filterwarnings(  # the driver's threads may use the module `random` just while an example is drawn
     "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
 )
@@ -178,20 +229,64 @@ histories = st.lists(steps, min_size=10, max_size=30).map(lambda chosen: World()
 def test_however_it_is_delivered_it_is_what_sqlite_says(name: str, telling: str, tmp_path: Path) -> None:
     examples = iter(range(10**6))
 
-    @settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @law_settings()
     @given(history=histories, seed=st.integers(0, 2**32))
     def law(history: list[Event], seed: int) -> None:
         log = log_of(TELLINGS[telling](history), TOPICS[name])
         ids = sorted({getattr(event, "tweet_id", 1) for event in history})
         path = tmp_path / f"{next(examples)}.db"
-        Deliveries(name, log, random.Random(seed), path).bring_all()
+        assert any([*Deliveries(name, log, random.Random(seed), path).bring()])
         with closing(BACKENDS[name]["cql"].open_reader(path)) as reader:
             assert answers(name, reader, ids) == plain(name, log, ids, path.with_suffix(".plain"))
+
+    law()
+
+
+class Cache:
+    """Counts and marks as they were read once, less what the reader told of since."""
+
+    def __init__(self, reader: Any, tweets: Sequence[int]) -> None:
+        self._reader = reader
+        self._tweets = tweets
+        self._counts: dict[int, Any] = {}
+        self._marks: dict[int, Any] = {}
+
+    def look(self) -> None:
+        for changed in self._reader.changed():
+            self._counts.pop(changed, None)
+            self._marks.pop(changed, None)
+        unread = [it for it in self._tweets if it not in self._counts]
+        found = self._reader.counts(unread)
+        self._counts.update((it, found.get(it, NO_COUNTS)) for it in unread)
+        for user in USERS:
+            if user not in self._marks:
+                self._marks[user] = self._reader.marks(user, self._tweets[len(self._tweets) // 2], self._tweets)
+
+    def check(self) -> None:
+        assert self._counts == {it: self._reader.counts([it]).get(it, NO_COUNTS) for it in self._tweets}
+        for user, marks in self._marks.items():
+            assert marks.tell_of(self._tweets)
+            assert [it.intersection(self._tweets) for it in marks.flags] == [*self._reader.flags(user, self._tweets)]
+
+
+@pytest.mark.filterwarnings(  # the driver's threads may use the module `random` just while an example is drawn
+    "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
+)
+def test_a_cache_that_drops_what_it_is_told_of_shows_what_is_there(tmp_path: Path) -> None:
+    examples = iter(range(10**6))
+
+    @law_settings()
+    @given(history=histories, seed=st.integers(0, 2**32))
+    def law(history: list[Event], seed: int) -> None:
+        log = log_of(list(wavering(history)), TOPICS["engagement"])
+        ids = sorted({event.tweet_id for event in history if hasattr(event, "tweet_id")} | {1})
+        path = tmp_path / f"{next(examples)}.db"
+        deliveries = Deliveries("engagement", log, random.Random(seed), path)
+        with closing(BACKENDS["engagement"]["cql"].open_reader(path)) as reader:
+            cache = Cache(reader, ids)
+            for whole in deliveries.bring():
+                cache.look()
+                if whole:
+                    cache.check()
 
     law()

@@ -37,7 +37,7 @@ class Things(CqlProjectionStore):
     def steps(self, writes: Sequence[Placed], span: Span) -> Steps:
         put = self.cql("INSERT INTO things{g} (id, times) VALUES (?, 1) USING TIMESTAMP ?")
         yield in_batches((it.write, Call(put, (it.write, timestamp(span, it)))) for it in writes)
-        return [(it.at, it.write) for it in writes]
+        return [it.write for it in writes]
 
 
 class NewerThings(Things):
