@@ -76,9 +76,12 @@ class _Followed:
     followers: list[Follower] = field(default_factory=list)
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     silence: TimerHandle | None = None
+    heard_at: float = 0.0
 
     async def look(self) -> None:
         known = self.part.read()
+        if asyncio.get_running_loop().time() - self.heard_at > SILENT_S:  # also where this process was stopped
+            self._fall_silent()
         for follower in self.followers:
             follower.refresh()
         self._heard(dict(known))
@@ -90,7 +93,9 @@ class _Followed:
             self.reason = ""
         self._tell(told=True)
         self.stop_timer()
-        self.silence = asyncio.get_running_loop().call_later(SILENT_S, self._fall_silent)
+        loop = asyncio.get_running_loop()
+        self.heard_at = loop.time()
+        self.silence = loop.call_later(SILENT_S, self._fall_silent)
         for wait in self.waits:
             if not wait.passed.done() and have_passed(known.get(wait.projection, {}), wait.positions):
                 wait.passed.set_result(True)

@@ -132,3 +132,14 @@ async def test_a_look_that_fails_in_an_unforeseen_way_is_not_the_last() -> None:
 
 def test_outside_of_an_event_loop_nothing_is_followed() -> None:
     Progress([Part("a store", ("tweets",), HandFedStore().read)]).start()
+
+
+async def test_after_a_long_time_without_a_look_caches_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SILENT_S", 0.5)
+    store = HandFedStore()
+    async with followed(store) as made:
+        await until(lambda: made.checkpoints("tweets") is not None)
+        store.heard.clear()
+        time.sleep(0.6)  # noqa: ASYNC251 - a process that is stopped hears no timers either
+        await until(lambda: "told" in store.heard)
+        assert store.heard[0] == "silent"
