@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.auth.keys import KeyRing, secret
@@ -34,14 +35,13 @@ from query_api.trends.board import Boards, Judge
 from query_api.trends.score import Past
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from infra.auth.revocations import FollowedRevocations
     from infra.clock import Clock
+    from infra.recent import Cache
     from infra.settings import Settings
     from query_api.home_timeline.fallback import HomeTimelines
-    from query_api.tweets.counts import KeptCounts
-    from query_api.users.hidden import KeptHidden
 
 READERS = {
     "accounts": SqliteAccountsReader,
@@ -74,8 +74,7 @@ class Services(NamedTuple):
     revocations: FollowedRevocations
     trend_boards: Boards
     timelines: HomeTimelines | None = None
-    counts: KeptCounts | None = None
-    hidden: KeptHidden | None = None
+    caches: Mapping[str, Cache] = MappingProxyType({})  # beside those of the stores
     surround: Callable[[Any], Any] | None = None  # what the app runs in, so that reads may wait for servers
     close_servers: Callable[[], None] | None = None
     live: Live | None = None

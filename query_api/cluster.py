@@ -43,8 +43,9 @@ from query_api.home_timeline.pulled import PulledHomeTimelines
 from query_api.lag import LagMeter
 from query_api.letters import DeadLetters
 from query_api.stores import HOME, TOPICS, Stores
-from query_api.tweets.cards import Cards
+from query_api.tweets.cards import Cards, Ready
 from query_api.tweets.counts import KeptCounts
+from query_api.tweets.marks import KeptMarks
 from query_api.users.hidden import KeptHidden
 from schemas.catalogue import DEAD_LETTERS
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from infra.clock import Clock
+    from infra.recent import Cache
     from infra.settings import Settings
     from query_api.lag import LogEnds
     from query_api.stores import Readers
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MARKS_SHARE = 10  # a viewer's marks take as much memory as ten tweets, at some fifty of them
 AT_ONCE = 64  # reads of one query side by side; the CQL driver's own trouble begins at some 1,000
 ROWS, TIMELINES, INDEX = "Cassandra", "Redis", "Elasticsearch"
 INDEX_HURRIED_S = 0.03  # a look takes some 0.1 ms a partition of it
@@ -80,7 +83,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
             "accounts": CqlAccountsReader(session, progress=look.of("accounts")),
             "tweets": CqlTweetsReader(session, progress=look.of("tweets")),
             "graph": CqlGraphReader(session, progress=look.of("graph")),
-            "engagement": CqlEngagementReader(session),
+            "engagement": CqlEngagementReader(session, progress=look.of("engagement")),
             "trends": CqlTrendsReader(session),
             "notifications": CqlNotificationsReader(session),
         }
@@ -95,7 +98,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
             parts.append(Part(INDEX, (SEARCH,), lambda: {SEARCH: index.checkpoints()}, INDEX_HURRIED_S))
         progress = Progress(parts)
         opening.callback(progress.close)
-        shared = OnServers(progress, settings.tweet_cache_entries, look.of("engagement"))
+        shared = OnServers(progress, settings.tweet_cache_entries)
         sources = {name: ServerSource(name, reader, progress) for name, reader in readers.items()}
         stores = Stores(sources, settings.tweet_cache_entries, shared)
         stores.look()
@@ -117,8 +120,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
             revocations=revocations,
             trend_boards=boards(settings),
             timelines=shared.timelines,
-            counts=shared.counts,
-            hidden=shared.hidden,
+            caches=shared.caches,
             surround=bridge.Bridged,
             close_servers=opening.pop_all().close,
         )
@@ -127,13 +129,11 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
 class OnServers:
     """What stands between readers on servers and the endpoints (query_api.stores.Shared)."""
 
-    def __init__(self, progress: Progress, cache_entries: int, engagement: Callable[[], object]) -> None:
+    def __init__(self, progress: Progress, cache_entries: int) -> None:
         self._progress = progress
-        self._engagement = engagement
         self._entries = cache_entries
         self.timelines: HomeTimelines | None = None
-        self.counts: KeptCounts | None = None
-        self.hidden: KeptHidden | None = None
+        self.caches: dict[str, Cache] = {}
 
     def wait(self, future: Any) -> Any:
         """Wait for what another request reads."""
@@ -147,12 +147,18 @@ class OnServers:
         """Return the readers with the fallback of home timelines, and what is kept in front of others."""
         pulled = PulledHomeTimelines(readers.graph, readers.tweets, readers.hydrate_tweets.load, together)
         self.timelines = HomeTimelines(readers.home_timeline, pulled, Watch(self._progress))
-        self.counts = KeptCounts(readers.engagement, self.wait, progress=self._engagement)
-        self._progress.tell("engagement", self.counts)
-        self.hidden = KeptHidden(cast("CqlGraphReader", readers.graph), self._entries, self.wait)
-        self._progress.tell("graph", self.hidden)
-        readers = readers._replace(home_timeline=self.timelines, counts=self.counts.load, hidden=self.hidden.of)
-        return readers._replace(cards=Cards(readers, self.counts))
+        engagement = cast("CqlEngagementReader", readers.engagement)
+        counts = KeptCounts(engagement, self._entries, self.wait)
+        marks = KeptMarks(engagement, self._entries // MARKS_SHARE)
+        counts.loading.followers.append(marks)
+        hidden = KeptHidden(cast("CqlGraphReader", readers.graph), self._entries, self.wait)
+        readers = readers._replace(home_timeline=self.timelines, counts=counts.load, hidden=hidden.of)
+        parts = (readers.hydrate_tweets.loading, readers.hydrate_authors.loading, counts.loading)
+        cards = Cards(readers, self._entries, parts)
+        self._progress.tell("engagement", counts)
+        self._progress.tell("graph", hidden)
+        self.caches = {"counts": counts.kept, "hidden": hidden.kept, "marks": marks, "cards": cards}
+        return readers._replace(ready=Ready(cards, marks))
 
 
 def together(reads: Sequence[Callable[[], T]]) -> list[T]:

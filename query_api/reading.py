@@ -2,7 +2,7 @@
 
 After the dependency an endpoint does not await. On files it then reads in one go, with caches as fresh as the files;
 on servers other requests run between two of its reads, and caches are as fresh as the token that it waited for
-(infra.progress) and never hold what was read before a change was heard of (query_api.loading).
+(infra.progress) and never hold what was read before a change was heard of (infra.loading).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from infra.consistency import HEADER, MAX_CHARS, InvalidConsistencyTokenError
 from infra.http.problems import Problem
 from query_api.errors import NotKeptError
 from query_api.freshness import MAX_WAIT_MS
-from query_api.stores import HOME, TOPICS
+from query_api.stores import HOME
 from query_api.tweets.rules import NOBODY
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ FRESHNESS = "murmuration.freshness"  # these headers in the request's scope: a r
 _NUMBER = re.compile(r"[0-9]{1,5}")
 
 WAIT_MS = "wait_ms"
-COUNTED = TOPICS["engagement"]
 
 PARAMETERS: list[dict[str, Any]] = [
     {
@@ -82,13 +81,10 @@ class _Waited(NamedTuple):
     """What came of a consistency token: which projections it has not been passed by, and what follows from it."""
 
     behind: tuple[str, ...] = ()
-    counts_anew: bool = False  # it concerns counts: none from a moment ago
     pulls: bool = False  # all but the store of home timelines have passed it
 
     def over(self, readers: Readers, services: Services) -> Readers:
         """Return the readers, less what would not be as fresh as the token."""
-        if self.counts_anew and services.counts is not None:
-            readers = readers._replace(counts=services.counts.read, cards=None)
         if self.pulls and services.timelines is not None:
             readers = readers._replace(home_timeline=services.timelines.pulled)
         return readers
@@ -138,10 +134,9 @@ class Reads:
             needed = tuple(name for name in needed if name != HOME)
         behind = await services.freshness.left_behind(positions, needed, patience)
         services.lag.forget()
-        anew = any(position.topic in COUNTED for position in positions)
         if timelines is not None and behind == (HOME,):
-            return _Waited((), anew, pulls=True)
-        return _Waited(behind, anew)
+            return _Waited((), pulls=True)
+        return _Waited(behind)
 
 
 def _wait_ms(request: Request) -> int | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from infra.recent import Recent
 from projections.accounts import read_model as accounts
 from projections.engagement import read_model as engagement
 from projections.graph import read_model as graph
@@ -19,7 +20,6 @@ from projections.search import read_model as search
 from projections.trends import read_model as trends
 from projections.tweets import read_model as tweets
 from query_api.errors import NotReadyError
-from query_api.recent import Recent
 from query_api.tweets.hydrate import AuthorHydrator, TweetHydrator
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from infra.sources import Source
     from projections.engagement.read_model import CountsRow
     from projections.graph.read_model import Hidden
-    from query_api.tweets.cards import Cards
+    from query_api.tweets.cards import Ready
     from query_api.tweets.rules import Shown
 
 LOOK_SECONDS = 0.1
@@ -59,7 +59,7 @@ class Readers(NamedTuple):
     hydrate_tweets: TweetHydrator
     hydrate_authors: AuthorHydrator
     hidden: Callable[[int], Hidden]
-    cards: Cards | None = None
+    ready: Ready | None = None
     search: search.SearchReader = _ELSEWHERE
     trends: trends.TrendsReader = _ELSEWHERE
     notifications: notifications.NotificationsReader = _ELSEWHERE

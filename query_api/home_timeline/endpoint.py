@@ -14,7 +14,7 @@ from query_api.home_timeline import ranking as rankings
 from query_api.home_timeline import response, rules, skeleton
 from query_api.openapi import API, Limit, MaxId, describe
 from query_api.pages import page as frame
-from query_api.paging import Steps, fill, first_read, take
+from query_api.paging import Steps, fill, first_read
 from query_api.reading import Reading, Reads
 from query_api.routes import QueryRoute
 from query_api.tweets.hydrate import details
@@ -25,7 +25,7 @@ from schemas.ids import to_uuid
 
 if TYPE_CHECKING:
     from query_api.paging import Page
-    from query_api.tweets.cards import Cards
+    from query_api.tweets.cards import Ready
     from query_api.tweets.rules import Shown
 
 router = APIRouter(prefix=API, route_class=QueryRoute, tags=["timelines"], dependencies=[limited(RateClass.READ)])
@@ -50,8 +50,8 @@ async def home(
     if ranking not in RANKINGS:
         raise InvalidValueError("ranking", f"ranking is one of {', '.join(RANKINGS)}")
     below = parse_max_id(max_id)
-    if ranking == rankings.LATEST and reading.readers.cards is not None:
-        joined = _joined(reading, reading.readers.cards, below, limit)
+    if ranking == rankings.LATEST and reading.readers.ready is not None:
+        joined = _joined(reading, reading.readers.ready, below, limit)
         if joined is not None:
             return reading.answer(joined)
     chosen_from = limit if ranking == rankings.LATEST else limit * rules.CANDIDATES_PER_PLACE
@@ -71,21 +71,22 @@ async def home(
     return reading.answer(tweet_page(page.items, hydrated, page.next))
 
 
-def _joined(reading: Reading, cards: Cards, below: int | None, limit: int) -> bytes | None:
+def _joined(reading: Reading, ready: Ready, below: int | None, limit: int) -> bytes | None:
     """Return the page from cards, or None where it is not as simple: something is hidden, or too much is gone."""
-    readers, wanted = reading.readers, first_read(limit)
-    ids = readers.home_timeline.page(reading.viewer_id, below, wanted)
-    pairs = cards.load(ids)
+    wanted = first_read(limit)
+    ids = reading.readers.home_timeline.page(reading.viewer_id, below, wanted)
+    cards = ready.cards.load(ids)
     hidden = reading.hidden()
-    if hidden and any(card.author_id in hidden or not hidden.isdisjoint(card.others) for _, card in pairs):
+    if hidden and any(not hidden.isdisjoint(card.author_ids) for card in cards):
         return None
-    taken, more = take(pairs, limit, subject_id, set())
+    newest = {card.subject_id: card for card in reversed(cards)}
+    page = [card for card in cards if newest[card.subject_id] is card] if len(newest) < len(cards) else cards
+    page = page[:limit]
+    more = len(page) == limit and page[-1] is not cards[-1]
     if not more and len(ids) == wanted:
         return None
-    page = [card for _, card in taken]
-    asked = [card.subject_id for card in page] + [card.quoted_id for card in page if card.quoted_id]
-    bodies = cards.with_flags(page, readers.engagement.flags(reading.viewer_id, asked))
-    return frame("tweets", [b",".join(bodies)], "next_max_id", to_uuid(taken[-1][0]) if more else None)
+    bodies = ready.of(reading.viewer_id, page)
+    return frame("tweets", [b",".join(bodies)], "next_max_id", to_uuid(page[-1].tweet_id) if more else None)
 
 
 def _ranked(reading: Reading, page: Page[int, Shown], ranking: str, limit: int, explain: bool) -> bytes:

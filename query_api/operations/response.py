@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import orjson
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+    from infra.recent import Cache
     from query_api.bootstrap import Services
     from query_api.lag import Progress
 
@@ -92,26 +93,11 @@ class QueryMetrics(Collector):
         hits = CounterMetricFamily("murmur_cache_hits", "Fragments found in memory.", labels=["cache"])
         misses = CounterMetricFamily("murmur_cache_misses", "Fragments read from a store.", labels=["cache"])
         entries = GaugeMetricFamily("murmur_cache_entries", "Fragments in memory.", labels=["cache"])
-        services = self._services
-        caches: list[tuple[str, Cache]] = [
-            ("tweets", services.stores.kept_tweets),
-            ("authors", services.stores.kept_authors),
-        ]
-        if services.counts is not None:
-            caches.append(("counts", services.counts.kept))
-        if services.hidden is not None:
-            caches.append(("hidden", services.hidden.kept))
-        for name, cache in caches:
+        stores = self._services.stores
+        caches: dict[str, Cache] = {"tweets": stores.kept_tweets, "authors": stores.kept_authors}
+        caches |= self._services.caches
+        for name, cache in caches.items():
             hits.add_metric([name], cache.hits)
             misses.add_metric([name], cache.misses)
             entries.add_metric([name], len(cache))
         yield from (hits, misses, entries)
-
-
-class Cache(Protocol):
-    """What counts how often it was of use."""
-
-    hits: int
-    misses: int
-
-    def __len__(self) -> int: ...

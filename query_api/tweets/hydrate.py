@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from infra.loading import Loading
 from projections.engagement.read_model import Flags
-from query_api.loading import Loading
 from query_api.tweets.rules import alone
 from query_api.users.response import author_members
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from concurrent.futures import Future
 
+    from infra.recent import Recent
     from projections.accounts.read_model import AccountsReader
     from projections.engagement.read_model import CountsRow
     from projections.tweets.read_model import TweetsReader
-    from query_api.recent import Recent
     from query_api.stores import Readers
     from query_api.tweets.rules import Shown
 
@@ -44,34 +44,24 @@ class TweetHydrator:
         self, tweets: TweetsReader, kept: Recent[Shown], wait: Callable[[Future[Any]], Any] | None = None
     ) -> None:
         self._tweets = tweets
-        self._loading: Loading[Shown] = Loading(kept, self._many, wait)
-        self.rely = self._loading.rely
-
-    @property
-    def version(self) -> int:
-        """Which is another one after each deletion that was heard of."""
-        return self._loading.version
-
-    @property
-    def told(self) -> bool:
-        """Whether deletions are heard of."""
-        return self._loading.told
+        self.loading: Loading[Shown] = Loading(kept, self._many, wait)
+        self.rely = self.loading.rely
 
     def refresh(self) -> None:
         """Forget what was deleted since the last call."""
-        self._loading.drop(self._tweets.removed())
+        self.loading.drop(self._tweets.removed())
 
     def load(self, tweet_ids: Collection[int]) -> dict[int, Shown]:
         """Return, each alone, the tweets that stand among the ids, the originals of retweets, and what these quote."""
-        found = self._loading.load(tweet_ids)
+        found = self.loading.load(tweet_ids)
         referring = [item for item in found.values() if item.refers]
         retweeted = {item.tweet.original_id for item in referring if item.tweet.original_id not in found} - _NONE
         if retweeted:
-            originals = self._loading.load(retweeted)
+            originals = self.loading.load(retweeted)
             found |= originals
             referring += originals.values()
         quoted = {item.tweet.quoted_id for item in referring if item.tweet.quoted_id not in found} - _NONE
-        return found | self._loading.load(quoted) if quoted else found
+        return found | self.loading.load(quoted) if quoted else found
 
     def _many(self, tweet_ids: list[int]) -> dict[int, Shown]:
         return {tweet_id: alone(tweet) for tweet_id, tweet in self._tweets.many(tweet_ids).items()}
@@ -84,18 +74,13 @@ class AuthorHydrator:
         self, accounts: AccountsReader, kept: Recent[bytes], wait: Callable[[Future[Any]], Any] | None = None
     ) -> None:
         self._accounts = accounts
-        self._loading: Loading[bytes] = Loading(kept, self._many, wait)
-        self.rely = self._loading.rely
-        self.load = self._loading.load
-
-    @property
-    def version(self) -> int:
-        """Which is another one after each edit that was heard of."""
-        return self._loading.version
+        self.loading: Loading[bytes] = Loading(kept, self._many, wait)
+        self.rely = self.loading.rely
+        self.load = self.loading.load
 
     def refresh(self) -> None:
         """Forget what was edited since the last call."""
-        self._loading.drop(self._accounts.changed())
+        self.loading.drop(self._accounts.changed())
 
     def _many(self, user_ids: list[int]) -> dict[int, bytes]:
         return {user_id: author_members(account) for user_id, account in self._accounts.many(user_ids).items()}

@@ -16,6 +16,7 @@ from schemas.ids import to_uuid
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from projections.engagement.read_model import Flags
     from projections.tweets.read_model import Tweet
     from query_api.tweets.hydrate import Hydrated
     from query_api.tweets.rules import Shown
@@ -84,12 +85,24 @@ def tweet_object(item: Shown, hydrated: Hydrated) -> bytes:
     return b"".join(tweet_objects([item], hydrated))
 
 
+def with_flags(tweet: bytes, subject_id: int, flags: Flags) -> bytes:
+    """Return a tweet that was made without flags, and quotes nothing, with those of its subject.
+
+    In a text the quotes around a name are escaped, so what is replaced stands where flags stand.
+    """
+    return tweet.replace(_FLAGS[0], _FLAGS[_combination(subject_id, flags)])
+
+
+def _combination(tweet_id: int, flags: Flags) -> int:
+    return (tweet_id in flags.liked) | (tweet_id in flags.retweeted) << 1 | (tweet_id in flags.bookmarked) << 2
+
+
 class _Presenter:
     """Writes the tweets that refer to others, and those that the viewer has marked, over what plain ones look like."""
 
     def __init__(self, hydrated: Hydrated) -> None:
-        self._counts, (self._liked, self._retweeted, self._bookmarked), self._authors = hydrated
-        self._marked = self._liked | self._retweeted | self._bookmarked
+        self._counts, self._flags, self._authors = hydrated
+        self._marked = self._flags.liked | self._flags.retweeted | self._flags.bookmarked
 
     def write_over(self, parts: list[bytes], items: Sequence[Shown]) -> None:
         """Put right the parts that are not those of a plain tweet."""
@@ -117,9 +130,7 @@ class _Presenter:
 
     def _end(self, tweet_id: int) -> bytes:
         """Return a tweet's counts and flags."""
-        flags = 0
-        if tweet_id in self._marked:
-            flags = (tweet_id in self._liked) | (tweet_id in self._retweeted) << 1 | (tweet_id in self._bookmarked) << 2
+        flags = _combination(tweet_id, self._flags) if tweet_id in self._marked else 0
         return _ENDS[flags][self._counts.get(tweet_id, _NO_COUNTS)]
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from query_api.loading import Loading
-from query_api.recent import Recent
+from infra.loading import Loading
+from infra.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable

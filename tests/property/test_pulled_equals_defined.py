@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.log.port import Span
+from infra.recent import Recent
 from projections.graph import projector as graph
 from projections.graph.sqlite import SqliteGraphReader, SqliteGraphStore
 from projections.tweets import projector as tweets
 from projections.tweets.sqlite import SqliteTweetsReader, SqliteTweetsStore
 from query_api.home_timeline import pulled
 from query_api.home_timeline.pulled import PulledHomeTimelines
-from query_api.recent import Recent
 from query_api.tweets.hydrate import TweetHydrator
 from query_api.tweets.rules import visible
 from schemas.catalogue import FOLLOWS, TWEETS

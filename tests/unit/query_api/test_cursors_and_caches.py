@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.recent import Recent
 from query_api import cursors
 from query_api.errors import InvalidCursorError
-from query_api.recent import Recent
 from schemas.ids import to_uuid
 
 MAX = (1 << 63) - 1

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import orjson
+import pytest
 
 from projections.engagement.read_model import Counts, Flags
 from projections.tweets.read_model import Kind, Tweet
 from query_api.tweets.hydrate import Hydrated
-from query_api.tweets.response import thread, tweet_object, tweet_page
+from query_api.tweets.response import thread, tweet_object, tweet_page, with_flags
 from query_api.tweets.rules import alone, visible
 from schemas.ids import to_uuid
 
@@ -48,6 +50,18 @@ def test_a_retweet_of_a_quote_shows_its_originals_numbers_on_both_levels() -> No
     assert (said["retweeted"], inner["retweeted"], inner["quoted_tweet"]["retweeted"]) == (True, True, False)
     assert (said["user"], inner["user"]) == ({"username": "ann"}, {"username": "bob"})
     assert "quoted_tweet" not in inner["quoted_tweet"]
+
+
+@pytest.mark.parametrize("marked", list(itertools.product([False, True], repeat=3)))
+@pytest.mark.parametrize("text", ["plain", '","liked":false,"retweeted":false,"bookmarked":false', "\\"])
+def test_flags_that_are_put_in_later_stand_where_they_would_have_stood(marked: tuple[bool, ...], text: str) -> None:
+    body = b'"content":' + orjson.dumps(text)
+    original = tweet(8, BOB)._replace(body=body)
+    items = shown(original, tweet(9, ANN, Kind.RETWEET, original=8)._replace(body=body))
+    flags = Flags(*(frozenset({8} if it else ()) for it in marked))
+    for item in items:
+        without = tweet_object(item, Hydrated({}, NOBODYS, AUTHORS))
+        assert with_flags(without, 8, flags) == tweet_object(item, Hydrated({}, flags, AUTHORS))
 
 
 def test_an_author_who_is_not_projected_yet_is_an_id_without_names() -> None:

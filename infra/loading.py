@@ -9,10 +9,11 @@ of another's did not find is read again, for it may be there since.
 from __future__ import annotations
 
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
 V = TypeVar("V")
 
@@ -31,6 +32,38 @@ class Kept(Protocol[V]):
 
     def rely(self, told: bool) -> None:
         """Keep nothing while nobody tells what changed."""
+
+
+class Follower(Protocol):
+    """What is kept besides, and made from the values."""
+
+    def drop(self, ids: Collection[int]) -> None:
+        """Keep nothing that is made from these; told at each look, also where nothing changed."""
+
+    def rely(self, told: bool) -> None:
+        """Keep nothing while nobody tells what changed."""
+
+
+class News:
+    """What changes while somebody reads."""
+
+    def __init__(self) -> None:
+        self._hearers: dict[int, set[int]] = {}
+
+    @contextmanager
+    def heard(self) -> Iterator[set[int]]:
+        """Yield the ids that change until the end of the `with`; they may grow until then."""
+        news: set[int] = set()
+        self._hearers[id(news)] = news
+        try:
+            yield news
+        finally:
+            del self._hearers[id(news)]
+
+    def tell(self, ids: Collection[int]) -> None:
+        """Let those who read know."""
+        for news in self._hearers.values():
+            news.update(ids)
 
 
 class Flight(Generic[V]):
@@ -57,7 +90,7 @@ class Loading(Generic[V]):
         self._flights: dict[int, Flight[V]] = {}
         self._all: set[Flight[V]] = set()
         self.told = wait is None
-        self.version = 0  # another one after each change that was told
+        self.followers: list[Follower] = []
 
     def load(self, ids: Collection[int]) -> dict[int, V]:
         """Return the values of those of the ids that have one."""
@@ -99,15 +132,17 @@ class Loading(Generic[V]):
 
     def drop(self, ids: Collection[int]) -> None:
         """Forget the values of ids that changed, also those that are being read."""
-        self.version += bool(ids)
         self._kept.drop(ids)
         for flight in self._all:
             flight.news.update(ids)
         for one in ids:
             self._flights.pop(one, None)
+        for follower in self.followers:
+            follower.drop(ids)
 
     def rely(self, told: bool) -> None:
         """Keep values only while changes are told."""
-        self.version += not told
         self.told = told
         self._kept.rely(told)
+        for follower in self.followers:
+            follower.rely(told)

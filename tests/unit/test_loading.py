@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
 
 import pytest
 
 from infra import bridge
-from projections.engagement.read_model import Counts
-from query_api.loading import Loading
-from query_api.recent import Recent
-from query_api.tweets import counts as counts_module
-from query_api.tweets.counts import KeptCounts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+from infra.loading import Loading
+from infra.recent import Recent
 
 
 class SlowStore:
@@ -144,78 +137,3 @@ async def test_nothing_is_kept_while_changes_are_not_told() -> None:
     store.answer(0)
     assert await reader == {1: "one"}
     assert kept.take([1]) == ({}, [1])
-
-
-class CountedTweets:
-    """Counts that grow with each question."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def counts(self, tweet_ids: Collection[int]) -> dict[int, tuple[int, int, int, int]]:
-        self.asked += 1
-        return {tweet_id: (self.asked, 0, 0, 0) for tweet_id in tweet_ids if tweet_id < 10}
-
-
-def counted() -> tuple[KeptCounts, CountedTweets, Callable[[float], None]]:
-    now = [100.0]
-    tweets = CountedTweets()
-
-    def step(seconds: float) -> None:
-        now[0] += seconds
-
-    return KeptCounts(tweets, bridge.wait, lambda: now[0]), tweets, step  # type: ignore[arg-type]  # counts only
-
-
-def test_counts_are_no_older_than_the_bound_and_nobodys_are_kept_too() -> None:
-    kept, tweets, step = counted()
-    assert kept.load([1, 11]) == {1: (1, 0, 0, 0), 11: Counts()}
-    step(counts_module.KEPT_S / 2)
-    assert kept.load([1, 11]) == {1: (1, 0, 0, 0), 11: Counts()}
-    assert tweets.asked == 1
-    step(counts_module.KEPT_S / 2)
-    assert kept.load([1]) == {1: (2, 0, 0, 0)}
-    step(10)
-    assert kept.load([1]) == {1: (3, 0, 0, 0)}
-    assert (kept.kept.hits, kept.kept.misses) == (2, 4)
-
-
-def test_counts_that_are_asked_for_anew_are_read_and_kept() -> None:
-    kept, tweets, _ = counted()
-    kept.load([1])
-    assert kept.read([1]) == {1: (2, 0, 0, 0)}
-    assert kept.load([1]) == {1: (2, 0, 0, 0)}
-    assert tweets.asked == 2
-
-
-def test_counts_hold_while_nothing_is_applied() -> None:
-    now, applied = [100.0], [1]
-    tweets = CountedTweets()
-    kept = KeptCounts(tweets, bridge.wait, lambda: now[0], lambda: applied[0])  # type: ignore[arg-type]  # counts only
-    kept.refresh()
-    kept.load([1])
-    for _ in range(50):
-        now[0] += counts_module.KEPT_S / 3
-        kept.refresh()
-        assert kept.load([1]) == {1: (1, 0, 0, 0)}
-    applied[0] = 2
-    for _ in range(2):
-        now[0] += counts_module.KEPT_S / 2
-        kept.refresh()
-        applied[0] += 1
-    assert kept.load([1]) == {1: (2, 0, 0, 0)}
-
-
-def test_counts_that_were_asked_for_before_a_change_was_seen_do_not_outlast_it() -> None:
-    now, applied = [100.0], [1]
-    tweets = CountedTweets()
-    kept = KeptCounts(tweets, bridge.wait, lambda: now[0], lambda: applied[0])  # type: ignore[arg-type]  # counts only
-    kept.refresh()
-    kept.load([1])
-    now[0] += 0.01
-    applied[0] = 2  # the last change for long
-    for _ in range(50):
-        now[0] += counts_module.KEPT_S / 10
-        kept.refresh()
-        shown = kept.load([1])
-    assert shown == {1: (2, 0, 0, 0)}

@@ -6,12 +6,21 @@ becomes the old one, and what nobody asked for since then is let go.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 V = TypeVar("V")
+
+
+class Cache(Protocol):
+    """What counts how often it was of use."""
+
+    hits: int
+    misses: int
+
+    def __len__(self) -> int: ...
 
 
 class Recent(Generic[V]):
