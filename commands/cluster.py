@@ -6,10 +6,11 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from commands.parts import Parts
+from commands.places import KeptPlaces
 from commands.views import View, Views
+from infra import bridge
 from infra.auth.cql_credentials import CqlCredentials
 from infra.auth.cql_revocations import CqlRevocations
-from infra.bridge import bridged
 from infra.cluster import cassandra_trouble, check_tables, check_topics, durability, kafka_trouble
 from infra.cql.progress import Look
 from infra.cql.roles import role
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from infra.clock import Clock
     from infra.journal.port import Journal
     from infra.settings import Settings
+    from projections.accounts.read_model import AccountsReader
 
 DAY_MS = 86_400_000
 ON_ROWS = (accounts.PROJECTION, tweets.PROJECTION, graph.PROJECTION, engagement.PROJECTION)
@@ -56,9 +58,10 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
         with cassandra_trouble(settings):
             lease = opening.enter_context(closing(WorkerLease(claims, clock, settings.worker)))
             rows = opening.enter_context(closing(CqlSession(as_app)))
-            progress = Progress([Part("rows", ON_ROWS, Look(rows).read)])
+            look = Look(rows)
+            progress = Progress([Part("rows", ON_ROWS, look.read)])
             opening.callback(progress.close)
-            views = _views(rows, progress, journal, settings.wait_ms)
+            views = _views(rows, progress, look, journal, settings.wait_ms)
             revocations = CqlRevocations(claims, clock.now_ms())
         return Parts(
             journal,
@@ -67,7 +70,7 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
             revocations,
             views,
             opening.pop_all().close,
-            bridged,
+            bridge.bridged,
             lambda: log.fatal,
             lambda: {"worker number": lease.trouble is None, "revocations": revocations.current},
             lambda: [registration.trouble] if registration.trouble else [],
@@ -75,12 +78,17 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
         )
 
 
-def _views(rows: CqlSession, progress: Progress, journal: Journal, wait_ms: int) -> Views:
+def _views(rows: CqlSession, progress: Progress, look: Look, journal: Journal, wait_ms: int) -> Views:
+    of_accounts = CqlAccountsReader(rows, progress=look.of(accounts.PROJECTION))
+    authors: ServerSource[AccountsReader] = ServerSource(accounts.PROJECTION, of_accounts, progress)
+    places = KeptPlaces(authors, bridge.wait)
+    progress.tell(accounts.PROJECTION, places)
     return Views(
-        View("accounts", ServerSource(accounts.PROJECTION, CqlAccountsReader(rows), progress), accounts.TOPICS),
+        View("accounts", authors, accounts.TOPICS),
         View("tweets", ServerSource(tweets.PROJECTION, CqlTweetsReader(rows), progress), tweets.TOPICS),
         View("graph", ServerSource(graph.PROJECTION, CqlGraphReader(rows), progress), graph.TOPICS),
         View("engagement", ServerSource(engagement.PROJECTION, CqlEngagementReader(rows), progress), engagement.TOPICS),
         journal,
         wait_ms,
+        places.of,
     )

@@ -11,11 +11,13 @@ import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from commands.errors import CommandRefusedError
+from commands.places import places_of
 from infra.consistency import have_passed
+from infra.places import WORLD
 from infra.projections import ProjectionReader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from infra.journal.port import Journal
     from infra.log.port import Position, TopicPartition
@@ -78,8 +80,11 @@ class Views:
         engagement: View[EngagementReader],
         journal: Journal,
         wait_ms: int,
+        places: Callable[[Collection[int]], Mapping[int, int]] | None = None,
     ) -> None:
+        """`places` are those of authors, kept; without it they are read."""
         self._accounts, self._tweets, self._graph, self._engagement = accounts, tweets, graph, engagement
+        self._places = places or (lambda author_ids: places_of(self.accounts, author_ids))
         self._journal = journal
         self._wait_s = wait_ms / 1000
         self.all = (accounts, tweets, graph, engagement)
@@ -103,6 +108,10 @@ class Views:
     def engagement(self) -> EngagementReader:
         """Return the reader of engagement."""
         return self._engagement.reader
+
+    def place_of(self, author_id: int) -> int:
+        """Return where the author says to be; the world while the account is not projected yet."""
+        return self._places((author_id,)).get(author_id, WORLD)
 
     async def passed(self, positions: Sequence[Position]) -> None:
         """Wait for all models to pass the positions of a consistency token; a model that does not is left behind."""

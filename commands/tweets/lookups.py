@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from commands import claims
 from commands.errors import CommandRefusedError
 from commands.tweets.found import DeleteFound, PostFound, Reference, RetweetFound
-from infra.places import WORLD, place_of
+from infra.places import WORLD
 from projections.engagement.read_model import Counts
 from projections.tweets.read_model import Kind
 from schemas.tweets.events import Mention
@@ -29,7 +29,8 @@ async def for_post(services: Services, command: PostTweet, entities: Entities) -
     if command.quoted_tweet_id is not None:
         quoted = await reference(services, command.author_id, command.quoted_tweet_id)
     mentions = _mentions(services, entities.mentions) if entities.mentions else ()
-    return PostFound(mentions, parent, quoted, _place(services, command.author_id) if entities.hashtags else WORLD)
+    place = services.views.place_of(command.author_id) if entities.hashtags else WORLD
+    return PostFound(mentions, parent, quoted, place)
 
 
 async def for_retweet(services: Services, command: TweetCommand) -> RetweetFound:
@@ -82,12 +83,6 @@ async def _standing(services: Services, tweet_id: int) -> Tweet | None:
     if not await services.views.tweets_fresh():
         raise CommandRefusedError("projection_behind", "It is not known yet whether there is such a tweet.")
     return services.views.tweets.many([tweet_id]).get(tweet_id)
-
-
-def _place(services: Services, author_id: int) -> int:
-    """Return where the author says to be; the world while the account is not projected yet."""
-    author = services.views.accounts.many([author_id]).get(author_id)
-    return WORLD if author is None or not author.location else place_of(author.location)
 
 
 def _mentions(services: Services, names: Sequence[str]) -> list[Mention]:

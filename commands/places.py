@@ -1,0 +1,48 @@
+"""Where authors say to be: their hashtags count there. Each post with a hashtag asks, so servers are asked once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.loading import Loading
+from infra.places import WORLD, place_of
+from infra.recent import Recent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from concurrent.futures import Future
+    from typing import Any
+
+    from infra.sources import Source
+    from projections.accounts.read_model import AccountsReader
+
+AUTHORS_KEPT = 100_000  # some 10 MB
+
+
+def places_of(accounts: AccountsReader, author_ids: Collection[int]) -> dict[int, int]:
+    """Return the places (woeids) of the accounts that are projected."""
+    found = accounts.many(author_ids)
+    return {it.user_id: place_of(it.location) if it.location else WORLD for it in found.values()}
+
+
+class KeptPlaces:
+    """Has them, or reads them: kept until the store says that the account was edited (see infra.progress)."""
+
+    def __init__(self, source: Source[AccountsReader], wait: Callable[[Future[Any]], Any]) -> None:
+        self._source = source
+        self._loading: Loading[int] = Loading(Recent(AUTHORS_KEPT), self._read, wait)
+        self.rely = self._loading.rely
+
+    def of(self, author_ids: Collection[int]) -> dict[int, int]:
+        """Return the places of the accounts that are projected."""
+        self._source.look()
+        return self._loading.load(author_ids)
+
+    def refresh(self) -> None:
+        """Forget those of the accounts that were edited."""
+        assert self._source.reader is not None  # noqa: S101 - on servers it is always there
+        self._loading.drop(self._source.reader.changed())
+
+    def _read(self, author_ids: list[int]) -> dict[int, int]:
+        assert self._source.reader is not None  # noqa: S101 - as above
+        return places_of(self._source.reader, author_ids)
