@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from heapq import merge, nlargest
-from itertools import groupby
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from infra.log.port import TopicPartition
@@ -47,9 +47,12 @@ class RedisHomeTimelineReader:
         """
         below = MAX_ID if max_id is None else max_id
         known = self._known(viewer_id)
-        plain, heard = len(packed(0)) * 2, None
+        plain, heard, last = len(packed(0)) * 2, None, b""
         ids: list[bytes] = []
         for found in self._candidates(viewer_id, known, below, limit):
+            if found == last:
+                continue  # pushed twice
+            last = found
             if len(found) > plain:
                 if heard is None:
                     heard = {0, viewer_id, *unpacked(known.follows)}
@@ -101,25 +104,26 @@ class RedisHomeTimelineReader:
         )
 
     def _candidates(self, viewer_id: int, known: Known, below: int, chunk: int) -> Iterator[bytes]:
-        if known.horizon is not None and below > known.horizon + 1:
-            yield from self._pushed(viewer_id, known, known.horizon, below, chunk)
-            below = known.horizon + 1
+        """Return entries, newest first; some may come twice, one after the other."""
+        if known.horizon is None or below <= known.horizon + 1:
+            return self._older(viewer_id, known, below, chunk)
+        pushed = self._pushed(viewer_id, known, known.horizon, below, chunk)
+        return chain(pushed, self._older(viewer_id, known, known.horizon + 1, chunk))
+
+    def _older(self, viewer_id: int, known: Known, below: int, chunk: int) -> Iterator[bytes]:
         if below > 0:
             yield from self._pulled({viewer_id, *unpacked(known.follows)}, below, 0, chunk)
 
     def _pushed(self, viewer_id: int, known: Known, horizon: int, below: int, chunk: int) -> Iterator[bytes]:
         known.home.sort()  # as good as sorted
         entries = known.home[bisect_left(known.home, packed(horizon + 1)) : bisect_left(known.home, packed(below))]
-        entries.reverse()
-        each_once = (it for it, _ in groupby(entries))
         celebrities = known.celebrities and known.celebrities & {viewer_id, *unpacked(known.follows)}
         if not celebrities:
-            yield from each_once
-            return
+            return reversed(entries)
         # what was pushed before its author became one is in the outbox too, and only there it is retracted
         names = set(map(packed, celebrities))
-        others = (it for it in each_once if it[8:16] not in names)
-        yield from merge(others, self._pulled(celebrities, below, horizon + 1, chunk), reverse=True)
+        others = (it for it in reversed(entries) if it[8:16] not in names)
+        return merge(others, self._pulled(celebrities, below, horizon + 1, chunk), reverse=True)
 
     def _pulled(self, authors: Collection[int], below: int, floor: int, chunk: int) -> Iterator[bytes]:
         """Merge outboxes, newest first, in two round trips a chunk.
