@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -23,6 +24,11 @@ CHATTY = {"aiokafka"}
 SILENT_SECONDS = 10.0
 _KINDS = 1_000  # of lines that are remembered
 
+HIDDEN = "(token)"
+_TOKENS_BEGIN = "eyJ"  # base64url of `{"`
+_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+"""Tokens and tickets, wherever they got into a line from: a query string, a traceback."""
+
 FIELDS = "fields"  # `extra={"fields": {...}}` adds members to the line
 
 
@@ -40,7 +46,8 @@ class JsonFormatter(logging.Formatter):
         line.update(getattr(record, FIELDS, {}))
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        text = orjson.dumps(line, default=str).decode()
+        return _TOKEN.sub(HIDDEN, text) if _TOKENS_BEGIN in text else text
 
 
 class Sparse(logging.Filter):

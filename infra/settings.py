@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     tweet_cache_entries: int = Field(20_000, ge=0, description="tweets that the query process keeps ready")
 
     live_records: int = Field(
-        20_000, ge=100, description="records of each log partition that a stream which comes back can be told from"
+        4_000, ge=100, description="records of each log partition that a stream which comes back can be told from"
     )
 
     live_streams: int = Field(20_000, ge=1, description="streams that a query process holds open; see `ulimit -n`")

@@ -19,6 +19,7 @@ from query_api.engagement import endpoint as engagement
 from query_api.errors import QueryError
 from query_api.home_timeline import endpoint as home_timeline
 from query_api.live import endpoint as live
+from query_api.live.metrics import LiveMetrics
 from query_api.live.watch import Watch
 from query_api.notifications import endpoint as notifications
 from query_api.openapi import document
@@ -91,6 +92,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.rate_limits = services.rate_limits
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(QueryMetrics(services))
+    if services.live is not None:
+        app.state.metrics.register(LiveMetrics(services.live))
     problems.install(app)
     app.add_exception_handler(QueryError, _on_query_error)
     app.add_exception_handler(apsw.Error, _on_file_error)

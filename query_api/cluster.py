@@ -25,6 +25,7 @@ from infra.elastic import READER_SECONDS, Elastic
 from infra.http.rate_limits import RateLimits
 from infra.log.kafka_ends import KafkaEnds
 from infra.log.kafka_reader import KafkaLogReader
+from infra.log.kafka_tail import KafkaTail
 from infra.progress import Part, Progress, ServerSource
 from infra.servers.fleet import servers_of
 from projections.accounts.cql import CqlAccountsReader
@@ -42,6 +43,8 @@ from query_api.home_timeline.fallback import HomeTimelines, Watch
 from query_api.home_timeline.pulled import PulledHomeTimelines
 from query_api.lag import LagMeter
 from query_api.letters import DeadLetters
+from query_api.live.doors import Doors
+from query_api.live.service import Live
 from query_api.stores import HOME, TOPICS, Stores
 from query_api.tweets.cards import Cards, Ready
 from query_api.tweets.counts import KeptCounts
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
     from infra.recent import Cache
     from infra.settings import Settings
     from query_api.lag import LogEnds
+    from query_api.live.tail import Tail
     from query_api.stores import Readers
     from query_api.tweets.hydrate import AuthorHydrator, TweetHydrator
 
@@ -67,8 +71,8 @@ ROWS, TIMELINES, INDEX = "Cassandra", "Redis", "Elasticsearch"
 INDEX_HURRIED_S = 0.03  # a look takes some 0.1 ms a partition of it
 
 
-def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) -> Services:
-    """Return the services over servers; `log` takes the place of Kafka where lag is measured against another.
+def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None, tail: Tail | None = None) -> Services:
+    """Return the services over servers; `log` and `tail` take the place of Kafka where the log is another.
 
     Raises TroubleError where a server that is needed cannot be reached.
     """
@@ -106,6 +110,15 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
         revocations = CqlRevocations(session, clock.now_ms(), keyspace=keyspaces(settings).lwt)
         topics = sorted({topic for name in readers for topic in TOPICS[name]})
         letters = partial(KafkaLogReader, settings.kafka_bootstrap, (DEAD_LETTERS,))
+        shared_secret = secret(settings.keys_dir, SECRET_NAME)
+        live = Live(
+            tail or KafkaTail(settings.kafka_bootstrap),
+            stores,
+            shared_secret,
+            doors=Doors(settings),
+            kept=settings.live_records,
+            below=bridge.bridged,
+        )
         return Services(
             settings=settings,
             clock=clock,
@@ -113,7 +126,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
             lag=LagMeter(stores, log or KafkaEnds(settings.kafka_bootstrap, topics), clock),
             letters=DeadLetters(lru_cache(maxsize=1)(letters)),
             freshness=Freshness(stores),
-            tokens=ConsistencyTokens(secret(settings.keys_dir, SECRET_NAME)),
+            tokens=ConsistencyTokens(shared_secret),
             verifier=AccessTokenVerifier(keys, revocations, clock),
             tickets=TicketVerifier(keys, revocations, clock, SpentTickets(settings.run_dir / "tickets")),
             rate_limits=RateLimits(settings),
@@ -123,6 +136,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None) 
             caches=shared.caches,
             surround=bridge.Bridged,
             close_servers=opening.pop_all().close,
+            live=live,
         )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from query_api.live.service import Live
     from schemas.envelope import Event
+    from tests.query_world import Backing
 
 PATIENCE_S = 10.0
 STREAM = "/api/v1/stream"
@@ -182,6 +183,6 @@ class LiveWorld(World):
         return events
 
 
-def live_world(folder: Path, **settings: Any) -> LiveWorld:
-    """Return a world on files; to be entered."""
-    return LiveWorld(folder, rate_limits=False, **settings)
+def live_world(folder: Path, backing: Backing | None = None, **settings: Any) -> LiveWorld:
+    """Return a world, to be entered."""
+    return LiveWorld(folder, backing=backing, rate_limits=False, **settings)

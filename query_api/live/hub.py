@@ -73,7 +73,6 @@ class Hub:
         self._lose = lose
         self._waiting: list[tuple[Mapping[TopicPartition, int], Future[None]]] = []
         self.delivered = 0
-        self.lost = 0
 
     # Records
 
@@ -143,7 +142,6 @@ class Hub:
         if stream.sink.send(message):
             self.delivered += 1
             return True
-        self.lost += 1
         self._lose(stream, SLOW)
         return False
 

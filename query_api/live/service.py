@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.json_logs import FIELDS
@@ -70,6 +71,8 @@ class Live:
         self._taking = asyncio.Lock()  # held while what the log says is told, so that nobody opens a stream meanwhile
         self._watch: Watch | None = None
         self.streams: set[Stream] = set()
+        self.closed: Counter[str] = Counter()  # by reason
+        self._delivered = 0  # by hubs before this one
 
     def start(self, watch: Watch | None = None) -> None:
         """Begin, inside the event loop; more than once is once."""
@@ -84,6 +87,11 @@ class Live:
     def hub(self) -> Hub | None:
         """The hub, where it is at the end of the log."""
         return None if self._followed is None else self._followed.hub
+
+    @property
+    def delivered(self) -> int:
+        """How many messages were handed to streams."""
+        return self._delivered + (0 if self._followed is None else self._followed.hub.delivered)
 
     async def followed(self) -> Followed:
         """Return the hub, once the end of the log was reached; raises NotReadyError where that takes too long."""
@@ -107,9 +115,10 @@ class Live:
                 log.warning("the log cannot be read", extra={FIELDS: {"error": str(error)}})
             except Exception:
                 log.exception("what the log says could not be told: streams are closed")
+            self.close_all("restarting")
+            self._delivered = self.delivered
             self._followed = None
             self._ready.clear()
-            self.close_all("restarting")
             await asyncio.sleep(AGAIN_S)
 
     async def _run(self) -> None:
@@ -213,6 +222,7 @@ class Live:
 
     def close(self, stream: Stream, reason: str) -> None:
         """End a stream from this side."""
+        self.closed[reason] += 1
         self.forget(stream)
         stream.sink.close(reason)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Window:
     def __init__(self, start: int, records: int) -> None:
         self._records = records
         self._base = start
-        self._keys: list[int] = []
+        self._keys = array("q")
         self._values: list[bytes] = []
 
     @property
@@ -38,7 +39,7 @@ class Window:
     def add(self, offset: int, key: int, value: bytes) -> None:
         """Keep the next record; where offsets were left out (compaction), only what comes from here on."""
         if offset != self.end:
-            self._base, self._keys, self._values = offset, [], []
+            self._base, self._keys, self._values = offset, array("q"), []
         self._keys.append(key)
         self._values.append(value)
         if (surplus := len(self._values) - self._records) > self._records // 4:

@@ -33,6 +33,7 @@ from projections.trends.cql import CqlTrendsStore
 from projections.tweets.cql import CqlTweetsStore
 from query_api.cluster import build_cluster
 from query_api.lag import FileEnds
+from query_api.live.tail import FileTail
 from tests.contract.cql_backends import empty
 
 if TYPE_CHECKING:
@@ -125,8 +126,9 @@ class Servers:
     def build(self, settings: Settings, clock: Clock | None) -> Services:
         if self.cable is not None:
             settings = settings.model_copy(update={"cassandra_hosts": self.cable.address})
-        log = FileEnds(Slot(path_of(settings.log_dir, "facts"), SqliteLogReader))
-        return build_cluster(settings, clock or SystemClock(), log)
+        facts = path_of(settings.log_dir, "facts")
+        log, tail = FileEnds(Slot(facts, SqliteLogReader)), FileTail(Slot(facts, SqliteLogReader))
+        return build_cluster(settings, clock or SystemClock(), log, tail)
 
 
 @contextmanager

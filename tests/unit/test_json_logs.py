@@ -1,11 +1,14 @@
-"""A client that repeats itself is heard every ten seconds; everybody else always."""
+"""What gets into the logs: not what a chatty client repeats, and no tokens."""
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
-from infra.json_logs import FIELDS, SILENT_SECONDS, Sparse
+import jwt
+
+from infra.json_logs import FIELDS, HIDDEN, SILENT_SECONDS, JsonFormatter, Sparse
 
 
 class Ear:
@@ -41,3 +44,14 @@ def test_a_client_that_says_ever_new_things_does_not_fill_the_memory() -> None:
     for number in range(5_000):
         assert ear.hears("aiokafka", f"number {number}") == {}
     assert len(ear.sparse._said) <= 1_001
+
+
+def test_tokens_and_tickets_are_not_written() -> None:
+    token = jwt.encode({"sub": "1", "name": "somebody"}, "x" * 32, "HS256", {"typ": "stream-ticket+jwt"})
+    record = logging.LogRecord("uvicorn.error", logging.INFO, "", 0, 'GET "/stream?ticket=%s&x=1"', (token,), None)
+    setattr(record, FIELDS, {"header": f"Bearer {token}"})
+    line = JsonFormatter().format(record)
+    assert token not in line
+    assert token.rpartition(".")[2] not in line
+    assert json.loads(line)["message"] == f'GET "/stream?ticket={HIDDEN}&x=1"'
+    assert json.loads(line)["header"] == f"Bearer {HIDDEN}"

@@ -15,15 +15,29 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.query_world import Backing
+
+
+async def _begin(made: LiveWorld) -> None:
+    await made.given(
+        *(builders.registered(uid(n)) for n in range(4)),
+        builders.followed(uid(0), uid(1)),
+        builders.posted(uid(2), tweet_id(1)),
+    )
+
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[LiveWorld]:
     async with live_world(tmp_path) as made:
-        await made.given(
-            *(builders.registered(uid(n)) for n in range(4)),
-            builders.followed(uid(0), uid(1)),
-            builders.posted(uid(2), tweet_id(1)),
-        )
+        await _begin(made)
+        yield made
+
+
+@pytest.fixture
+async def anywhere(tmp_path: Path, backing: Backing) -> AsyncIterator[LiveWorld]:
+    """The same on files, and on servers."""
+    async with live_world(tmp_path, backing) as made:
+        await _begin(made)
         yield made
 
 

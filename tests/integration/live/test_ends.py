@@ -8,8 +8,6 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-import apsw
-
 from infra.auth.keys import KeyRing
 from infra.auth.tickets import StreamTickets
 from infra.auth.tokens import Subject
@@ -81,9 +79,7 @@ async def test_bad_requests_are_told_what_is_wrong(world: LiveWorld) -> None:
 
 async def test_a_revoked_session_is_told_nothing_more(world: LiveWorld, streams: AsyncExitStack) -> None:
     mine, other = await world.opened(ME, streams), await world.opened(ME, streams, session_id=2)
-    with apsw.Connection(str(world.settings.credentials_path)) as file:
-        file.execute("CREATE TABLE IF NOT EXISTS revocations (seq INTEGER PRIMARY KEY, id INTEGER, at_ms INTEGER)")
-        file.execute("INSERT INTO revocations (id, at_ms) VALUES (?, ?)", (SESSION, SystemClock().now_ms()))
+    world.services.revocations.add(SESSION)
     began = time.monotonic()
     assert [(it.event, it.data) for it in await mine.ended()] == [("closing", {"reason": "session_ended"})]
     assert time.monotonic() - began < 1
@@ -132,23 +128,23 @@ async def test_a_process_holds_only_so_many_streams(tmp_path: Path) -> None:
         await refused(world, 503, "overloaded", bearer(world))
 
 
-async def test_who_comes_back_is_told_what_was_missed_once(world: LiveWorld, streams: AsyncExitStack) -> None:
-    mine = await world.opened(ME, streams)
-    await world.say(builders.posted(ANN, tweet_id(2)), builders.posted(ME, tweet_id(3)))
+async def test_who_comes_back_is_told_what_was_missed_once(anywhere: LiveWorld, streams: AsyncExitStack) -> None:
+    mine = await anywhere.opened(ME, streams)
+    await anywhere.say(builders.posted(ANN, tweet_id(2)), builders.posted(ME, tweet_id(3)))
     first = await mine.next()
     missed_here = (await mine.next()).data["tweet_id"]
-    await world.say(
+    await anywhere.say(
         builders.posted(ANN, tweet_id(4)),
         builders.posted(BOB, tweet_id(5)),
         builders.posted(ANN, tweet_id(6)),
         builders.deleted(ANN, tweet_id(6)),
     )
-    async with world.events(ME, since=first.event_id) as again:
+    async with anywhere.events(ME, since=first.event_id) as again:
         told = [await again.next() for _ in range(4)]
     assert sorted(it.event for it in told[:3]) == ["new_tweet", "new_tweet", "tweet_deleted"]
     assert told[3].event == "ready"
     assert {it.data["tweet_id"] for it in told[:3]} == {missed_here, to_uuid(tweet_id(4)), to_uuid(tweet_id(6))}
-    async with world.events(ME, since=told[0].event_id) as third:
+    async with anywhere.events(ME, since=told[0].event_id) as third:
         assert [(await third.next()).event_id for _ in range(3)] == [it.event_id for it in told[1:]]
 
 

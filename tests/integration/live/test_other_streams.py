@@ -25,72 +25,76 @@ ME, ANN, BOB, EVE = (uid(n) for n in range(4))
 OF_BOB = (tweet_id(1), BOB)
 
 
-async def test_notifications_are_told_when_the_list_has_them(world: LiveWorld, streams: AsyncExitStack) -> None:
-    bob = await world.opened(BOB, streams, streams="notifications")
-    await world.say(builders.liked(ME, OF_BOB), builders.followed(ANN, BOB), builders.posted(ANN, tweet_id(2)))
-    world.project()
+async def test_notifications_are_told_when_the_list_has_them(anywhere: LiveWorld, streams: AsyncExitStack) -> None:
+    bob = await anywhere.opened(BOB, streams, streams="notifications")
+    await anywhere.say(builders.liked(ME, OF_BOB), builders.followed(ANN, BOB), builders.posted(ANN, tweet_id(2)))
+    anywhere.project()
     told = [(await bob.next("notification")).data for _ in range(2)]
-    listed = (await world.get("/notifications", BOB))["notifications"]
+    listed = (await anywhere.get("/notifications", BOB))["notifications"]
     assert sorted(told, key=lambda it: it["kind"]) == sorted(listed, key=lambda it: it["kind"])
-    await world.say(builders.liked(ANN, OF_BOB))
-    world.project()
+    await anywhere.say(builders.liked(ANN, OF_BOB))
+    anywhere.project()
     grouped = (await bob.next()).data
     assert (grouped["kind"], grouped["actors_count"]) == ("like", 2)
 
 
-async def test_whom_the_recipient_hides_is_not_told_of(world: LiveWorld, streams: AsyncExitStack) -> None:
-    bob = await world.opened(BOB, streams, streams="notifications")
-    await world.say(Blocked(envelope(), BOB, EVE))
-    await world.say(builders.liked(EVE, OF_BOB), builders.liked(ME, OF_BOB))
-    world.project()
+async def test_whom_the_recipient_hides_is_not_told_of(anywhere: LiveWorld, streams: AsyncExitStack) -> None:
+    bob = await anywhere.opened(BOB, streams, streams="notifications")
+    await anywhere.say(Blocked(envelope(), BOB, EVE))
+    await anywhere.say(builders.liked(EVE, OF_BOB), builders.liked(ME, OF_BOB))
+    anywhere.project()
     told = (await bob.next()).data
     assert [actor["user_id"] for actor in told["actors"]] == [to_uuid(ME)]
 
 
 async def test_counters_of_watched_tweets_are_told_as_they_are_and_as_they_change(
-    world: LiveWorld, streams: AsyncExitStack
+    anywhere: LiveWorld, streams: AsyncExitStack
 ) -> None:
     named = to_uuid(OF_BOB[0])
-    mine = await world.opened(ME, streams, streams="counters", tweet_ids=named)
+    mine = await anywhere.opened(ME, streams, streams="counters", tweet_ids=named)
     assert (await mine.next()).data == {
         "tweet_id": named, "likes_count": 0, "retweets_count": 0, "replies_count": 0, "quotes_count": 0
     }  # fmt: skip
-    await world.say(
+    await anywhere.say(
         builders.liked(ANN, OF_BOB),
         builders.liked(EVE, OF_BOB),
         builders.retweeted(ANN, tweet_id(3), OF_BOB),
         builders.posted(EVE, tweet_id(4), reply_to=OF_BOB, quoted=OF_BOB),
     )
-    world.project()
+    anywhere.project()
     told = (await mine.next()).data
     assert (told["likes_count"], told["retweets_count"], told["replies_count"], told["quotes_count"]) == (2, 1, 1, 1)
-    await world.say(builders.deleted(BOB, OF_BOB[0]))
+    await anywhere.say(builders.deleted(BOB, OF_BOB[0]))
     assert (await mine.next()).event == "tweet_deleted"
 
 
-async def test_counters_of_whom_a_block_stands_between_are_not_told(world: LiveWorld, streams: AsyncExitStack) -> None:
-    await world.given(builders.posted(ANN, tweet_id(5)))
-    mine = await world.opened(ME, streams, streams="counters", tweet_ids=f"{to_uuid(OF_BOB[0])},{to_uuid(tweet_id(5))}")
+async def test_counters_of_whom_a_block_stands_between_are_not_told(
+    anywhere: LiveWorld, streams: AsyncExitStack
+) -> None:
+    await anywhere.given(builders.posted(ANN, tweet_id(5)))
+    mine = await anywhere.opened(
+        ME, streams, streams="counters", tweet_ids=f"{to_uuid(OF_BOB[0])},{to_uuid(tweet_id(5))}"
+    )
     assert {(await mine.next()).data["tweet_id"] for _ in range(2)} == {to_uuid(OF_BOB[0]), to_uuid(tweet_id(5))}
-    await world.say(Blocked(envelope(), BOB, ME), builders.liked(EVE, OF_BOB))
-    world.project()
-    await world.say(builders.liked(EVE, (tweet_id(5), ANN)))
-    world.project()
+    await anywhere.say(Blocked(envelope(), BOB, ME), builders.liked(EVE, OF_BOB))
+    anywhere.project()
+    await anywhere.say(builders.liked(EVE, (tweet_id(5), ANN)))
+    anywhere.project()
     assert (await mine.next()).data["tweet_id"] == to_uuid(tweet_id(5))
 
 
 async def test_trends_are_told_when_they_change(
-    world: LiveWorld, streams: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+    anywhere: LiveWorld, streams: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(board, "KEPT_MS", 100)
     monkeypatch.setattr(watch, "TRENDS_S", watch.LOOK_S)
     now_ms = SystemClock().now_ms()
-    mine = await world.opened(ME, streams, streams="trends", woeid=1)
+    mine = await anywhere.opened(ME, streams, streams="trends", woeid=1)
     assert (await mine.next()).data["trends"] == []
-    await world.given(*(_tagged(uid(10 + n), now_ms - 60_000 + n) for n in range(20)))
+    await anywhere.given(*(_tagged(uid(10 + n), now_ms - 60_000 + n) for n in range(20)))
     told = (await mine.next("trends")).data
     assert [it["name"] for it in told["trends"]] == ["cats"]
-    assert told == {**(await world.get("/trends")), "as_of": told["as_of"]}
+    assert told == {**(await anywhere.get("/trends")), "as_of": told["as_of"]}
 
 
 def _tagged(author: int, at_ms: int) -> TweetPosted:
