@@ -25,6 +25,7 @@ from infra import bridge
 from infra.elastic import ElasticError
 from infra.log.port import TopicPartition
 from infra.projections import RejectedWriteError, StoreError, StoreUnavailableError, WrongSpanError
+from infra.trouble import TroubleError
 from projections.search.elasticsearch_indices import check, indices
 from projections.search.elasticsearch_progress import move_checkpoint, read_checkpoints
 from projections.search.projector import IndexPerson, IndexTweet, RemoveTweet, RenamePerson
@@ -82,7 +83,8 @@ class ElasticsearchSearchStore:
 
     def checkpoints(self) -> dict[TopicPartition, int]:
         """Read, per partition, the offset of the next record to apply (absent: 0)."""
-        self._open()
+        if not self._is_open:
+            self._open_late()
         self._next = read_checkpoints(self._elastic, self._indices.progress)
         return dict(self._next)
 
@@ -105,9 +107,14 @@ class ElasticsearchSearchStore:
     def close(self) -> None:
         """Nothing: the connections are their opener's."""
 
+    def _open_late(self) -> None:
+        """Open; what a person has to put right ends the process, whose next start says so."""
+        try:
+            self._open()
+        except TroubleError as error:
+            raise StoreError(str(error)) from error
+
     def _open(self) -> None:
-        if self._is_open:
-            return
         self._elastic.check_version()
         check(self._elastic, self._settings, self._generation)
         try:

@@ -27,11 +27,18 @@ _SEARCH = "_search?allow_partial_search_results=false&filter_path=hits.hits"
 
 
 def read_checkpoints(elastic: Elastic, progress: str) -> dict[TopicPartition, int]:
-    """Read, per partition, the offset up to which (exclusive) records can be found; for those who may refresh."""
-    elastic.ask("POST", f"/{progress}/_refresh")
-    return _checkpoints(
-        hit["_source"] for hit in _hits(elastic.ask("POST", f"/{progress}/{_SEARCH}._source", _PARTITIONS))
-    )
+    """Read, per partition, the offset up to which (exclusive) records can be found; for those who may refresh.
+
+    Of an index that is gone nothing can be found.
+    """
+    try:
+        elastic.ask("POST", f"/{progress}/_refresh")
+        found = elastic.ask("POST", f"/{progress}/{_SEARCH}._source", _PARTITIONS)
+    except ElasticError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return {}
+    return _checkpoints(hit["_source"] for hit in _hits(found))
 
 
 def move_checkpoint(elastic: Elastic, progress: str, span: Span) -> None:

@@ -31,8 +31,12 @@ class Scripted(ThreadingHTTPServer):
         self.version = "8.19.21"
         self.schema_version = SCHEMA_VERSION
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
     def settings(self, **more: Any) -> Settings:
-        return Settings.model_validate({"elasticsearch_urls": f"http://127.0.0.1:{self.server_port}", **more})
+        return Settings.model_validate({"elasticsearch_urls": self.url, **more})
 
     def answer(self, method: str, path: str, body: bytes) -> Answer:
         place = path.partition("?")[0]

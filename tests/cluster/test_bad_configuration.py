@@ -23,6 +23,7 @@ from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
 from infra.log import kafka_topics
 from tests.cluster.prepared import admin, prepared
+from tests.cluster.scripted_elastic import scripted
 from tests.e2e.system import free_port
 from tests.waiting import until
 
@@ -39,6 +40,7 @@ ROOT = Path(__file__).parents[2]
 BOUND_SECONDS = 60.0
 KINDS = {"commands": ("commands",), "streams": ("streams", "all"), "query": ("query_api",)}
 NOWHERE = "nowhere.invalid"
+SEARCHING = ("streams", "query")
 
 
 class Case(NamedTuple):
@@ -69,6 +71,9 @@ CASES = [
     *refused("an unknown host", f"Cassandra at {NOWHERE}", {"cassandra_hosts": f"{NOWHERE}:1"}, "query"),
     *refused("an unknown host", "Redis: ", {"redis_urls": f"redis://{NOWHERE}:1/0"}, "streams"),
     *refused("no keyspace", "has no keyspace 'nothing", {"cassandra_keyspace": "nothing_here"}, *KINDS),
+    *refused("an old Elasticsearch", "is version 7.17.9", {"elasticsearch_urls": "{old_search}"}, "streams"),
+    *refused("no search index", "-search-tweets-g1 is missing", {"elasticsearch_urls": "{empty_search}"}, "streams"),
+    *refused("a broken address", "elasticsearch_urls cannot be read", {"elasticsearch_urls": "nowhere"}, *SEARCHING),
     *refused("too many copies to write", "2 copies are to be written", {"kafka_min_insync": "2"}, "commands"),
 ]
 AT_ONCE = 4
@@ -110,10 +115,13 @@ def outcomes(made: Settings) -> Iterator[dict[Case, Future[subprocess.CompletedP
     """What became of each case: some at a time, because most of them wait for somebody who does not answer."""
 
     def outcome(case: Case) -> subprocess.CompletedProcess[str]:
-        told = {name: value.format(another_password=elsewhere(made)) for name, value in case.settings.items()}
+        told = {name: value.format_map(there) for name, value in case.settings.items()}
         return ended(made, case.kind, **told)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with scripted() as old, scripted() as empty, ThreadPoolExecutor(AT_ONCE) as pool:
+        old.version = "7.17.9"
+        empty.on["_mapping"] = lambda: (404, {})
+        there = {"another_password": elsewhere(made), "old_search": old.url, "empty_search": empty.url}
         yield {case: pool.submit(outcome, case) for case in CASES}
 
 
@@ -223,10 +231,15 @@ def test_a_registry_that_is_away_is_a_warning_of_a_process_that_works(made: Sett
 
 def test_queries_go_on_without_redis_and_kafka_and_say_so(made: Settings) -> None:
     away = {"redis_urls": f"redis://{DEAD}/0", "redis_query_urls": f"redis://{DEAD}/0", "kafka_bootstrap": DEAD}
-    with serving(made, "query", **away) as facts:
+    with serving(made, "query", **away, elasticsearch_urls=f"http://{DEAD}") as facts:
         until(lambda: readiness(facts).status_code == httpx.codes.OK)
         answer = readiness(facts)
     assert answer.json()["status"] == "degraded"
+
+
+def test_projections_go_on_without_elasticsearch_but_for_search(made: Settings) -> None:
+    with serving(made, "streams", elasticsearch_urls=f"http://{DEAD}") as facts:
+        until(lambda: [name for name, well in readiness(facts).json()["checks"].items() if not well] == ["search"])
 
 
 def test_up_passes_on_what_a_process_says_and_ends(made: Settings) -> None:

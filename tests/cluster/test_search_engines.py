@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.log.port import Span, TopicPartition
+from infra.projections import StoreError
+from projections.search import elasticsearch_indices
 from projections.search.read_model import By, Criteria, HasMedia, Mentions, Phrase, Tagged, To
 from projections.search.words import tag, words
 from schemas.accounts.events import AccountRegistered, ProfileEdited
@@ -187,3 +189,17 @@ def test_a_worker_that_is_behind_changes_nothing(engines: Engines, data: st.Data
     ghost.apply(engine.backend.project(events[came:end]), Span(*place, start + came, start + end))
     assert engines.tweets(Criteria((Phrase(("bird",)),), since_id=first), 9) == [first + 1]
     assert engine.store.checkpoints()[place] == start + 4
+
+
+def test_a_store_whose_indices_are_gone_says_that_it_has_nothing(
+    fleet: Fleet, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = tmp_path_factory.mktemp("gone")
+    backend = BACKENDS["search"]["elasticsearch"]
+    with connected(settings_of(fleet, data, "elasticsearch")) as session:
+        store = backend.open_store(data / "g1.db", LOG_ID)
+        store.apply(backend.project([posted(1, 10, "cat")]), Span(TWEETS, 0, 0, 1))
+        elasticsearch_indices.drop(session.elastic, session.settings, 1)
+        assert store.checkpoints() == {}
+        with pytest.raises(StoreError, match="index_not_found"):
+            store.apply(backend.project([posted(1, 11, "cat")]), Span(TWEETS, 0, 0, 1))
