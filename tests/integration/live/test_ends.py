@@ -16,8 +16,9 @@ from query_api.live import missed
 from query_api.live import streams as event_streams
 from schemas.ids import to_uuid
 from tests import builders
-from tests.live_world import STREAM, LiveWorld, live_world
+from tests.live_world import LiveWorld, live_world
 from tests.query_world import SESSION, tweet_id, uid
+from tests.stream_clients import STREAM
 from tests.waiting import soon
 
 if TYPE_CHECKING:
