@@ -77,10 +77,13 @@ def describe_stream(*codes: str) -> dict[str, Any]:
     """Return the arguments of the route whose answer is a stream of events."""
     described = describe(Problem, *codes, signed_in=True, parameters=_OF_STREAMS)
     said = "Events without an end; see docs/live.md for their names and data."
-    content = {"text/event-stream": {"schema": {"type": "string"}}}
+    content = {"text/event-stream": {"schema": _STREAM_EVENT}}
     described["responses"][200] = {"description": said, "content": content}
     return described
 
+
+_STREAM_EVENT = {"type": "object", "properties": {name: {"type": "string"} for name in ("id", "event", "data")}}
+"""One event of a stream; OpenAPI 3.1 has no word for a sequence of them, and tools read the schema as that of each."""
 
 _OF_STREAMS = [
     {

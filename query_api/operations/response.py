@@ -8,6 +8,8 @@ import orjson
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from infra import replay_progress
+from infra.clock import rfc3339
 from infra.generations.record import unrecorded
 from projections.search import read_model as search
 from query_api.errors import NotReadyError
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from infra.recent import Cache
+    from infra.replay_progress import ReplayProgress
     from query_api.bootstrap import Services
     from query_api.lag import Progress
 
@@ -40,11 +43,12 @@ def readiness(services: Services) -> bytes:
 
 def projections(services: Services) -> bytes:
     """Return how far every projection is."""
-    found = [_projection(services, services.lag.progress(name)) for name in services.stores.names]
+    replay = replay_progress.read(services.settings.run_dir)
+    found = [_projection(services, services.lag.progress(name), replay) for name in services.stores.names]
     return orjson.dumps({"projections": found})
 
 
-def _projection(services: Services, progress: Progress) -> dict[str, object]:
+def _projection(services: Services, progress: Progress, replay: ReplayProgress | None) -> dict[str, object]:
     applied = progress.applied or {}
     record = services.stores.record(progress.projection) or unrecorded(progress.projection)
     return {
@@ -56,6 +60,7 @@ def _projection(services: Services, progress: Progress) -> dict[str, object]:
             {"generation": it.number, "state": it.state, "verified": it.verification and it.verification.verified}
             for it in record.generations
         ],
+        "replay": None if replay is None else _replay(replay, progress.projection),
         "lag_events": sum(progress.behind().values()),
         "lag_seconds": services.lag.seconds(progress),
         "dead_letters": services.letters.waiting(progress.projection, applied),
@@ -63,6 +68,25 @@ def _projection(services: Services, progress: Progress) -> dict[str, object]:
             {"topic": key.topic, "partition": key.partition, "position": applied.get(key, 0), "end": end}
             for key, end in sorted(progress.ends.items())
         ],
+    }
+
+
+def _replay(replay: ReplayProgress, projection: str) -> dict[str, object] | None:
+    """Return what the last replay of this installation told of a projection."""
+    told = replay.projections.get(projection)
+    if told is None:
+        return None
+    return {
+        "running": replay_progress.is_running(replay),
+        "generation": told.generation,
+        "phase": told.phase,
+        "done": told.done,
+        "total": told.total,
+        "records_per_second": round(told.rate, 1),
+        "seconds_left": told.eta_s,
+        "verified": told.verified,
+        "report": told.report,
+        "told_at": rfc3339(replay.told_at_ms),
     }
 
 
@@ -87,7 +111,25 @@ class QueryMetrics(Collector):
             generation.add_metric([name], self._services.stores.generation(name))
             up.add_metric([name], not self._services.stores.reason(name))
         yield from (events, seconds, generation, up)
+        yield from self._replays()
         yield from self._caches()
+
+    def _replays(self) -> Iterator[Metric]:
+        told = replay_progress.read(self._services.settings.run_dir)
+        running = GaugeMetricFamily("murmur_replay_running", "1 while one is rebuilt.", labels=["projection"])
+        left = GaugeMetricFamily("murmur_replay_left_records", "Records still to be read.", labels=["projection"])
+        rate = GaugeMetricFamily("murmur_replay_records_per_second", "Read now.", labels=["projection"])
+        verified = GaugeMetricFamily(
+            "murmur_replay_verified", "Of the last replay: 1 right, 0 stopped by a difference.", labels=["projection"]
+        )
+        goes_on = told is not None and replay_progress.is_running(told)
+        for name, it in (told.projections if told else {}).items():
+            running.add_metric([name], goes_on and it.phase not in {"done", "failed"})
+            left.add_metric([name], it.total - it.done)
+            rate.add_metric([name], it.rate if goes_on else 0.0)
+            if it.verified is not None:
+                verified.add_metric([name], it.verified)
+        yield from (running, left, rate, verified)
 
     def _caches(self) -> Iterator[Metric]:
         hits = CounterMetricFamily("murmur_cache_hits", "Fragments found in memory.", labels=["cache"])

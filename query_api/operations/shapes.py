@@ -40,6 +40,25 @@ class Generation(Shape):
     verified: bool | None
 
 
+class Replay(Shape):
+    """What the last `murmur replay` of this installation told of a projection; `total` and `done` count records.
+
+    `running` is false where it ended, or was killed: the same command again goes on. `verified` is null until it is
+    known, and false where differences stopped it; `report` says which.
+    """
+
+    running: bool
+    generation: int
+    phase: Literal["waiting", "load", "finish", "verify", "catch up", "built", "hand over", "done", "failed"]
+    done: int
+    total: int
+    records_per_second: float
+    seconds_left: float | None
+    verified: bool | None
+    report: str
+    told_at: str
+
+
 class Projection(Shape):
     """How far a projection is: `lag_seconds` is the age of the oldest record that is not applied, 0 where none is.
 
@@ -52,6 +71,7 @@ class Projection(Shape):
     generation: int
     active: int
     generations: list[Generation]
+    replay: Replay | None
     lag_events: int
     lag_seconds: float
     dead_letters: int | None

@@ -148,16 +148,25 @@ async function look() {
   showBuilds(projections);
 }
 
+/** How far a replay that runs is with a generation, in words. */
+function going(replay, generation) {
+  if (!replay || !replay.running || replay.generation !== generation) return "";
+  const share = replay.total ? Math.floor(100 * replay.done / replay.total) : 0;
+  const left = replay.seconds_left === null ? "" : `, ${Math.ceil(replay.seconds_left)} s left`;
+  return replay.phase === "load" ? `: ${share} %, ${short(Math.round(replay.records_per_second))} records/s${left}` : `: ${replay.phase}`;
+}
+
 /** Builds of projections beside those that are read: replays that run, and what came of them. */
 function showBuilds(projections) {
-  const builds = projections.flatMap((it) => (it.generations || []).filter((one) => one.generation !== it.active).map((one) => ({ of: it.projection, ...one })));
+  const builds = projections.flatMap((it) => (it.generations || []).filter((one) => one.generation !== it.active)
+    .map((one) => ({ of: it.projection, ...one, going: going(it.replay, one.generation) })));
   const shown = JSON.stringify(builds);
   if (replay.dataset.shown === shown) return;
   replay.dataset.shown = shown;
   const lines = builds.map((one) => h("li", {},
     h("span", { class: `status ${one.state === "building" ? "busy" : one.state === "failed" ? "away" : "good"}`, "aria-hidden": "true" }),
     h("b", { class: "name" }, one.of.replace("_", " ")), ` generation ${one.generation}, ${one.state}`,
-    one.verified === null ? "" : one.verified ? ", verified" : ", found wrong"));
+    one.verified === null ? "" : one.verified ? ", verified" : ", found wrong", one.going));
   replay.replaceChildren(h("h2", {}, "Replays"),
     lines.length ? h("ul", { class: "builds" }, ...lines) : h("p", { class: "soft" }, "No projection is being rebuilt."));
 }
