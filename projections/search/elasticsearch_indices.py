@@ -113,9 +113,13 @@ def drop(elastic: Elastic, settings: Settings, generation: int = 1) -> None:
 
 
 def drop_templates(elastic: Elastic, settings: Settings) -> None:
-    """Delete the templates."""
+    """Delete the templates, where they are."""
     for kind in Indices._fields:
-        elastic.ask("DELETE", f"/_index_template/{_family(settings, kind)}")
+        try:
+            elastic.ask("DELETE", f"/_index_template/{_family(settings, kind)}")
+        except ElasticError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
 
 
 def _family(settings: Settings, kind: str) -> str:

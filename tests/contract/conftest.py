@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from infra.servers import Fleet
 
 CQL, ELASTICSEARCH = "cql", "elasticsearch"
+FOLDER = Path(__file__).parent
 
 
 def _over(kind: str, item: pytest.Item) -> bool:
-    return isinstance(item, pytest.Function) and kind in item.name.partition("[")[2].rstrip("]").split("-")
+    ours = isinstance(item, pytest.Function) and item.path.is_relative_to(FOLDER)
+    return ours and kind in item.name.partition("[")[2].rstrip("]").split("-")
 
 
 @pytest.hookimpl(tryfirst=True)
