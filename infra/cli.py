@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from infra.capacity.verb import capacity
+from infra.generation_verbs import generations_app
 from infra.replay_verbs import verbs as replay_verbs
 from infra.server_verbs import servers_app
 from infra.trends_verbs import verbs as trends_verbs
@@ -276,6 +277,7 @@ def keys_rotate(data: Data = None) -> None:
 
 
 app.add_typer(servers_app, name="servers")
+app.add_typer(generations_app, name="generations")
 app.command()(capacity)
 for verb in (*replay_verbs, *trends_verbs):
     app.command()(verb)

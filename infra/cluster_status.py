@@ -61,6 +61,11 @@ def lags(query: str) -> list[dict[str, Any]] | None:
     if answer is None or not isinstance(answer[1], dict) or "projections" not in answer[1]:
         return None
     return [
-        {"projection": it["projection"], "events": it["lag_events"], "seconds": round(it["lag_seconds"], 1)}
+        {
+            "projection": it["projection"],
+            "events": it["lag_events"],
+            "seconds": round(it["lag_seconds"], 1),
+            "generation": it["generation"],
+        }
         for it in answer[1]["projections"]
     ]

@@ -6,23 +6,25 @@ import os
 import shutil
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import apsw
 
 from infra import data_lock, probe
 from infra.check import Check
+from infra.generations.files import FileGenerations
 from infra.log import embedded
 from infra.log.embedded import EmbeddedLogReader
 from infra.log.verify import verify
 from infra.sqlite.connections import OLDEST_SAFE_SQLITE, open_reader, scalar
 from infra.sqlite.projection_store import generation_path
 from infra.status import PROJECTION_TOPICS
+from infra.trouble import TroubleError
 from schemas.catalogue import DEAD_LETTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
     from infra.settings import Settings
 
@@ -159,12 +161,20 @@ def clock(settings: Settings) -> Check:
 
 
 def projections(settings: Settings) -> Iterator[Check]:
-    """Check that every projection was built from this log."""
+    """Check that every generation of every projection was built from this log."""
     log_id = _ask(settings, "facts", "SELECT log_id FROM log")
     for name in PROJECTION_TOPICS:
-        path = generation_path(settings.projections_dir, name)
-        if not path.exists():
+        try:
+            record = FileGenerations(settings.projections_dir).of(name)
+        except TroubleError as error:
+            yield Check("projections", error.what, error.remedy)
             continue
+        paths = [generation_path(settings.projections_dir, name, it.number) for it in record.generations]
+        yield from _files(filter(Path.exists, paths), log_id)
+
+
+def _files(paths: Iterable[Path], log_id: int | str | None) -> Iterator[Check]:
+    for path in paths:
         try:
             connection = open_reader(path)
             built_from = scalar(connection, "SELECT log_id FROM store")

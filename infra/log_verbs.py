@@ -105,15 +105,16 @@ def finding_lines(findings: list[dict[str, Any]]) -> list[str]:
 
 
 def dead_letters(settings: Settings) -> list[dict[str, Any]]:
-    """Return the dead letters, those of each partition oldest first."""
-    letters = []
+    """Return the dead letters, those of each partition oldest first; what two workers wrote at once stands once."""
+    letters: dict[tuple[Any, ...], dict[str, Any]] = {}
     with closing(_open(settings)) as log:
         for (_, partition), end in log.end_offsets((DEAD_LETTERS,)).items():
             at = log.first_offset(DEAD_LETTERS, partition)
             while at < end and (batch := log.read(DEAD_LETTERS, partition, at, RECORDS_PER_READ)):
-                letters += [_letter(value) for value in batch.values]
+                for letter in map(_letter, batch.values):
+                    letters.setdefault(tuple(value for name, value in letter.items() if name != "at"), letter)
                 at = batch.next_offset
-    return letters
+    return list(letters.values())
 
 
 def _letter(value: bytes) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import apsw
 
 from infra import data_lock, probe
+from infra.generations.files import FileGenerations
 from infra.log.embedded import EmbeddedLogReader
 from infra.settings import PREFIX, Settings
 from infra.sqlite.projection_store import SqliteProjectionReader, generation_path
@@ -51,6 +52,8 @@ class Lag(NamedTuple):
     projection: str
     events: int
     seconds: float
+    generation: int = 1
+    """Which build of it is read."""
 
 
 def versions() -> dict[str, Any]:
@@ -158,14 +161,15 @@ def lags(settings: Settings) -> list[Lag]:
 
 
 def _lag(settings: Settings, reader: EmbeddedLogReader, name: str, topics: tuple[str, ...]) -> Lag:
-    done = checkpoints(generation_path(settings.projections_dir, name))
+    generation = FileGenerations(settings.projections_dir).of(name).active
+    done = checkpoints(generation_path(settings.projections_dir, name, generation))
     ends = reader.end_offsets(topics)
     behind = {partition: done.get(partition, 0) for partition, end in ends.items() if end > done.get(partition, 0)}
     if not behind:
-        return Lag(name, 0, 0.0)
+        return Lag(name, 0, 0.0, generation)
     since = min(reader.appended_at_ms(*partition, offset) for partition, offset in behind.items())
     events = sum(ends[partition] - offset for partition, offset in behind.items())
-    return Lag(name, events, round(max(0.0, time.time() - since / 1000), 1))
+    return Lag(name, events, round(max(0.0, time.time() - since / 1000), 1), generation)
 
 
 def checkpoints(path: Path) -> dict[TopicPartition, int]:
@@ -194,7 +198,8 @@ def lines(report: dict[str, Any]) -> list[str]:
     out.append("log: " + (", ".join(f"{name} {count}" for name, count in topics.items()) or "none yet"))
     for lag in report["projections"]:
         behind = f"{lag['events']} events, {lag['seconds']:.1f} s behind" if lag["events"] else "up to date"
-        out.append(f"  {lag['projection']:14} {behind}")
+        generation = f"  generation {lag['generation']}" if lag["generation"] > 1 else ""
+        out.append(f"  {lag['projection']:14} {behind}{generation}")
     return out
 
 

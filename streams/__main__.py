@@ -1,6 +1,7 @@
 """Runs projections: `python -m streams all`, or the names of some; `dlq-retry NAME` tries dead letters again.
 
-`tables` makes the tables of all of them on servers, see streams.tables. `replay …` builds some anew (streams.replay).
+`tables` makes the tables of all of them on servers, see streams.tables. `replay …` builds some anew (streams.replay),
+`generations …` tells of their builds and moves readers between them (streams.generations).
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from streams.loop import EXIT_CODE
 ALL = "all"
 RETRY = "dlq-retry"
 TABLES = "tables"
-REPLAY = "replay"
 
 FAUST_LOGGERS = (
     "faust",
@@ -36,8 +36,8 @@ def main(arguments: list[str]) -> int:
     """Run until SIGTERM or SIGINT; return the exit code."""
     if arguments == [TABLES]:
         return _make_tables()
-    if arguments[:1] == [REPLAY]:
-        return _replay(arguments[1:])
+    if arguments and (verb := VERBS.get(arguments[0])) is not None:
+        return verb(arguments[1:])
     known = [projection.name for projection in PROJECTIONS]
     retrying = arguments[:1] == [RETRY]
     names = known if arguments == [ALL] else arguments[retrying:]
@@ -68,11 +68,20 @@ def _replay(arguments: list[str]) -> int:
     return replay(arguments)
 
 
+def _generations(arguments: list[str]) -> int:
+    from streams.generations.command import main as generations  # noqa: PLC0415 - workers do not need it
+
+    return generations(arguments)
+
+
 def _make_tables() -> int:
     from streams.tables import make_tables  # noqa: PLC0415 - its driver is installed where there are servers
 
     sys.stdout.write(f"tables of {', '.join(make_tables(Settings()))}: there\n")
     return 0
+
+
+VERBS = {"replay": _replay, "generations": _generations}
 
 
 if __name__ == "__main__":

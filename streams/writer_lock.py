@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+LOCK_SUFFIX = ".lock"
+
+
 class FileLock:
     """Holds the lock from construction to `close`; raises TroubleError where another process has it."""
 
@@ -38,4 +41,4 @@ class WriterLock(FileLock):
 
     def __init__(self, store: Path) -> None:
         """Take the lock of the store whose file this is, there or not yet."""
-        super().__init__(store.with_suffix(".lock"))
+        super().__init__(store.with_suffix(LOCK_SUFFIX))

@@ -80,7 +80,7 @@ def _identity(path: Path) -> _Identity | None:
 def _read(path: Path, projection: str) -> Record:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Record)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return unrecorded(projection)
     except (OSError, msgspec.MsgspecError) as error:
         remedy = "bring it back from a backup, or delete it: generation 1 is then read"
