@@ -1,4 +1,4 @@
-"""`murmur replay`: goes on as `python -m streams replay` with the settings of what runs on the data folder."""
+"""`murmur replay` and `murmur audit`: go on as verbs of `python -m streams`, with the settings of what runs."""
 
 from __future__ import annotations
 
@@ -42,6 +42,18 @@ def replay(
     _become(data, ["replay", *arguments, *(name for name, on in flags.items() if on), *(["--json"] if as_json else [])])
 
 
+def audit(
+    projection: Annotated[str, typer.Argument(help="The projection.")],
+    data: Data = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Put wrong rows right, where that can be.")] = False,
+    sample: Sample = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare every row of a live projection with the log; exit code 1 where something differs."""
+    given = _given({"--sample": sample})
+    _become(data, ["audit", projection, *given, *(["--repair"] if repair else []), *(["--json"] if as_json else [])])
+
+
 def _given(values: Mapping[str, Any], unless: Any = None) -> list[str]:
     return [part for name, value in values.items() if value != unless for part in (name, str(value))]
 
@@ -52,4 +64,4 @@ def _become(data: Path | None, arguments: list[str]) -> None:
     become(settings_there(data), "streams", arguments)
 
 
-verbs: tuple[Callable[..., None], ...] = (replay,)
+verbs: tuple[Callable[..., None], ...] = (replay, audit)

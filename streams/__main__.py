@@ -68,6 +68,12 @@ def _replay(arguments: list[str]) -> int:
     return replay(arguments)
 
 
+def _audit(arguments: list[str]) -> int:
+    from streams.replay.audit import main as audit  # noqa: PLC0415 - workers do not need it
+
+    return audit(arguments)
+
+
 def _generations(arguments: list[str]) -> int:
     from streams.generations.command import main as generations  # noqa: PLC0415 - workers do not need it
 
@@ -81,7 +87,7 @@ def _make_tables() -> int:
     return 0
 
 
-VERBS = {"replay": _replay, "generations": _generations}
+VERBS = {"replay": _replay, "audit": _audit, "generations": _generations}
 
 
 if __name__ == "__main__":

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 READ_RECORDS = 5_000
 POSITIONS_TOLD = 5
 NOTHING = "nothing"
+LIVE = "live"
+REBUILT = "rebuilt"
 
 
 class Finding(NamedTuple):
-    """One difference. `check` is invariant, live or recount; `ids` are those that lead to the log's records."""
+    """One difference. `check` is invariant, recount, live, or rebuilt where the live one is what is checked.
+
+    `ids` are those that lead to the log's records.
+    """
 
     check: str
     what: str
@@ -58,7 +63,7 @@ class Report(NamedTuple):
 
     def stands(self, *, changed: bool) -> bool:
         """Tell whether it may be promoted; where rules have changed, whatever the live generation holds."""
-        return not any(finding.check != "live" or not changed for finding in self.findings)
+        return not any(finding.check != LIVE or not changed for finding in self.findings)
 
     def line(self) -> str:
         """Return it in one line."""

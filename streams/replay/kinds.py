@@ -57,6 +57,7 @@ class Kind(NamedTuple):
     `open_bulk` loads it at once; without, its store builds it. `passes_over` names events that the projector ignores.
     `weight` is the CPU time of a record in microseconds, decoding not included: who builds what is shared out by it.
     `pages`: readers are compared page by page, too, because not all tables are a function of the log.
+    `mendable`: rows may be put right one by one, and caches hear of it or keep nothing of them.
     """
 
     open_reader: type[Any]  # opened with a path; knows the SCHEMA_VERSION of the files that it reads
@@ -66,6 +67,7 @@ class Kind(NamedTuple):
     passes_over: frozenset[type[Event]] = frozenset()
     weight: float = 12.0
     pages: bool = False
+    mendable: bool = False
 
 
 def _home_timeline(path: Path, log_id: str, settings: Settings) -> SqliteHomeTimelineBulk:
@@ -82,6 +84,7 @@ KINDS: dict[str, Kind] = {
         open_bulk=lambda path, log_id, _: SqliteAccountsBulk(path, log_id),
         passes_over=frozenset({SignedIn}),
         weight=3.0,
+        mendable=True,
     ),
     "tweets": Kind(
         SqliteTweetsReader,
@@ -96,6 +99,7 @@ KINDS: dict[str, Kind] = {
         GraphRecount,
         open_bulk=lambda path, log_id, _: SqliteGraphBulk(path, log_id),
         weight=5.0,
+        mendable=True,
     ),
     "engagement": Kind(
         SqliteEngagementReader,
@@ -103,6 +107,7 @@ KINDS: dict[str, Kind] = {
         EngagementRecount,
         open_bulk=lambda path, log_id, _: SqliteEngagementBulk(path, log_id),
         weight=4.0,
+        mendable=True,
     ),
     "home_timeline": Kind(
         SqliteHomeTimelineReader,
@@ -126,6 +131,7 @@ KINDS: dict[str, Kind] = {
         TrendsRecount,
         passes_over=frozenset({Retweeted, RetweetUndone, TweetDeleted}),
         weight=2.0,
+        mendable=True,
     ),
     "notifications": Kind(
         SqliteNotificationsReader,
@@ -134,5 +140,6 @@ KINDS: dict[str, Kind] = {
         open_bulk=lambda path, log_id, _: SqliteNotificationsBulk(path, log_id),
         passes_over=frozenset({TweetDeleted, Blocked, Unblocked, Muted, Unmuted, Bookmarked, Unbookmarked}),
         weight=6.0,
+        mendable=True,
     ),
 }

@@ -47,6 +47,25 @@ def parsed(arguments: Sequence[str]) -> Options:
     return Options(**{**found, "projections": tuple(found["projections"])})
 
 
+class AuditOptions(NamedTuple):
+    """The options of `murmur audit`."""
+
+    projection: str
+    repair: bool = False
+    sample: int = SAMPLE
+    as_json: bool = False
+
+
+def parsed_audit(arguments: Sequence[str]) -> AuditOptions:
+    """Read the command line of an audit; ends the process with usage where it is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m streams audit")
+    parser.add_argument("projection")
+    parser.add_argument("--repair", action="store_true")
+    parser.add_argument("--sample", type=int, default=SAMPLE)
+    parser.add_argument("--json", dest="as_json", action="store_true")
+    return AuditOptions(**vars(parser.parse_args(arguments)))
+
+
 def processes_of(options: Options) -> int:
     """Return how many processes are to build: as many as asked for, or one a core that this process may use."""
     return options.processes or len(os.sched_getaffinity(0))

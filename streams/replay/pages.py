@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.sqlite.connections import rows
-from streams.replay.findings import Finding, shown
+from streams.replay.findings import LIVE, Finding, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,9 @@ def readers_of(connection: apsw.Connection, turn: int = 0) -> list[int]:
     return found[turn % step :: step]
 
 
-def page_differences(readers: list[int], new: HomeTimelineReader, live: HomeTimelineReader) -> Iterator[Finding]:
+def page_differences(
+    readers: list[int], new: HomeTimelineReader, live: HomeTimelineReader, beside: str = LIVE
+) -> Iterator[Finding]:
     """Compare the home timelines of these accounts."""
     for reader_id in readers:
         expected, found = (it.page(reader_id, None, PAGE_ENTRIES) for it in (live, new))
@@ -37,4 +39,4 @@ def page_differences(readers: list[int], new: HomeTimelineReader, live: HomeTime
         at = min(len(expected), len(found)) if at is None else at
         ids = [page[at] for page in (expected, found) if at < len(page)]
         wanted, told = (shown(page[at] if at < len(page) else None) for page in (expected, found))
-        yield Finding("live", "home timeline of", f"{reader_id}, entry {at}", wanted, told, tuple(ids))
+        yield Finding(beside, "home timeline of", f"{reader_id}, entry {at}", wanted, told, tuple(ids))

@@ -166,15 +166,15 @@ class Rebuild:
                 if task.until is None and (pin := self._pin(task, pins)) is not None:
                     pinned_[task.projection.name] = pin
             self._build({name: pin.upto for name, pin in pinned_.items()}, "load")
-            subjects = [self._subject(task, pinned_.get(task.projection.name)) for task in self._tasks]
+            subjects = [self._subject(task, pinned_.get(task.projection.name), pins) for task in self._tasks]
             for it in subjects:
                 self._tell(Told(it.name, "verify", {}, {}))
             return verify(subjects, self._log, self._sample.turn)
 
-    def _subject(self, task: Task, pin: Pinned | None) -> Subject:
-        upto = self._opened(task, {}).done
+    def _subject(self, task: Task, live: Pinned | None, pins: ExitStack) -> Subject:
         name = task.projection.name
-        return Subject(name, task.kind, self.path(task), upto, self._hearings[name], pin, task.live if pin else None)
+        pin = pins.enter_context(pinned(task.kind, self.path(task)))
+        return Subject(name, task.kind, pin, self._hearings[name], live, task.live if live else None)
 
     def _pin(self, task: Task, pins: ExitStack) -> Pinned | None:
         """Hold the live generation as it is, once it is as far as the new one; None: it cannot be compared with."""

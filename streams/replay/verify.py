@@ -9,17 +9,17 @@ one because a snapshot of it is held.
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.sqlite.connections import rows
 from infra.sqlite.content import compare
-from streams.replay.findings import Finding, Report, located, shown
+from streams.replay.findings import LIVE, Finding, Report, located, shown
 from streams.replay.hearing import hear_alone
 from streams.replay.pages import page_differences, readers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import apsw
@@ -41,15 +41,18 @@ class Pinned(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """A file to verify, and what it is compared with; both stand at `upto`."""
+    """What is verified, held still, and what it is compared with at the very same positions.
+
+    `beside` is how differences to that are called.
+    """
 
     name: str
     kind: Kind
-    path: Path
-    upto: Mapping[TopicPartition, int]
+    pin: Pinned
     hearing: Hearing
-    live: Pinned | None = None
-    live_generation: int | None = None
+    other: Pinned | None = None
+    other_generation: int | None = None
+    beside: str = LIVE
 
 
 @contextmanager
@@ -61,56 +64,51 @@ def pinned(kind: Kind, path: Path) -> Iterator[Pinned]:
 
 def verify(subjects: Sequence[Subject], log: LogReader, turn: int) -> dict[str, Report]:
     """Verify each; what recounts have not heard yet is read once for all of them."""
-    with ExitStack() as open_things:
-        began = time.monotonic()
-        hear_alone({it.hearing: it.upto for it in subjects}, log)
-        each = (time.monotonic() - began) / max(1, len(subjects))
-        return {it.name: _verified(it, log, each, turn, open_things) for it in subjects}
-
-
-def _verified(subject: Subject, log: LogReader, seconds: float, turn: int, open_things: ExitStack) -> Report:
-    recount = subject.hearing.recount
     began = time.monotonic()
-    pin = open_things.enter_context(pinned(subject.kind, subject.path))
-    findings = list(_broken(subject, pin.connection))
-    rows_, digest, differing = _compared(subject, pin, turn)
-    findings += differing
-    findings += _first(recount.differences(pin.reader))
-    findings = located(findings, log, subject.upto, {place.topic for place in subject.upto})
+    hear_alone({it.hearing: it.pin.upto for it in subjects}, log)
+    each = (time.monotonic() - began) / max(1, len(subjects))
+    return {it.name: _verified(it, log, each, turn) for it in subjects}
+
+
+def _verified(subject: Subject, log: LogReader, seconds: float, turn: int) -> Report:
+    began, recount = time.monotonic(), subject.hearing.recount
+    told, digest, differing = _compared(subject, turn)
+    findings = [*_broken(subject), *differing, *_first(recount.differences(subject.pin.reader))]
+    findings = located(findings, log, subject.pin.upto, {place.topic for place in subject.pin.upto})
     spent = seconds + time.monotonic() - began
-    return Report(subject.name, digest, rows_, subject.live_generation, recount.entities(), tuple(findings), spent)
+    return Report(subject.name, digest, told, subject.other_generation, recount.entities(), tuple(findings), spent)
 
 
-def _broken(subject: Subject, connection: apsw.Connection) -> Iterator[Finding]:
+def _broken(subject: Subject) -> Iterator[Finding]:
     for invariant in subject.kind.content.invariants:
-        for row in rows(connection, f"{invariant.broken} LIMIT {MOST_FINDINGS}"):
+        for row in rows(subject.pin.connection, f"{invariant.broken} LIMIT {MOST_FINDINGS}"):
             ids = tuple(it for it in row[:2] if type(it) is int)
             yield Finding("invariant", subject.name, str(row[0]), invariant.says, shown(row), ids)
 
 
-def _compared(subject: Subject, pin: Pinned, turn: int) -> tuple[int, str, list[Finding]]:
-    live = subject.live
+def _compared(subject: Subject, turn: int) -> tuple[int, str, list[Finding]]:
+    pin, other = subject.pin, subject.other
     findings: list[Finding] = []
     told, digests = 0, []
     for table in subject.kind.content.tables:
-        result = compare(pin.connection, live.connection if live else None, table, MOST_FINDINGS)
+        result = compare(pin.connection, other.connection if other else None, table, MOST_FINDINGS)
         told += result.rows
         digests.append(f"{table.name}={result.digest}")
-        findings += [_difference(it) for it in result.differences]
-    if live is not None and subject.kind.pages:
-        chosen = readers_of(live.connection, turn)
-        findings += _first(page_differences(chosen, pin.reader, live.reader))
+        findings += [_difference(it, subject.beside) for it in result.differences]
+    if other is not None and subject.kind.pages:
+        chosen = readers_of(other.connection, turn)
+        findings += _first(page_differences(chosen, pin.reader, other.reader, subject.beside))
     return told, " ".join(digests), findings
 
 
-def _difference(it: RowDifference) -> Finding:
+def _difference(it: RowDifference, beside: str) -> Finding:
     ids = tuple(value for _, value in it.key if type(value) is int)
     named = ", ".join(f"{column} {value}" for column, value in it.key)
     if it.one is None or it.other is None:
-        return Finding("live", it.table, named, shown(it.other), shown(it.one), ids)
+        return Finding(beside, it.table, named, shown(it.other), shown(it.one), ids)
     apart = [at for at, both in enumerate(zip(it.one, it.other, strict=True)) if both[0] != both[1]]
     expected, found = (", ".join(f"{it.columns[at]} {row[at]!r}" for at in apart) for row in (it.other, it.one))
-    return Finding("live", it.table, named, shown(expected), shown(found), ids)
+    return Finding(beside, it.table, named, shown(expected), shown(found), ids)
 
 
 def _first(findings: Iterator[Finding]) -> list[Finding]:

@@ -145,8 +145,15 @@ def _told(tweet: Tweet | None) -> dict[str, Any] | None:
         "parent": (tweet.parent_id or None, tweet.parent_author_id or None),
         "original": (tweet.original_id or None, tweet.original_author_id or None),
         "quoted": tweet.quoted_id or None,
-        "body": json.loads(b"{" + tweet.body + b"}"),
+        "body": _members(tweet.body),
     }
+
+
+def _members(body: bytes) -> Any:
+    try:
+        return json.loads(b"{" + body + b"}")
+    except (TypeError, ValueError):  # whatever a damaged row holds in its place
+        return body
 
 
 def _uuid(entity_id: int | None) -> str | None:
