@@ -27,6 +27,7 @@ MODULES = (
     "post_tweet",
     "delivery_latency",
     "search",
+    "trends",
 )
 CLUSTER_MODULES = (
     "kafka_agent",
@@ -36,6 +37,7 @@ CLUSTER_MODULES = (
     "cql_apply",
     "redis_fanout",
     "cluster_search",
+    "cluster_trends",
 )
 RESULTS = FOLDER / "RESULTS.md"
 ON_SERVERS = "\n## On servers\n"

@@ -17,7 +17,7 @@ decided by the log, and not by that (projections.trends.counting).
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import chain
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from infra.cql.calls import Call
@@ -25,9 +25,9 @@ from infra.cql.cell_tables import source_of
 from infra.cql.many import chunks
 from infra.cql.projection_store import CqlProjectionStore, in_batches
 from projections.trends import cql_layout as layout
-from projections.trends.counting import Spoken, added, reach, relevant_ms
+from projections.trends.counting import History, Spoken, added, days_of, reach
 from projections.trends.projector import Use
-from projections.trends.read_model import DAY_MS, PROJECTION, day_of
+from projections.trends.read_model import PROJECTION, day_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -102,18 +102,17 @@ class CqlTrendsStore(CqlProjectionStore):
                 spoken.append(Spoken(use, span.start + at, reached_ms))
         return spoken
 
-    def _said(self, spoken: Iterable[Spoken]) -> dict[int, list[Spoken]]:
+    def _said(self, spoken: Iterable[Spoken]) -> dict[int, History]:
         """Return, by author, what is known of what they said on the days that matter."""
         authors: defaultdict[int, set[int]] = defaultdict(set)
         for it in spoken:
-            since, until = relevant_ms(it.use.at_ms)
-            for day_ms in range(day_of(since), until, DAY_MS):
+            for day_ms in days_of(it.use.at_ms):
                 authors[day_ms].add(it.use.author_id)
         statement = self.cql(layout.SAID)
         calls = [Call(statement, (chunk, day_ms)) for day_ms, ids in authors.items() for chunk in chunks(ids)]
-        said: defaultdict[int, list[Spoken]] = defaultdict(list)
+        said: defaultdict[int, History] = defaultdict(History)
         for *use, upto, reached_ms in chain.from_iterable(self.session.run_all(calls)):
-            said[use[2]].append(Spoken(Use._make(use), upto - 1, reached_ms))
+            said[use[2]].add((Spoken(Use._make(use), upto - 1, reached_ms),))
         return said
 
     def _cells(self, touched: Mapping[Day, set[str]], source: str) -> dict[tuple[Day, str], _Cell]:
@@ -177,21 +176,18 @@ class CqlTrendsStore(CqlProjectionStore):
             yield ("said", use.author_id, day_ms), Call(self.cql(layout.PUT_SAID), values)
 
 
-def _play(spoken: Iterable[Spoken], said: Mapping[int, list[Spoken]]) -> _Played:
+def _play(spoken: Iterable[Spoken], said: Mapping[int, History]) -> _Played:
     """Play the uses of a span, in order, on what is known; what is known as said here or later is written again."""
-    known = {author_id: list(of) for author_id, of in said.items()}
-    ahead = {(it.use.topic, it.use.tweet_id): it for of in said.values() for it in of}
     played = _Played([], [])
-    for it in spoken:
-        row = ahead.get((it.use.topic, it.use.tweet_id))
-        if row is not None and row.place >= it.place:
-            played.rows.append(row)
-            continue
-        before = known.setdefault(it.use.author_id, [])
-        if found := added(it, before):
-            before.append(it)
-            played.turns.append((it, found))
-            played.rows.append(it)
+    for _, uses in groupby(spoken, lambda it: (it.place, it.use.author_id)):
+        record = list(uses)
+        history = said[record[0].use.author_id]
+        rows = {it: history.find(it.use) for it in record}
+        ahead = {it: row for it, row in rows.items() if row is not None and row.place >= it.place}
+        turns = [(it, found) for it in record if it not in ahead and (found := added(it, history))]
+        history.add(it for it, _ in turns)
+        played.rows.extend([*ahead.values(), *(it for it, _ in turns)])
+        played.turns.extend(turns)
     return played
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from schemas.tweets.events import TweetPosted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from schemas.envelope import Event
 
@@ -36,3 +36,15 @@ def project(events: Sequence[Event]) -> list[Use]:
         if isinstance(event, TweetPosted) and event.hashtags
         for topic in dict.fromkeys(tag.lower() for tag in event.hashtags)
     ]
+
+
+def tweets(uses: Iterable[Use]) -> Iterator[list[Use]]:
+    """Return the uses of each tweet, in order; one that is said twice in a row is two."""
+    tweet: list[Use] = []
+    for use in uses:
+        if tweet and (use.tweet_id != tweet[0].tweet_id or any(use.topic == it.topic for it in tweet)):
+            yield tweet
+            tweet = []
+        tweet.append(use)
+    if tweet:
+        yield tweet

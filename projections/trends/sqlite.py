@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from infra.sqlite.connections import rows, scalar
 from infra.sqlite.id_sets import id_set
 from infra.sqlite.projection_store import SqliteProjectionReader, SqliteProjectionStore
-from projections.trends.counting import Spoken, added, reach, relevant_ms
-from projections.trends.projector import Use
+from projections.trends.counting import History, Spoken, added, days_of, reach
+from projections.trends.projector import Use, tweets
 from projections.trends.read_model import (
     DAY_MS,
     DAYS_KEPT_MS,
@@ -98,28 +98,39 @@ class SqliteTrendsStore(SqliteProjectionStore):
         known = rows(self._connection, _REACHED, (span.partition,))
         before = number, reached_ms = known[0] if known else (0, 0)
         ages: dict[tuple[int, int], int] = {}
-        for use in writes:
-            number, reached_ms = number + 1, reach(reached_ms, use.at_ms)
-            found = self._count(Spoken(use, number, reached_ms), span.partition)
-            ages |= {(slot.length_ms, day_of(slot.began_ms)): reached_ms for slot, _ in found}
+        histories: dict[int, History] = {}
+        for tweet in tweets(writes):
+            number, reached_ms = number + 1, reach(reached_ms, tweet[0].at_ms)
+            history = self._loaded(tweet[0], histories)
+            found = [(it := Spoken(use, number, reached_ms), added(it, history)) for use in tweet]
+            history.add(it for it, more in found if more)
+            for it, more in found:
+                self._count(it, more, span.partition)
+                ages |= {(slot.length_ms, day_of(slot.began_ms)): reached_ms for slot, _ in more}
         if (number, reached_ms) != before:
             reached = (span.partition, number, reached_ms)
             self._connection.execute("INSERT OR REPLACE INTO partitions VALUES (?, ?, ?)", reached)
             self._connection.executemany(_AGE, ((*of, at_ms) for of, at_ms in ages.items()))
             self._forget(*reached)
 
-    def _count(self, spoken: Spoken, partition: int) -> Sequence[Added]:
-        use = spoken.use
-        said = rows(self._connection, _SAID, (use.author_id, *relevant_ms(use.at_ms)))
-        found = added(spoken, (Spoken(Use._make(row[:5]), *row[5:]) for row in said))
+    def _loaded(self, use: Use, histories: dict[int, History]) -> History:
+        """Return what the author said, with the days loaded that matter to the use."""
+        history = histories.setdefault(use.author_id, History())
+        for day_ms in days_of(use.at_ms):
+            if day_ms not in history.loaded:
+                found = rows(self._connection, _SAID, (use.author_id, day_ms, day_ms + DAY_MS))
+                history.add(Spoken(Use._make(row[:5]), *row[5:]) for row in found)
+                history.loaded.add(day_ms)
+        return history
+
+    def _count(self, spoken: Spoken, found: Sequence[Added], partition: int) -> None:
         if found:
-            self._connection.execute(_PUT, (*use, partition, spoken.place, spoken.reached_ms))
+            self._connection.execute(_PUT, (*spoken.use, partition, spoken.place, spoken.reached_ms))
         for length, statement in _COUNTS.items():
             counted = [
                 (slot.place, slot.topic, slot.began_ms, more) for slot, more in found if slot.length_ms == length
             ]
             self._connection.executemany(statement, counted)
-        return found
 
     def _forget(self, partition: int, number: int, reached_ms: int) -> None:
         """Let go of what is too old, now that this partition has come that far."""
@@ -133,11 +144,11 @@ class SqliteTrendsStore(SqliteProjectionStore):
             self._connection.execute(_FORGET_AGES, of_length)
 
 
-_WINDOW = f"""
+WINDOW = f"""
 SELECT topic, uses, authors FROM hours WHERE at_ms = ? AND place = ? AND authors >= {LEAST_AUTHORS}
 ORDER BY authors DESC, uses DESC, topic LIMIT ?
 """
-_POINTS = """
+POINTS = """
 SELECT topic, at_ms, uses, authors FROM json_each(?) AS wanted CROSS JOIN {0}
 ON place = ? AND topic = wanted.value AND at_ms >= ? AND at_ms < ? WHERE (at_ms - ?) % ? = 0 ORDER BY topic, at_ms
 """
@@ -153,7 +164,7 @@ class SqliteTrendsReader(SqliteProjectionReader):
 
     def window(self, place: int, began_ms: int, limit: int) -> list[Volume]:
         """Return the topics with the most authors in the hour that began then, LEAST_AUTHORS at least."""
-        return [Volume._make(row) for row in rows(self._connection, _WINDOW, (began_ms, place, limit))]
+        return [Volume._make(row) for row in rows(self._connection, WINDOW, (began_ms, place, limit))]
 
     def hours(self, place: int, topics: Collection[str], since_ms: int, until_ms: int) -> dict[str, list[Point]]:
         """Return, oldest first, the hours from `since_ms` on in which a topic was used."""
@@ -176,6 +187,6 @@ class SqliteTrendsReader(SqliteProjectionReader):
     ) -> dict[str, list[Point]]:
         found: dict[str, list[Point]] = {}
         values = (id_set(topics), place, since_ms, until_ms, since_ms, length_ms)
-        for topic, *point in rows(self._connection, _POINTS.format(_TABLES[length_ms]), values):
-            found.setdefault(topic, []).append(Point._make(point))
+        for topic, at_ms, uses, authors in rows(self._connection, POINTS.format(_TABLES[length_ms]), values):
+            found.setdefault(topic, []).append(Point(at_ms, uses, authors))
         return found

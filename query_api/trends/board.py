@@ -7,6 +7,7 @@ posted: PLACES_KEPT boards, of each two times MOST topics and EXPECTED_KEPT numb
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from projections.trends.read_model import HOUR_MS
@@ -97,4 +98,5 @@ class Boards:
                 known.update(rules.expectations(points, missing, began_ms, HOUR_MS, past))
             return known
 
-        return rules.ranked(reader.window(place, began_ms, rules.CANDIDATES), expect, past.minimum, self.judge.denied)
+        volumes = rules.candidates(partial(reader.window, place, began_ms))
+        return rules.ranked(volumes, expect, past.minimum, self.judge.denied)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from projections.trends.read_model import HOUR_MS, STEP_MS, quarter
 from query_api.trends.score import Past, Score, expected, score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from projections.trends.read_model import Point, Volume
 
 MOVED_SINCE_MS = STEP_MS
 """Ranks are compared with those of the hour that ended when this quarter began."""
 CANDIDATES = 500
-"""Topics with the most authors of a window that are looked at."""
+"""Topics with the most authors of a window that are looked at, at most."""
 CHUNK = 50
 """How many of them at a time."""
+FEW = 2 * CHUNK
+"""As a rule so many are enough, and no more are read."""
 MOST = 50
 """Ranks that are given; a topic below them did not trend."""
 
@@ -44,12 +47,23 @@ def back(points: Iterable[Point], began_ms: int, length_ms: int) -> dict[int, in
 
 def line(points: Iterable[Point], since_ms: int, hours: int) -> list[int]:
     """Return the authors of so many hours from `since_ms` on, 0 where there is no point."""
-    authors = {(point.at_ms - since_ms) // HOUR_MS: point.authors for point in points}
-    return [authors.get(at, 0) for at in range(hours)]
+    authors = [0] * hours
+    for at_ms, _, many in points:
+        authors[(at_ms - since_ms) // HOUR_MS] = many
+    return authors
+
+
+def candidates(read: Callable[[int], Sequence[Volume]]) -> Iterator[Volume]:
+    """Yield the topics with the most authors, most first; `read` returns so many, and is asked for few first."""
+    few = read(FEW)
+    yield from few
+    if len(few) == FEW:
+        seen = {volume.topic for volume in few}
+        yield from (volume for volume in read(CANDIDATES) if volume.topic not in seen)
 
 
 def ranked(
-    volumes: Sequence[Volume],
+    volumes: Iterable[Volume],
     expect: Callable[[Sequence[str]], Mapping[str, float]],
     minimum: float,
     denied: Collection[str] = (),
@@ -61,14 +75,17 @@ def ranked(
     authors is (n - minimum)² / minimum at the utmost.
     """
     trends: list[Trend] = []
-    allowed = [volume for volume in volumes if volume.topic not in denied]
-    for first in range(0, len(allowed), CHUNK):
-        chunk = allowed[first : first + CHUNK]
-        if len(trends) == MOST and score(chunk[0].authors, minimum).score < trends[-1].score.score:
+    allowed = (volume for volume in volumes if volume.topic not in denied)
+    while chunk := list(islice(allowed, CHUNK)):
+        best = score(chunk[0].authors, minimum).score
+        if not best or (len(trends) == MOST and best < trends[-1].score.score):
             break
         usual = expect([volume.topic for volume in chunk])
-        found = (Trend(*volume, score(volume.authors, usual[volume.topic])) for volume in chunk)
-        trends += (trend for trend in found if trend.score.score > 0)
+        trends += [
+            Trend(topic, uses, authors, score(authors, usual[topic]))
+            for topic, uses, authors in chunk
+            if authors > usual[topic]
+        ]
         trends = sorted(trends, key=lambda it: (-it.score.score, -it.authors, it.topic))[:MOST]
     return trends
 

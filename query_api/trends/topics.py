@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from projections.trends.read_model import DAY_MS, HOUR_MS, USES_KEPT_MS, day_of
@@ -59,7 +60,7 @@ def of_day(reader: TrendsReader, place: int, day_ms: int, judge: Judge, limit: i
         points = reader.days(place, topics, day_ms - past.windows * DAY_MS, day_ms)
         return rules.expectations(points, topics, day_ms, DAY_MS, past)
 
-    volumes = reader.top_of_day(place, day_of(day_ms), "authors", rules.CANDIDATES)
+    volumes = rules.candidates(partial(reader.top_of_day, place, day_of(day_ms), "authors"))
     return rules.ranked(volumes, expect, past.minimum, judge.denied)[:limit]
 
 
