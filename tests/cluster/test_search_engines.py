@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -17,21 +18,25 @@ from projections.search.read_model import By, Criteria, HasMedia, Mentions, Phra
 from projections.search.words import tag, words
 from schemas.accounts.events import AccountRegistered, ProfileEdited
 from schemas.catalogue import ACCOUNTS, TWEETS
-from schemas.tweets.events import Mention, TweetDeleted
+from schemas.tweets.events import Mention, TweetDeleted, TweetPosted
 from tests.builders import envelope, posted
 from tests.conftest import settings_of
 from tests.contract.backends import BACKENDS, LOG_ID
 from tests.contract.elastic_backends import connected
+from tests.found import found
+from tests.histories import World, log_of, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from random import Random
 
     from infra.projections import ProjectionStore
     from infra.servers import Fleet
     from projections.search.read_model import Atom, SearchReader
     from schemas.envelope import Event
     from tests.contract.backends import Backend
+    from tests.histories import Log, Step
 
 pytestmark = pytest.mark.cluster
 
@@ -47,7 +52,6 @@ short = st.text(LETTERS, max_size=3) | st.text(max_size=3)
 
 
 class Engine(NamedTuple):
-    path: Path
     backend: Backend
     store: ProjectionStore
     reader: SearchReader
@@ -63,7 +67,7 @@ class Engines:
         for name, backend in backends.items():
             path = folder / f"{name}.db"
             store = open_things.enter_context(closing(backend.open_store(path, LOG_ID)))
-            self.of[name] = Engine(path, backend, store, open_things.enter_context(closing(backend.open_reader(path))))
+            self.of[name] = Engine(backend, store, open_things.enter_context(closing(backend.open_reader(path))))
 
     def say(self, topic: str, events: Sequence[Event]) -> None:
         if not events:
@@ -167,28 +171,59 @@ def test_both_find_the_same_people(engines: Engines, data: st.DataObject) -> Non
     assert first in engines.people([f"user_{first}"], 9)
 
 
-@settings(max_examples=8, deadline=None)
-@given(data=st.data())
-def test_a_worker_that_is_behind_changes_nothing(engines: Engines, data: st.DataObject) -> None:
-    """The ghost remembers a checkpoint of before: it says again, in other portions, what the log had said then."""
-    first = engines.first = engines.first + BETWEEN
-    engine = engines.of["elasticsearch"]
-    ghost: Any = engine.backend.open_store(engine.path, LOG_ID)
-    place = TopicPartition(TWEETS, 0)
-    events: list[Event] = [
-        posted(1, first, "early bird"),
-        TweetDeleted(envelope(), first, 1),
-        posted(1, first + 1, "late bird"),
-        posted(2, first, "early bird"),
-    ]
-    start = engines._ends[TWEETS]
-    engines.say(TWEETS, events)
-    came = data.draw(st.integers(0, 3))
-    end = data.draw(st.integers(came + 1, 4))
-    ghost._next = {place: start + came}
-    ghost.apply(engine.backend.project(events[came:end]), Span(*place, start + came, start + end))
-    assert engines.tweets(Criteria((Phrase(("bird",)),), since_id=first), 9) == [first + 1]
-    assert engine.store.checkpoints()[place] == start + 4
+numbers = count()
+
+
+@pytest.fixture(scope="module")
+def delivering(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    data = tmp_path_factory.mktemp("delivering")
+    with connected(settings_of(fleet, data, "elasticsearch")):
+        yield data
+
+
+class Deliveries:
+    """Brings a log in portions of any size, partitions mixed; now and then a worker that is far behind goes on."""
+
+    def __init__(self, log: Log, dice: Random, path: Path) -> None:
+        self._log = log
+        self._dice = dice
+        self._backend = BACKENDS["search"]["elasticsearch"]
+        self._store: Any = self._backend.open_store(path, LOG_ID)
+        self._ghost: Any = self._backend.open_store(path, LOG_ID)
+        self.reader: SearchReader = self._backend.open_reader(path)
+
+    def bring_all(self) -> None:
+        done = dict.fromkeys(self._log, 0)
+        while waiting := [place for place in done if done[place] < len(self._log[place])]:
+            place = self._dice.choice(waiting)
+            start = done[place]
+            done[place] = self._bring(self._store, place, start)
+            if self._dice.random() < 0.3:
+                before = self._dice.randint(0, start)
+                self._ghost._next = {place: before}  # it remembers that its turn has come
+                self._bring(self._ghost, place, before)
+
+    def _bring(self, store: ProjectionStore, place: TopicPartition, start: int) -> int:
+        end = min(start + self._dice.randint(1, 9), len(self._log[place]))
+        store.apply(self._backend.project(self._log[place][start:end]), Span(*place, start, end))
+        return end
+
+
+@settings(max_examples=5, deadline=None)
+@given(chosen=st.lists(steps, min_size=20, max_size=60), dice=st.randoms(use_true_random=False))
+def test_however_a_log_is_delivered_the_same_is_found(delivering: Path, chosen: list[Step], dice: Random) -> None:
+    history = World().play(chosen)
+    again = [event for event in history if isinstance(event, TweetPosted)][:3]  # the log may hold a fact twice
+    log = log_of([*history, *again], (ACCOUNTS, TWEETS))
+    path = delivering / f"{next(numbers)}.db"
+    delivered = Deliveries(log, dice, path)
+    delivered.bring_all()
+    plain = BACKENDS["search"]["sqlite"]
+    with closing(plain.open_store(path, LOG_ID)) as store:
+        for place, events in log.items():
+            store.apply(plain.project(events), Span(*place, 0, len(events)))
+    with closing(plain.open_reader(path)) as reader:
+        assert found(delivered.reader) == found(reader)
 
 
 def test_a_store_whose_indices_are_gone_says_that_it_has_nothing(

@@ -27,11 +27,14 @@ from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
 from projections.notifications import projector as notifications
 from projections.notifications.read_model import TOPICS as NOTIFICATIONS_TOPICS
 from projections.notifications.sqlite import SqliteNotificationsStore
+from projections.search import projector as search
+from projections.search.sqlite import SqliteSearchReader, SqliteSearchStore
 from projections.trends import projector as trends
 from projections.trends.sqlite import SqliteTrendsStore
 from projections.tweets import projector as tweets
 from projections.tweets.sqlite import SqliteTweetsReader, SqliteTweetsStore
 from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, TWEETS
+from tests.found import found
 from tests.histories import MARKS, RELATIONS, USERS, histories, log_of
 from tests.recount import recount
 
@@ -63,6 +66,12 @@ def dump_timelines(path: Path) -> dict[int, list[Any]]:
         return {viewer: reader.page(viewer, None, 1000) for viewer in USERS}
 
 
+def dump_findable(path: Path) -> Any:
+    """What can be found: an index of words alone cannot be read."""
+    with closing(SqliteSearchReader(path)) as reader:
+        return found(reader)
+
+
 def dump_volumes(path: Path) -> dict[str, list[Any]]:
     """Every use and count: how many records a partition had, of which some said nothing new, is not compared."""
     columns = {"said": "topic, tweet_id, author_id, place, at_ms", "hours": "*", "days": "*"}
@@ -89,6 +98,7 @@ PROJECTIONS = (
     Projection("graph", (FOLLOWS,), graph.project, SqliteGraphStore, dump_tables),
     Projection("engagement", (TWEETS, ENGAGEMENTS), engagement.project, SqliteEngagementStore, dump_tables),
     Projection("home_timeline", (ACCOUNTS, FOLLOWS, TWEETS), home_timeline.project, open_home_timeline, dump_timelines),
+    Projection("search", (ACCOUNTS, TWEETS), search.project, SqliteSearchStore, dump_findable),
     Projection("trends", (TWEETS,), trends.project, SqliteTrendsStore, dump_volumes),
     Projection("notifications", NOTIFICATIONS_TOPICS, notifications.project, SqliteNotificationsStore, dump_tables),
 )
@@ -206,7 +216,7 @@ def test_to_begin_is_to_begin_and_end_and_begin(
 
 
 @pytest.mark.parametrize(
-    "projection", [it for it in PROJECTIONS if it.name in {"tweets", "engagement"}], ids=lambda it: it.name
+    "projection", [it for it in PROJECTIONS if it.name in {"tweets", "engagement", "search"}], ids=lambda it: it.name
 )
 @a_law
 @given(history=histories, order=turns)
