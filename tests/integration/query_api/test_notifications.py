@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from infra.consistency import HEADER
 from projections.notifications.notices import told
 from query_api.notifications.response import live
 from schemas.follows.events import Blocked, Muted, Unmuted
@@ -185,6 +186,18 @@ async def test_a_popular_tweet_is_one_notification_and_its_actors_are_counted_up
     await world.given(*(Blocked(envelope(), ME, user) for user in crowd[20:]))
     like = (await world.get("/notifications", ME))["notifications"][0]
     assert (like["actors_count"], like["actors"][0]["user_id"]) == (22, to_uuid(crowd[19]))
+
+
+async def test_a_page_with_a_token_shows_what_the_command_did_or_says_that_it_does_not(world: World) -> None:
+    token = await world.publish(NotificationsRead(envelope(), ME, at(6)), builders.liked(EVE, MINE, at(20)))
+    client, patience = world.client(ME), {"wait_ms": 0}
+    stale = await client.get("/notifications/unread_count", params=patience, headers={HEADER: token})
+    assert (stale.json()["unread_count"], stale.headers["X-Stale"]) == (6, "true")
+    world.project("notifications", "engagement")
+    fresh = await client.get("/notifications/unread_count", params={"wait_ms": 10_000}, headers={HEADER: token})
+    assert fresh.json() == {"unread_count": 3, "more": False}
+    assert "X-Stale" not in fresh.headers
+    assert "notifications=0" in fresh.headers["X-Projection-Lag"]
 
 
 async def test_what_the_live_stream_sends_is_what_the_page_shows(world: World) -> None:
