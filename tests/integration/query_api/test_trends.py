@@ -37,6 +37,10 @@ async def world(tmp_path: Path, backing: Backing) -> AsyncIterator[World]:
         yield made
 
 
+def hour_of(at_ms: int) -> int:
+    return at_ms - at_ms % (60 * MINUTE_MS)
+
+
 def said(author_id: int, n: int, content: str, *tags: str, **facts: Any) -> TweetPosted:
     tweet = builders.posted(author_id, tweet_id(n), content, at_ms=EPOCH_MS + n * MINUTE_MS)
     return msgspec.structs.replace(tweet, hashtags=list(tags), **facts)
@@ -127,6 +131,21 @@ async def test_the_same_events_live_and_replayed_give_the_same_trends(tmp_path: 
     live = await told("live", *([event] for event in events))
     assert await told("replayed", events) == live
     assert '"rank":3' in live[0]
+
+
+async def test_what_is_dated_ahead_does_not_trend_before_its_time_and_what_is_late_counts_in_its_own(
+    world: World,
+) -> None:
+    people = [uid(n) for n in range(10, 20)]
+    await world.given(*(said(person, 180 + n, "x", "ahead") for n, person in enumerate(people)))
+    await world.given(*(said(person, 50, "x", "now", tweet_id=tweet_id(50) + n) for n, person in enumerate(people)))
+    await world.given(
+        *(said(person, -200, "x", "late", tweet_id=tweet_id(-200) + n) for n, person in enumerate(people))
+    )
+    told = (await world.client().get("/trends")).json()["trends"]
+    assert [(it["name"], it["authors"]) for it in told] == [("now", 10)]
+    late = (await world.client().get("/trends/history", params={"topic": "late"})).json()["points"]
+    assert [(it["authors"], it["at"]) for it in late] == [(10, rfc3339(hour_of(EPOCH_MS - 200 * MINUTE_MS)))]
 
 
 async def test_a_topic_shows_its_best_tweets_and_hides_whom_the_viewer_blocks(world: World) -> None:
