@@ -7,19 +7,20 @@ shown to the app as the GET that it is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from infra.http.problems import Problem, response_of
 from query_api.errors import QueryError
 from query_api.live.endpoint import ADMITTED, HELD, PATH
 from query_api.live.sockets import Listener, Socket
-from query_api.live.streams import HEADERS, Connection, EventStream, until_gone
+from query_api.live.streams import HEADERS, Connection, EventStream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from query_api.live.doors import Visitor
     from query_api.live.endpoint import Admitted
     from query_api.live.index import Sink, Stream
     from query_api.live.service import Live
@@ -28,8 +29,15 @@ START = "http.response.start"
 _OWN = {b"content-length", b"content-type", b"cache-control", b"connection"}
 
 
+class Opened(NamedTuple):
+    """A stream, and who is to be let out when it ends."""
+
+    stream: Stream
+    visitor: Visitor
+
+
 class Held:
-    """An ASGI layer."""
+    """An ASGI layer. Few frames and few names: thousands of streams wait here."""
 
     def __init__(self, app: ASGIApp, live: Live) -> None:
         self._app = app
@@ -39,36 +47,40 @@ class Held:
         """Serve."""
         if scope["type"] == "websocket":
             await self._serve_socket(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET":
-            await self._serve_events(scope, receive, send)
-        else:
+        elif scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "GET":
             await self._app(scope, receive, send)
+        elif (opened := await self._open_events(scope, receive, send)) is not None:
+            try:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+            finally:
+                self._let_go(opened)
 
-    async def _serve_events(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _open_events(self, scope: Scope, receive: Receive, send: Send) -> Opened | None:
         headers: list[tuple[bytes, bytes]] = []
+        inner = {**scope, HELD: True}
 
         async def refuse(message: Message) -> None:
-            if ADMITTED not in scope:
+            if ADMITTED not in inner:
                 await send(message)
             elif message["type"] == START:
                 headers.extend(pair for pair in message["headers"] if pair[0] not in _OWN)
 
-        async def hold(_: Stream) -> None:
-            await until_gone(receive)
-
-        admitted = await self._admit(scope, receive, refuse)
-        if admitted is not None:
-            scope["headers"], scope["query_string"] = [], b""  # a stream may be idle for long
-            begin = send({"type": START, "status": 200, "headers": HEADERS + headers})
-            connection = Connection(scope)
-            await self._hold(admitted, begin, EventStream(send, connection), connection, hold)
+        admitted = await self._admit(inner, receive, refuse)
+        if admitted is None:
+            return None
+        connection = Connection(scope)
+        scope["headers"].clear()  # the server keeps what it was asked for as long as it answers
+        scope["query_string"] = b""
+        begin = send({"type": START, "status": 200, "headers": HEADERS + headers})
+        return await self._open(admitted, begin, EventStream(send, connection), connection)
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        as_get = {**scope, "type": "http", "method": "GET", "extensions": {}}
+        inner = {**scope, "type": "http", "method": "GET", "extensions": {}, HELD: True}
         scope["query_string"] = b""  # the server logs it, and a ticket may be in it
 
         async def refuse(message: Message) -> None:
-            if ADMITTED not in as_get:
+            if ADMITTED not in inner:
                 await send({**message, "type": f"websocket.{message['type']}"})
 
         async def no_body() -> Message:
@@ -76,49 +88,50 @@ class Held:
 
         await receive()  # that it wants to connect
         if scope["path"] != PATH:
-            await response_of(Problem("route_not_found"), "")(as_get, no_body, refuse)
+            await response_of(Problem("route_not_found"), "")(inner, no_body, refuse)
             return
-        admitted = await self._admit(as_get, no_body, refuse)
-        if admitted is not None:
-            connection = Connection(scope)
-            socket = Socket(send, connection)
+        admitted = await self._admit(inner, no_body, refuse)
+        if admitted is None:
+            return
+        connection = Connection(scope)
+        socket = Socket(send, connection)
+        opened = await self._open(admitted, send({"type": "websocket.accept"}), socket, connection)
+        if opened is not None:
+            try:
+                await Listener(self._live, opened.stream, socket).listen(receive)
+            finally:
+                self._let_go(opened)
 
-            async def hold(stream: Stream) -> None:
-                await Listener(self._live, stream, socket).listen(receive)
-
-            await self._hold(admitted, send({"type": "websocket.accept"}), socket, connection, hold)
-
-    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> Admitted | None:
-        scope[HELD] = True
+    async def _admit(self, inner: Scope, receive: Receive, send: Send) -> Admitted | None:
         try:
-            await self._app(scope, receive, send)
+            await self._app(inner, receive, send)
         except BaseException:
-            if (admitted := scope.pop(ADMITTED, None)) is not None:
-                self._let_go(admitted)
+            if (admitted := inner.get(ADMITTED)) is not None:
+                self._let_out(admitted)
             raise
-        found: Admitted | None = scope.pop(ADMITTED, None)
+        found: Admitted | None = inner.get(ADMITTED)
         return found
 
-    async def _hold(
-        self,
-        admitted: Admitted,
-        begin: Awaitable[None],
-        sink: Sink,
-        connection: Connection,
-        hold: Callable[[Stream], Awaitable[None]],
-    ) -> None:
+    async def _open(
+        self, admitted: Admitted, begin: Awaitable[None], sink: Sink, connection: Connection
+    ) -> Opened | None:
         try:
             await begin
             stream = await self._live.open(admitted.viewer, admitted.wanted, sink, connection.room)
-            try:
-                await hold(stream)
-            finally:
-                self._live.forget(stream)
         except (TimeoutError, OSError, QueryError):
+            self._let_out(admitted)
             sink.close("restarting")  # the reader is gone or takes nothing, or the log is away: it may come back
-        finally:
-            self._let_go(admitted)
+            return None
+        except BaseException:
+            self._let_out(admitted)
+            raise
+        return Opened(stream, admitted.visitor)
 
-    def _let_go(self, admitted: Admitted) -> None:
+    def _let_go(self, opened: Opened) -> None:
+        self._live.forget(opened.stream)
+        self._live.leave(opened.stream.viewer)
+        self._live.doors.leave(opened.visitor)
+
+    def _let_out(self, admitted: Admitted) -> None:
         self._live.leave(admitted.viewer)
         self._live.doors.leave(admitted.visitor)

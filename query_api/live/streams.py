@@ -19,7 +19,7 @@ from query_api.live import messages
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Scope, Send
 
     from query_api.live.messages import Message
 
@@ -133,9 +133,3 @@ def step(sending: Awaitable[None]) -> bool:
         return True  # the reader is gone, which is told elsewhere
     steps.close()
     return False
-
-
-async def until_gone(receive: Receive) -> None:
-    """Return when the reader has gone, or the answer has ended."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
