@@ -87,7 +87,9 @@ class Settings(BaseSettings):
     trends_denied: str = Field("", description="hashtags, comma-separated, that never trend")
 
     push_contact: str = Field(
-        "", description="mailto: or https: address that push services may turn to; empty: nothing is pushed"
+        "",
+        pattern=r"^(mailto:[^@\s]+@[^@\s]+|https://\S+)?$",
+        description="mailto: or https: address that push services may turn to; empty: nothing is pushed",
     )
     push_max_age_minutes: int = Field(60, ge=1, description="what happened longer ago is not pushed any more")
     push_allow_loopback: bool = Field(False, description="for tests: push by http, to this machine and to any port")
