@@ -43,11 +43,7 @@ def chromium(root: bool | None = None) -> Chromium:
     if shutil.which("apt-get") is None:
         raise AssertionError("there is no chromium on the PATH: install it, the tests of the pages drive it")
     if os.geteuid() == 0 if root is None else root:
-        _apt("update", "-qq")
-        _apt("install", "-y", "-qq", "--no-install-recommends", PACKAGE)
-        program = _found()
-        assert program, "`apt-get install chromium` did not bring it: install it by hand"
-        return Chromium(program, {})
+        return Chromium(_installed(), {})
     return _unpacked(Settings().servers_cache.expanduser() / "chromium")
 
 
@@ -55,11 +51,22 @@ def _found() -> str | None:
     return next((program for name in NAMES if (program := shutil.which(name))), None)
 
 
-def _apt(*arguments: str, folder: Path | None = None) -> str:
+def _installed() -> str:
+    install = ("install", "-y", "-qq", "--no-install-recommends", PACKAGE)
+    for command in (install, ("update", "-qq"), install):  # the first fails where the lists are old or empty
+        _apt(*command, must=command is not install)
+        if program := _found():
+            return program
+    raise AssertionError("`apt-get install chromium` did not bring it: install it by hand")
+
+
+def _apt(*arguments: str, folder: Path | None = None, must: bool = True) -> str:
     done = subprocess.run(
         ["apt-get", *arguments], cwd=folder, capture_output=True, text=True, timeout=_BOUND_SECONDS, check=False
     )
-    assert done.returncode == 0, f"apt-get {' '.join(arguments)} failed; install chromium by hand. {done.stderr}"
+    assert done.returncode == 0 or not must, (
+        f"apt-get {' '.join(arguments)} failed; install chromium by hand. {done.stderr}"
+    )
     return done.stdout
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from infra.demo.words import TOPICS, tweet
-from tests.browser.windows import DESK, PHONE, Window, browser
+from tests.browser.windows import PHONE, Window, browser
 from tests.e2e.system import ROOT, System
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ PAGES = {
     "trends": "/trends?topic=tea",
     "pipeline": "/pipeline",
 }
-SIZES = {"1280": DESK, "390": PHONE}
+SIZES = {"1280": (1280, 780), "390": PHONE}
 
 
 def past(dice: Random, file: Path) -> None:

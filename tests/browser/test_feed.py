@@ -249,3 +249,28 @@ def test_a_deleted_tweet_goes_from_open_windows(window: Opening, name: Iterator[
     author.page.get_by_role("button", name="Delete", exact=True).click()
     expect(card(author.page, "I should not have said this")).to_have_count(0)
     expect(card(page, "I should not have said this")).to_have_count(0)
+
+
+CROWD = """async ([script, count]) => {
+    const { Timeline } = await import(script);
+    const user = { user_id: "u", username: "ann", display_name: "Ann" };
+    const tweet = (n) => ({
+        tweet_id: String(n).padStart(6, "0"), user_id: "u", user, type: "TWEET", content: `No. ${n}`,
+        created_at: "2026-01-01T00:00:00Z", hashtags: [], mentions: [], urls: [],
+        likes_count: 0, retweets_count: 0, replies_count: 0,
+    });
+    const timeline = new Timeline(async () => ({ tweets: [tweet(0)], next_max_id: null, has_more: false }), () => "");
+    document.querySelector("main").replaceChildren(timeline.node);
+    await new Promise((done) => setTimeout(done));
+    for (let n = 1; n <= count; n += 1) timeline.offer([tweet(n)]);
+    const [first, last] = [timeline.list.firstElementChild, timeline.list.lastElementChild];
+    return [timeline.list.childElementCount, timeline.known.size, first.dataset.id, last.dataset.id, timeline.next];
+}"""
+
+
+def test_a_page_that_stays_open_does_not_grow(window: Opening) -> None:
+    page = window().open("/search")
+    script = page.locator("script").get_attribute("src")
+    assert script is not None
+    shown = page.evaluate(CROWD, [script.replace("feed.js", "tweets.js"), 1_000])
+    assert shown == [400, 400, "001000", "000601", "000601"]  # and goes on below what it shows

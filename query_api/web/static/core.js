@@ -1,6 +1,7 @@
 // What all pages share: building elements out of text, the API in words, and the session.
 //
-// Data enters the document as text nodes and attribute values only; the policy of the pages forbids HTML out of strings.
+// Data enters the document as text nodes and attribute values only: the policy of the pages forbids HTML out of
+// strings.
 
 const COMMANDS = document.querySelector("meta[name=commands]").content;
 const API = "/api/v1";
@@ -113,7 +114,15 @@ async function request(method, path, body, { signal, anonymous = false, prefix =
     const token = anonymous ? "" : await accessToken();
     if (token) headers.Authorization = `Bearer ${token}`;
     else delete headers.Authorization;
-    const options = { method, headers, signal, body: body && JSON.stringify(body), credentials: "omit", cache: "no-store", keepalive: !reads };
+    const options = {
+      method,
+      headers,
+      signal,
+      body: body && JSON.stringify(body),
+      credentials: "omit",
+      cache: "no-store",
+      keepalive: !reads,
+    };
     const answer = await answerOf(url, options, reads);
     if (!(answer instanceof Refused)) return answer;
     const error = answer;
@@ -257,7 +266,8 @@ export async function listen(on, shown) {
       const path = `${API}/stream?streams=home,notifications,counters&tweet_ids=${all.join(",")}`;
       const answer = await fetch(path, { headers, signal: cut.signal, credentials: "omit", cache: "no-store" });
       if (answer.status === 404 || answer.status === 501) return;
-      if (answer.status === 401) await get("/users/me"); // which renews the session, or ends it
+      if (answer.status === 401)
+        await get("/users/me"); // which renews the session, or ends it
       else if (answer.ok) {
         for await (const { event, data, id } of events(answer.body)) {
           clearTimeout(silence);
@@ -267,7 +277,8 @@ export async function listen(on, shown) {
         }
       }
     } catch (error) {
-      if (error.name !== "AbortError" && !(error instanceof TypeError) && !(error instanceof Refused)) console.error(error);
+      if (error.name !== "AbortError" && !(error instanceof TypeError) && !(error instanceof Refused))
+        console.error(error);
     }
     clearTimeout(silence);
     clearInterval(renewal);
@@ -297,11 +308,79 @@ async function* events(body) {
     const parts = (rest + value).split("\n\n");
     rest = parts.pop();
     for (const part of parts) {
-      const lines = part.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trimStart()]);
-      const all = (name) => lines.filter(([field]) => field === name).map(([, text]) => text).join("\n");
+      const lines = part
+        .split("\n")
+        .map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trimStart()]);
+      const all = (name) =>
+        lines
+          .filter(([field]) => field === name)
+          .map(([, text]) => text)
+          .join("\n");
       yield { event: all("event"), data: all("data"), id: all("id") };
     }
   }
+}
+
+// --- pages and forms
+
+let [title, unread, visit] = ["", 0, 0];
+
+/** Note that somebody has come to another page; what belongs to the one before is not to be shown any more. */
+export function arrive() {
+  visit += 1;
+}
+
+/** Return what tells whether the page that is shown now is still shown. */
+export function staying() {
+  const mine = visit;
+  return () => mine === visit;
+}
+
+/** Show a page. */
+export function put(name, ...children) {
+  title = name;
+  retitle();
+  $("#main").replaceChildren(...children);
+}
+
+function retitle() {
+  const name = title.includes("Murmuration") ? title : `${title} · Murmuration`;
+  document.title = unread ? `(${unread}) ${name}` : name;
+}
+
+export function heading(name, ...more) {
+  return h("div", { class: "heading" }, h("h1", {}, name), ...more);
+}
+
+export function labelled(text, input) {
+  return h("label", {}, h("span", {}, text), input);
+}
+
+/** Send a form's fields; what is refused is said in the form. */
+export function submitting(form, act) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = $("button:not([type=button])", form);
+    button.disabled = true;
+    $(".wrong", form).textContent = "";
+    try {
+      await act(Object.fromEntries(new FormData(form)));
+    } catch (error) {
+      $(".wrong", form).textContent = words(error);
+    }
+    button.disabled = false;
+  });
+}
+
+/** Show how many notifications are not read: on the badge, and in the title. */
+export async function countUnread() {
+  const badge = $("#unread");
+  const found = me() ? await get("/notifications/unread_count").catch(() => null) : null; // not kept, or not now
+  unread = found ? found.unread_count : 0;
+  badge.hidden = !unread;
+  badge.textContent = found ? `${unread}${found.more ? "+" : ""}` : "";
+  badge.setAttribute("aria-label", `${unread} unread`);
+  retitle();
 }
 
 // --- what is around each page

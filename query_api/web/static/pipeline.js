@@ -31,12 +31,24 @@ const columns = ["Projection", "Lag", "Behind", "Time to zero", "Rate", "Last mi
 main.append(
   h("div", { class: "heading" }, h("h1", {}, "Pipeline"), live),
   sum,
-  h("table", { class: "projections" }, h("caption", { class: "unseen" }, "Projections"), h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { scope: "col" }, name)))), body),
+  h(
+    "table",
+    { class: "projections" },
+    h("caption", { class: "unseen" }, "Projections"),
+    h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { scope: "col" }, name)))),
+    body,
+  ),
   state,
-  replay);
+  replay,
+);
 
 const facts = {};
-for (const [key, name] of [["state", "Pipeline"], ["events", "Events on the log"], ["rate", "Events a second"], ["lag", "Waiting to be applied"]]) {
+for (const [key, name] of [
+  ["state", "Pipeline"],
+  ["events", "Events on the log"],
+  ["rate", "Events a second"],
+  ["lag", "Waiting to be applied"],
+]) {
   facts[key] = h("dd", { class: "number" }, "–");
   sum.append(h("div", {}, h("dt", { class: "soft" }, name), facts[key]));
 }
@@ -86,12 +98,44 @@ const log = new Track();
 function rowOf(name) {
   const cell = (label, kind = "number") => h("td", { "data-label": label, class: kind });
   const parts = {
-    status: h("span", { class: "status", "aria-hidden": "true" }), word: h("span", { class: "unseen" }), lag: cell(columns[1]), behind: cell(columns[2]), left: cell(columns[3]),
-    rate: cell(columns[4]), line: spark([], ""), generation: cell(columns[6]), letters: cell(columns[7]), track: new Track(),
+    status: h("span", { class: "status", "aria-hidden": "true" }),
+    word: h("span", { class: "unseen" }),
+    lag: cell(columns[1]),
+    behind: cell(columns[2]),
+    left: cell(columns[3]),
+    rate: cell(columns[4]),
+    line: spark([], ""),
+    generation: cell(columns[6]),
+    letters: cell(columns[7]),
+    track: new Track(),
   };
-  parts.row = h("tr", {},
-    h("th", { scope: "row" }, h("div", {}, parts.status, h("div", {}, h("p", { class: "name" }, name.replace("_", " ")), parts.word, h("p", { class: "soft" }, WHAT[name] || "")))),
-    parts.lag, parts.behind, parts.left, parts.rate, h("td", { "data-label": columns[5], class: "picture" }, parts.line), parts.generation, parts.letters);
+  parts.row = h(
+    "tr",
+    {},
+    h(
+      "th",
+      { scope: "row" },
+      h(
+        "div",
+        {},
+        parts.status,
+        h(
+          "div",
+          {},
+          h("p", { class: "name" }, name.replace("_", " ")),
+          parts.word,
+          h("p", { class: "soft" }, WHAT[name] || ""),
+        ),
+      ),
+    ),
+    parts.lag,
+    parts.behind,
+    parts.left,
+    parts.rate,
+    h("td", { "data-label": columns[5], class: "picture" }, parts.line),
+    parts.generation,
+    parts.letters,
+  );
   body.append(parts.row);
   rows.set(name, parts);
   return parts;
@@ -116,7 +160,8 @@ function update(it, when) {
 
 function statusOf(it, track) {
   if (!it.ready) return ["away", "not there"];
-  if (it.lag_events && it.lag_seconds > 1) return track.left === Infinity ? ["stuck", "falling behind"] : ["busy", "catching up"];
+  if (it.lag_events && it.lag_seconds > 1)
+    return track.left === Infinity ? ["stuck", "falling behind"] : ["busy", "catching up"];
   return ["good", "caught up"];
 }
 
@@ -135,8 +180,14 @@ function duration(number) {
 async function look() {
   const { projections } = await get("/projections", { prefix: "" });
   const when = performance.now();
-  const ends = new Map(projections.flatMap((it) => it.partitions.map((part) => [`${part.topic}/${part.partition}`, part.end])));
-  log.take(when, [...ends.values()].reduce((total, end) => total + end, 0), 0);
+  const ends = new Map(
+    projections.flatMap((it) => it.partitions.map((part) => [`${part.topic}/${part.partition}`, part.end])),
+  );
+  log.take(
+    when,
+    [...ends.values()].reduce((total, end) => total + end, 0),
+    0,
+  );
   for (const it of projections) update(it, when);
   const waiting = Math.max(0, ...projections.map((it) => it.lag_events));
   const away = projections.filter((it) => !it.ready).length;
@@ -148,27 +199,55 @@ async function look() {
   showBuilds(projections);
 }
 
+const isOf = (replay, generation) => Boolean(replay && replay.running && replay.generation === generation);
+const share = (replay, generation) => (isOf(replay, generation) && replay.total ? replay.done / replay.total : null);
+
 /** How far a replay that runs is with a generation, in words. */
 function going(replay, generation) {
-  if (!replay || !replay.running || replay.generation !== generation) return "";
-  const share = replay.total ? Math.floor(100 * replay.done / replay.total) : 0;
+  if (!isOf(replay, generation)) return "";
+  const percent = Math.floor(100 * (share(replay, generation) || 0));
   const left = replay.seconds_left === null ? "" : `, ${Math.ceil(replay.seconds_left)} s left`;
-  return replay.phase === "load" ? `: ${share} %, ${short(Math.round(replay.records_per_second))} records/s${left}` : `: ${replay.phase}`;
+  return replay.phase === "load"
+    ? `: ${percent} %, ${short(Math.round(replay.records_per_second))} records/s${left}`
+    : `: ${replay.phase}`;
 }
 
 /** Builds of projections beside those that are read: replays that run, and what came of them. */
 function showBuilds(projections) {
-  const builds = projections.flatMap((it) => (it.generations || []).filter((one) => one.generation !== it.active)
-    .map((one) => ({ of: it.projection, ...one, going: going(it.replay, one.generation) })));
+  const builds = projections.flatMap((it) =>
+    (it.generations || [])
+      .filter((one) => one.generation !== it.active)
+      .map((one) => ({
+        of: it.projection,
+        ...one,
+        going: going(it.replay, one.generation),
+        share: share(it.replay, one.generation),
+      })),
+  );
   const shown = JSON.stringify(builds);
   if (replay.dataset.shown === shown) return;
   replay.dataset.shown = shown;
-  const lines = builds.map((one) => h("li", {},
-    h("span", { class: `status ${one.state === "building" ? "busy" : one.state === "failed" ? "away" : "good"}`, "aria-hidden": "true" }),
-    h("b", { class: "name" }, one.of.replace("_", " ")), ` generation ${one.generation}, ${one.state}`,
-    one.verified === null ? "" : one.verified ? ", verified" : ", found wrong", one.going));
-  replay.replaceChildren(h("h2", {}, "Replays"),
-    lines.length ? h("ul", { class: "builds" }, ...lines) : h("p", { class: "soft" }, "No projection is being rebuilt."));
+  const lines = builds.map((one) =>
+    h(
+      "li",
+      {},
+      h("span", {
+        class: `status ${one.state === "building" ? "busy" : one.state === "failed" ? "away" : "good"}`,
+        "aria-hidden": "true",
+      }),
+      h("b", { class: "name" }, one.of.replace("_", " ")),
+      ` generation ${one.generation}, ${one.state}`,
+      one.verified === null ? "" : one.verified ? ", verified" : ", found wrong",
+      one.going,
+      one.share === null ? null : h("progress", { max: "1", value: one.share, "aria-label": `Replay of ${one.of}` }),
+    ),
+  );
+  replay.replaceChildren(
+    h("h2", {}, "Replays"),
+    lines.length
+      ? h("ul", { class: "builds" }, ...lines)
+      : h("p", { class: "soft" }, "No projection is being rebuilt."),
+  );
 }
 
 async function follow() {

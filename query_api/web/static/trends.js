@@ -1,12 +1,13 @@
 // The trend board: places, the live ranking of one, and a topic's history and tweets.
 
-import { $, ago, empty, failure, get, h, pause, short, words } from "./core.js";
-import { bars, people, redraw, spark } from "./charts.js";
+import { $, empty, failure, get, h, pause, words } from "./core.js";
+import { bars, people, redraw, spark, tweets } from "./charts.js";
 import { card, skeleton } from "./tweets.js";
 
 const EVERY_MS = 5_000; // as long as a board is kept
 const WORLD = 1;
 const ROWS = 20;
+const TIME = new Intl.DateTimeFormat("en", { timeStyle: "medium", hourCycle: "h23" });
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const RANGES = [
@@ -29,12 +30,33 @@ const rows = new Map(); // name of a topic → the parts of its row
 
 document.title = "Trends · Murmuration";
 main.append(
-  h("div", { class: "heading" }, h("h1", {}, "Trends"), h("label", { class: "place" }, h("span", { class: "unseen" }, "Place"), choice)),
-  h("div", { class: "split" },
-    h("section", { "aria-label": "Ranking" },
-      h("div", { class: "columns soft", "aria-hidden": "true" }, h("span", {}, "#"), h("span", {}, "Topic"), h("span", {}, "24 hours"), h("span", {}, "× usual")),
-      list, state, moment),
-    detail));
+  h(
+    "div",
+    { class: "heading" },
+    h("h1", {}, "Trends"),
+    h("label", { class: "place" }, h("span", { class: "unseen" }, "Place"), choice),
+  ),
+  h(
+    "div",
+    { class: "split" },
+    h(
+      "section",
+      { "aria-label": "Ranking" },
+      h(
+        "div",
+        { class: "columns soft", "aria-hidden": "true" },
+        h("span", {}, "#"),
+        h("span", {}, "Topic"),
+        h("span", {}, "24 hours"),
+        h("span", {}, "× usual"),
+      ),
+      list,
+      state,
+      moment,
+    ),
+    detail,
+  ),
+);
 
 // --- addresses
 
@@ -64,10 +86,18 @@ async function fillPlaces() {
   const below = new Map();
   for (const it of places) below.set(it.parent, [...(below.get(it.parent) || []), it]);
   const byName = (one, other) => one.name.localeCompare(other.name);
-  const options = places.filter((it) => it.parent === WORLD && it.woeid !== WORLD).sort(byName).map((country) => {
-    const inside = (below.get(country.woeid) || []).sort(byName);
-    return h("optgroup", { label: country.name }, h("option", { value: country.woeid }, country.name), ...inside.map((city) => h("option", { value: city.woeid }, `${city.name}, ${country.country}`)));
-  });
+  const options = places
+    .filter((it) => it.parent === WORLD && it.woeid !== WORLD)
+    .sort(byName)
+    .map((country) => {
+      const inside = (below.get(country.woeid) || []).sort(byName);
+      return h(
+        "optgroup",
+        { label: country.name },
+        h("option", { value: country.woeid }, country.name),
+        ...inside.map((city) => h("option", { value: city.woeid }, `${city.name}, ${country.country}`)),
+      );
+    });
   choice.append(...options);
   choice.value = place();
 }
@@ -80,7 +110,7 @@ async function refresh() {
     const board = await get(`/trends?woeid=${asked}&limit=${ROWS}`);
     if (asked !== place()) return;
     rank(board.trends);
-    moment.textContent = `Live · ${board.place}, ${new Date(board.as_of).toLocaleTimeString("en", { timeStyle: "medium", hourCycle: "h23" })}`;
+    moment.textContent = `Live · ${board.place}, ${TIME.format(new Date(board.as_of))}`;
     moment.classList.remove("bad");
   } catch (error) {
     moment.classList.add("bad");
@@ -106,7 +136,16 @@ function rank(trends) {
     if (list.children[index] !== row.item) list.insertBefore(row.item, list.children[index] || null);
   });
   for (const [name, row] of rows) glide(row.item, before.get(name));
-  state.replaceChildren(...(trends.length ? [] : [empty("Nothing trends here just now", "A topic trends when more people talk about it than its own past lets expect. Another place may have some.")]));
+  state.replaceChildren(
+    ...(trends.length
+      ? []
+      : [
+          empty(
+            "Nothing trends here just now",
+            "A topic trends when more people talk about it than its own past lets expect. Another place may have some.",
+          ),
+        ]),
+  );
   mark();
 }
 
@@ -123,7 +162,14 @@ function newRow(trend) {
   const facts = h("span", { class: "soft" });
   const line = spark([], "");
   const velocity = h("span", { class: "velocity number" });
-  const link = h("a", { href: address({ topic: trend.name }) }, h("span", { class: "place-of" }, rank, change), h("span", { class: "what" }, name, facts), line, velocity);
+  const link = h(
+    "a",
+    { href: address({ topic: trend.name }) },
+    h("span", { class: "place-of" }, rank, change),
+    h("span", { class: "what" }, name, facts),
+    line,
+    velocity,
+  );
   link.addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
@@ -136,7 +182,7 @@ function newRow(trend) {
 function update(row, trend, rank) {
   const hours = trend.hours || [];
   put(row.rank, String(rank));
-  put(row.facts, `${people(trend.authors)} · ${short(trend.tweet_volume)} ${trend.tweet_volume === 1 ? "tweet" : "tweets"}`);
+  put(row.facts, `${people(trend.authors)} · ${tweets(trend.tweet_volume)}`);
   put(row.velocity, `${trend.velocity >= 10 ? Math.round(trend.velocity) : trend.velocity.toFixed(1)}×`);
   redraw(row.line, hours, `People by the hour: ${hours.join(", ")}`);
   const [kind, shown, said] = movement(trend.rank_change);
@@ -176,11 +222,20 @@ async function showTopic() {
     return;
   }
   document.title = `#${name} · Trends · Murmuration`;
-  const ranges = h("div", { class: "ranges", role: "group", "aria-label": "How far back" }, ...RANGES.map((it) =>
-    h("button", { type: "button", class: "plain", "aria-pressed": String(it === range), onclick: () => choose(it) }, it.label)));
+  const ranges = h(
+    "div",
+    { class: "ranges", role: "group", "aria-label": "How far back" },
+    ...RANGES.map((it) =>
+      h(
+        "button",
+        { type: "button", class: "plain", "aria-pressed": String(it === range), onclick: () => choose(it) },
+        it.label,
+      ),
+    ),
+  );
   const now = h("p", { class: "soft" }, " ");
   const chart = h("div", { class: "chart-place" });
-  const tweets = h("div", { class: "tweets-place" }, skeleton(), skeleton());
+  const best = h("div", { class: "tweets-place" }, skeleton(), skeleton());
   const back = h("a", { class: "back", href: address({ topic: "" }) }, "‹ All topics");
   back.addEventListener("click", (event) => {
     event.preventDefault();
@@ -191,9 +246,15 @@ async function showTopic() {
     h("div", { class: "row spread wrap" }, h("h2", {}, h("bdi", {}, `#${name}`)), ranges),
     now,
     chart,
-    h("div", { class: "row spread" }, h("h3", {}, "Top tweets"), h("a", { href: `/search?q=${encodeURIComponent(`#${name}`)}` }, "All of them")),
-    tweets);
-  await Promise.all([drawHistory(chart, name), drawTweets(tweets, now, name)]);
+    h(
+      "div",
+      { class: "row spread" },
+      h("h3", {}, "Top tweets"),
+      h("a", { href: `/search?q=${encodeURIComponent(`#${name}`)}` }, "All of them"),
+    ),
+    best,
+  );
+  await Promise.all([drawHistory(chart, name), drawTweets(best, now, name)]);
 }
 
 function choose(it) {
@@ -215,10 +276,14 @@ async function drawTweets(node, now, name) {
     const found = await get(`/trends/topics/${encodeURIComponent(name)}?woeid=${place()}&limit=5`);
     const of = found.now;
     now.textContent = of
-      ? `${people(of.authors)} in the last hour, ${of.expected.toFixed(1)} expected: ${of.velocity.toFixed(1)}× as usual. ${found.place}.`
-      : `Less than two people talk about it in the last hour. ${found.place}.`;
+      ? `${found.place}: ${people(of.authors)} in the last hour, ${of.velocity.toFixed(1)} times as many as usual.`
+      : `${found.place}: less than two people in the last hour.`;
     const rows = found.tweets.map((it) => h("li", {}, card(it)));
-    node.replaceChildren(rows.length ? h("ol", { class: "tweets" }, ...rows) : empty("No tweets", "Nobody has said anything about it for two days."));
+    node.replaceChildren(
+      rows.length
+        ? h("ol", { class: "tweets" }, ...rows)
+        : empty("No tweets", "Nobody has said anything about it for two days."),
+    );
   } catch (error) {
     node.replaceChildren(failure(error, () => drawTweets(node, now, name)));
   }

@@ -5,6 +5,8 @@ import { $, empty, failure, get, h, icon, me, Refused, send, short, toast, when,
 export const MAX_CHARS = 280;
 const HUES = 12;
 const AT_TOP_PX = 120;
+const CARDS_KEPT = 1_000; // then those that are gone from the page are forgotten
+const MOST_SHOWN = 400; // of a list: a page may stay open for days
 const ENTITY = /(https?:\/\/[^\s<>"']+|[#＃][\p{L}\p{M}\p{N}_]+|[@＠][A-Za-z0-9_]{1,50})/gu;
 
 export const length = (text) => [...text.normalize("NFC")].length;
@@ -23,10 +25,14 @@ export const profilePath = (username) => `/@${encodeURIComponent(username)}`;
 export const searchPath = (query) => `/search?q=${encodeURIComponent(query)}`;
 
 export function byline(user) {
-  return h("a", { class: "byline", href: profilePath(user.username) },
+  return h(
+    "a",
+    { class: "byline", href: profilePath(user.username) },
     h("bdi", { class: "name" }, user.display_name || user.username || "Somebody"),
-    user.verified && h("span", { class: "verified", title: "Verified" }, icon("check"), h("span", { class: "unseen" }, "verified")),
-    h("span", { class: "handle" }, `@${user.username}`));
+    user.verified &&
+      h("span", { class: "verified", title: "Verified" }, icon("check"), h("span", { class: "unseen" }, "verified")),
+    h("span", { class: "handle" }, `@${user.username}`),
+  );
 }
 
 /** The words of a tweet: what the server found in them becomes links, all else stays text. */
@@ -47,7 +53,11 @@ function outside(address) {
     const url = new URL(address);
     if (url.protocol !== "https:" && url.protocol !== "http:") return address;
     const shown = address.replace(/^https?:\/\//, "");
-    return h("a", { href: url.href, rel: "noopener noreferrer nofollow ugc", target: "_blank" }, shown.length > 40 ? `${shown.slice(0, 39)}…` : shown);
+    return h(
+      "a",
+      { href: url.href, rel: "noopener noreferrer nofollow ugc", target: "_blank" },
+      shown.length > 40 ? `${shown.slice(0, 39)}…` : shown,
+    );
   } catch {
     return address;
   }
@@ -60,15 +70,42 @@ const cards = new Map(); // tweet id → the states of its cards that are on the
 /** Return the card of a tweet. `reply` false: no box for an answer may be opened below it. */
 export function card(tweet, { lead = false } = {}) {
   const shown = tweet.retweeted_tweet || tweet;
-  const node = h("article", { class: lead ? "card lead" : "card", "aria-label": `${shown.user.display_name}: ${shown.content.slice(0, 80)}`, "data-id": shown.tweet_id },
-    tweet.retweeted_tweet && h("p", { class: "above" }, icon("retweet"), h("a", { href: profilePath(tweet.user.username) }, h("bdi", {}, tweet.user.display_name)), " retweeted"),
-    h("a", { class: "face", href: profilePath(shown.user.username), tabindex: "-1", "aria-hidden": "true" }, avatar(shown.user)),
-    h("div", { class: "body" },
-      h("header", {}, byline(shown.user), h("a", { class: "moment", href: `/tweets/${shown.tweet_id}` }, when(shown.created_at))),
-      shown.reply_to_tweet_id && h("p", { class: "above" }, h("a", { href: `/tweets/${shown.reply_to_tweet_id}` }, "In reply")),
+  const node = h(
+    "article",
+    {
+      class: lead ? "card lead" : "card",
+      "aria-label": `${shown.user.display_name}: ${shown.content.slice(0, 80)}`,
+      "data-id": shown.tweet_id,
+    },
+    tweet.retweeted_tweet &&
+      h(
+        "p",
+        { class: "above" },
+        icon("retweet"),
+        h("a", { href: profilePath(tweet.user.username) }, h("bdi", {}, tweet.user.display_name)),
+        " retweeted",
+      ),
+    h(
+      "a",
+      { class: "face", href: profilePath(shown.user.username), tabindex: "-1", "aria-hidden": "true" },
+      avatar(shown.user),
+    ),
+    h(
+      "div",
+      { class: "body" },
+      h(
+        "header",
+        {},
+        byline(shown.user),
+        h("a", { class: "moment", href: `/tweets/${shown.tweet_id}` }, when(shown.created_at)),
+      ),
+      shown.reply_to_tweet_id &&
+        h("p", { class: "above" }, h("a", { href: `/tweets/${shown.reply_to_tweet_id}` }, "In reply")),
       text(shown),
       quoted(shown),
-      actions(shown)));
+      actions(shown),
+    ),
+  );
   return node;
 }
 
@@ -76,14 +113,28 @@ function quoted(tweet) {
   if (tweet.type !== "QUOTE_TWEET") return null;
   const inner = tweet.quoted_tweet;
   if (!inner) return h("p", { class: "quoted gone" }, "This tweet is not there any more.");
-  return h("div", { class: "quoted" },
-    h("header", {}, byline(inner.user), h("a", { class: "moment", href: `/tweets/${inner.tweet_id}` }, when(inner.created_at))),
-    text(inner));
+  return h(
+    "div",
+    { class: "quoted" },
+    h(
+      "header",
+      {},
+      byline(inner.user),
+      h("a", { class: "moment", href: `/tweets/${inner.tweet_id}` }, when(inner.created_at)),
+    ),
+    text(inner),
+  );
 }
 
 function actions(tweet) {
   const id = tweet.tweet_id;
-  const state = { liked: tweet.liked, retweeted: tweet.retweeted, likes: tweet.likes_count, retweets: tweet.retweets_count, replies: tweet.replies_count };
+  const state = {
+    liked: tweet.liked,
+    retweeted: tweet.retweeted,
+    likes: tweet.likes_count,
+    retweets: tweet.retweets_count,
+    replies: tweet.replies_count,
+  };
   const reply = button("reply", () => openReply(tweet, bar));
   const retweet = button("retweet", () => toggle(state, id, "retweeted", "retweets", "retweet"));
   const like = button("like", () => toggle(state, id, "liked", "likes", "like"));
@@ -94,12 +145,19 @@ function actions(tweet) {
   };
   state.alive = () => bar.isConnected;
   state.show();
-  cards.set(id, [...(cards.get(id) || []).filter((it) => it.alive()), state]);
+  remember(id, state);
   const own = me() && me().user_id === tweet.user_id;
   const bin = own && button("delete", () => remove(tweet, bar));
   if (bin) label(bin, "Delete this tweet", 0);
   const bar = h("div", { class: "actions", role: "group", "aria-label": "Actions" }, reply, retweet, like, bin);
   return bar;
+}
+
+function remember(id, state) {
+  if (cards.size >= CARDS_KEPT) {
+    for (const [other, states] of cards) if (!states.some((it) => it.alive())) cards.delete(other);
+  }
+  cards.set(id, [...(cards.get(id) || []).filter((it) => it.alive()), state]);
 }
 
 function button(kind, act) {
@@ -197,9 +255,28 @@ async function remove(tweet, bar) {
 
 function confirmed(title, body, action) {
   return new Promise((done) => {
-    const dialog = h("dialog", { "aria-label": title, onclose: () => { done(dialog.returnValue === "yes"); dialog.remove(); } },
-      h("form", { method: "dialog" }, h("h2", {}, title), h("p", {}, body),
-        h("div", { class: "row end" }, h("button", { class: "plain", value: "no" }, "Keep it"), h("button", { class: "danger", value: "yes" }, action))));
+    const dialog = h(
+      "dialog",
+      {
+        "aria-label": title,
+        onclose: () => {
+          done(dialog.returnValue === "yes");
+          dialog.remove();
+        },
+      },
+      h(
+        "form",
+        { method: "dialog" },
+        h("h2", {}, title),
+        h("p", {}, body),
+        h(
+          "div",
+          { class: "row end" },
+          h("button", { class: "plain", value: "no" }, "Keep it"),
+          h("button", { class: "danger", value: "yes" }, action),
+        ),
+      ),
+    );
     document.body.append(dialog);
     dialog.showModal();
   });
@@ -245,16 +322,29 @@ export function composer({ name, action, post, done }) {
 
 // --- lists
 
-/** A list of tweets, newest first: pages below, news above. `load(maxId)` returns a page; `none` stands where it is empty. */
+/** A list of tweets, newest first: pages below, news above. `load(maxId)` returns a page; `none()` stands if empty. */
 export class Timeline {
   constructor(load, none, member = "tweets") {
     Object.assign(this, { load, none, member, next: null, waiting: [], known: new Set() });
     this.list = h("ol", { class: "tweets" });
     this.news = h("button", { type: "button", class: "pill", hidden: true, onclick: () => this.reveal() });
-    this.more = h("button", { type: "button", class: "plain more", hidden: true, onclick: () => this.page() }, "Show more");
+    this.more = h(
+      "button",
+      { type: "button", class: "plain more", hidden: true, onclick: () => this.page() },
+      "Show more",
+    );
     this.state = h("div", { class: "state", "aria-live": "polite" });
-    this.node = h("section", { class: "timeline", "aria-label": "Tweets" }, h("div", { class: "pill-place" }, this.news), this.list, this.state, this.more);
-    new IntersectionObserver(([it]) => it.isIntersecting && !this.more.hidden && this.page(), { rootMargin: "600px" }).observe(this.more);
+    this.node = h(
+      "section",
+      { class: "timeline", "aria-label": "Tweets" },
+      h("div", { class: "pill-place" }, this.news),
+      this.list,
+      this.state,
+      this.more,
+    );
+    new IntersectionObserver(([it]) => it.isIntersecting && !this.more.hidden && this.page(), {
+      rootMargin: "600px",
+    }).observe(this.more);
     this.page();
   }
 
@@ -285,11 +375,12 @@ export class Timeline {
   offer(tweets) {
     const fresh = tweets.filter((it) => this.isNew(it));
     if (!fresh.length) return;
-    this.waiting = [...fresh, ...this.waiting];
+    this.waiting = [...fresh, ...this.waiting].slice(0, MOST_SHOWN);
     const reading = scrollY > AT_TOP_PX || this.list.matches(":hover") || this.list.contains(document.activeElement);
     if (reading && this.list.childElementCount) {
       const count = this.waiting.length;
-      this.news.textContent = `${count} new ${count === 1 ? "tweet" : "tweets"}`;
+      const more = count === MOST_SHOWN ? "+" : "";
+      this.news.textContent = `${count}${more} new ${count === 1 ? "tweet" : "tweets"}`;
       this.news.hidden = false;
     } else {
       this.show();
@@ -303,10 +394,22 @@ export class Timeline {
   }
 
   show() {
+    const passedOver = this.waiting.length === MOST_SHOWN;
+    if (passedOver) this.list.replaceChildren(); // a list has no hole
     this.list.prepend(...this.waiting.map(item));
     this.waiting = [];
     this.news.hidden = true;
     this.state.replaceChildren();
+    if (passedOver || this.list.childElementCount > MOST_SHOWN) this.cut();
+  }
+
+  /** Let go of what is far below; it is a page again. */
+  cut() {
+    while (this.list.childElementCount > MOST_SHOWN) this.list.lastElementChild.remove();
+    const ids = [...this.list.children].map((it) => it.dataset.id);
+    this.known = new Set(ids);
+    this.next = ids.at(-1);
+    this.more.hidden = false;
   }
 
   reveal() {
@@ -316,7 +419,7 @@ export class Timeline {
   }
 }
 
-const item = (tweet) => h("li", {}, card(tweet));
+const item = (tweet) => h("li", { "data-id": tweet.tweet_id }, card(tweet));
 export const skeleton = () => h("div", { class: "skeleton", "aria-hidden": "true" }, h("i"), h("i"), h("i"));
 
 /** Return a timeline over a path of the API. */
@@ -325,4 +428,7 @@ export function timelineOf(path, none, member = "tweets") {
   return new Timeline((maxId) => get(`${path}${joint}limit=30${maxId ? `&max_id=${maxId}` : ""}`), none, member);
 }
 
-export const nothing = (title, body, ...more) => () => empty(title, body, ...more);
+export const nothing =
+  (title, body, ...more) =>
+  () =>
+    empty(title, body, ...more);

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import gzip
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from infra.settings import Settings
+from query_api import web
 from query_api.app import create_app
 from query_api.bootstrap import build
 from query_api.web.endpoint import PAGES, commands_url, policy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
+STATIC = Path(web.__file__).parent / "static"
+MAX_LINES, MAX_CHARS = 440, 120
 KB = 1000
 FEED_KB, FEED_REQUESTS, BOARD_KB = 60, 6, 60
 ASSET = re.compile(r'(?:href|src)="(/assets/[^"]+)"')
@@ -78,6 +81,14 @@ async def test_no_file_of_a_page_makes_html_out_of_strings_or_names_another_host
         for url, answer in (await load(browser, page)).items():
             assert not banned.search(answer.text), url
             assert not hosts.search(answer.text), url
+
+
+@pytest.mark.parametrize("script", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
+def test_a_script_opens_with_its_responsibility_and_can_be_read(script: Path) -> None:
+    lines = script.read_text().splitlines()
+    assert lines[0].startswith("// ")
+    assert len(lines) <= MAX_LINES
+    assert [line for line in lines if len(line) > MAX_CHARS] == []
 
 
 async def test_files_are_kept_for_good_and_pages_are_asked_for_again(browser: httpx.AsyncClient) -> None:
