@@ -74,7 +74,7 @@ async def history(
 
 
 def _over_time(reading: Reading, place: Place, topic: str, step: str, until_ms: int, spans: int) -> bytes:
-    name, reader, judge = _name(topic), reading.readers.trends, reading.services.trend_boards.judge
+    name, reader, judge = _name("topic", topic), reading.readers.trends, reading.services.trend_boards.judge
     match step:
         case "hour":
             points = topics.by_hours(reader, place.woeid, name, judge, until_ms, spans)
@@ -100,7 +100,7 @@ def _of_day(reading: Reading, place: Place, day: date, by: str, limit: int) -> b
 @router.get("/trends/topics/{name}", **describe(Topic, "not_kept"))
 async def topic(reading: TopicReading, name: TopicPath, woeid: Woeid = WORLD, limit: TweetLimit = 20) -> Response:
     """Return a topic within the last hour in a place, and its best tweets of the last two days."""
-    place, known = _place(woeid), _name(name)
+    place, known = _place(woeid), _name("name", name)
     board = _board(reading, place)
     found = topics.now(reading.readers.trends, woeid, known, board, reading.services.trend_boards.judge)
     tweets = topics.best_tweets(reading, known, limit)
@@ -125,8 +125,11 @@ def _place(woeid: int) -> Place:
     return place
 
 
-def _name(text: str) -> str:
-    return text.strip().lstrip("#\uff03").lower()  # the latter is the wide one that twitter-text knows, too
+def _name(param: str, text: str) -> str:
+    name = text.strip().lstrip("#\uff03").lower()  # the latter is the wide one that twitter-text knows, too
+    if not 0 < len(name) <= MAX_TOPIC_CHARS:
+        raise InvalidValueError(param, f"a topic is a hashtag of at most {MAX_TOPIC_CHARS} characters")
+    return name
 
 
 def _day(param: str, text: str | None) -> date:

@@ -86,6 +86,9 @@ async def test_the_topics_of_a_day_are_told_by_uses_or_by_authors(world: World) 
         ("/trends/history", {"topic": "x", "step": "year"}, "step"),
         ("/trends/history", {"topic": "x", "until": "never"}, "until"),
         ("/trends/topics/x", {"woeid": 2}, "woeid"),
+        ("/trends/topics/" + "x" * 281, {}, "name"),
+        ("/trends/topics/%23", {}, "name"),
+        ("/trends/history", {"topic": "x" * 281}, "topic"),
     ],
 )
 async def test_bad_questions_about_trends_are_refused(
