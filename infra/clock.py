@@ -24,4 +24,4 @@ class SystemClock:
 
 def rfc3339(ms: int) -> str:
     """Write unix milliseconds as RFC 3339 in UTC with milliseconds: 2026-11-23T05:19:56.123Z."""
-    return f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+    return f"{datetime.fromtimestamp(ms // 1000, UTC).isoformat()[:19]}.{ms % 1000:03d}Z"

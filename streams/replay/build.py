@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.log.port import Span, TopicPartition
 from infra.projections import RejectedWriteError
-from schemas.codec import DecodeError
 from streams.replay.decoding import cheapest, decoded, prefixes_of
 from streams.replay.hearing import hear
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from infra.log.port import Batch, LogReader
     from infra.projections import ProjectionStore
     from schemas.envelope import Event
+    from streams.replay.decoding import Decoded
     from streams.replay.hearing import Hearing
 
 SPAN_RECORDS = 10_000
@@ -71,37 +71,29 @@ class Build:
         """Return how many records are still to be read."""
         return sum(max(0, end - self.done.get(place, 0)) for place, end in self.goal.items())
 
-    def take(self, batch: Batch, events: Sequence[Event | DecodeError | None]) -> None:
-        """Apply a batch that begins at the checkpoint and does not pass the goal."""
-        place = TopicPartition(batch.topic, batch.partition)
-        self._note_undecodable(batch, events)
-        self._apply(Span(*place, batch.base_offset, batch.next_offset), events)
-        self.done[place] = batch.next_offset
-
-    def _apply(self, span: Span, events: Sequence[Event | DecodeError | None]) -> None:
+    def take(self, batch: Batch, found: Decoded, read: Sequence[Event]) -> None:
+        """Apply a batch that begins at the checkpoint and does not pass the goal; `read` is what could be decoded."""
+        span = Span(batch.topic, batch.partition, batch.base_offset, batch.next_offset)
+        self.passed += [Passed(*span[:2], span.start + at, reason) for at, reason in found.errors.items()]
         try:
-            self._store.apply(self._writes(events), span)
+            self._store.apply(self._project(found.events if self._placing else read) if read else (), span)
+        except RejectedWriteError:
+            self._apply_apart(span, found.events)
+        self.done[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
+
+    def _apply_apart(self, span: Span, events: Sequence[Event | None]) -> None:
+        """Apply in halves, down to the record that cannot be applied."""
+        try:
+            read = [event for event in events if event is not None]
+            self._store.apply(self._project(events if self._placing else read) if read else (), span)
         except RejectedWriteError as error:
             if len(events) > 1:
                 half = len(events) // 2
-                self._apply(span._replace(end=span.start + half), events[:half])
-                self._apply(span._replace(start=span.start + half), events[half:])
+                self._apply_apart(span._replace(end=span.start + half), events[:half])
+                self._apply_apart(span._replace(start=span.start + half), events[half:])
                 return
             self.passed.append(Passed(span.topic, span.partition, span.start, str(error)))
             self._store.apply((), span)
-
-    def _writes(self, events: Sequence[Event | DecodeError | None]) -> Sequence[Any]:
-        if self._placing:
-            return self._project([None if isinstance(event, DecodeError) else event for event in events])
-        found = [event for event in events if event is not None and not isinstance(event, DecodeError)]
-        return self._project(found) if found else ()
-
-    def _note_undecodable(self, batch: Batch, events: Sequence[Event | DecodeError | None]) -> None:
-        self.passed += [
-            Passed(batch.topic, batch.partition, offset, str(event))
-            for offset, event in enumerate(events, batch.base_offset)
-            if isinstance(event, DecodeError)
-        ]
 
 
 class Throttle:
@@ -143,9 +135,10 @@ def build(
             if batch is None:
                 raise RuntimeError(f"{place.topic}/{place.partition}: the log ends at {start}, the goal is {end}")
             unread = frozenset.intersection(*(it.passes_over for it in behind))
-            events = decoded(batch.values, unread)
-            hear([it.hearing for it in behind if it.hearing is not None], batch, events)
+            found = decoded(batch.values, unread)
+            hear([it.hearing for it in behind if it.hearing is not None], batch, found.events)
+            read = found.read()
             for it in behind:
-                it.take(batch, events)
+                it.take(batch, found, read)
             tell(len(batch.values))
             throttle.passed(len(batch.values))

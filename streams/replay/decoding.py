@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from schemas import catalogue, codec
 
@@ -31,16 +31,29 @@ def prefixes_of(events: Collection[type[Event]]) -> frozenset[bytes]:
     return frozenset(_PREFIX.pack(0, schema_id) for entry in entries for schema_id in entry.versions.values())
 
 
-def decoded(values: Sequence[bytes], passed_over: frozenset[bytes]) -> list[Event | codec.DecodeError | None]:
-    """Return for each record its event, None for what nobody reads, or why it has none."""
+class Decoded(NamedTuple):
+    """The records of a batch: an event for each, None for what nobody reads or can read; and why not, by place."""
+
+    events: list[Event | None]
+    errors: dict[int, str]
+
+    def read(self) -> list[Event]:
+        """Return those that there are."""
+        return [event for event in self.events if event is not None]
+
+
+def decoded(values: Sequence[bytes], passed_over: frozenset[bytes]) -> Decoded:
+    """Decode the records that are not passed over."""
     decode, length = codec.decode, _PREFIX.size
-    found: list[Event | codec.DecodeError | None] = []
+    events: list[Event | None] = []
+    errors: dict[int, str] = {}
     for value in values:
         if value[:length] in passed_over:
-            found.append(None)
+            events.append(None)
             continue
         try:
-            found.append(decode(value))
+            events.append(decode(value))
         except codec.DecodeError as error:
-            found.append(error)
-    return found
+            errors[len(events)] = str(error)
+            events.append(None)
+    return Decoded(events, errors)

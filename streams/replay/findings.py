@@ -89,8 +89,8 @@ def events_upto(
             continue
         offset = 0
         while offset < end and (batch := log.read(*place, offset, min(READ_RECORDS, end - offset))):
-            for at, event in enumerate(decoded(batch.values, frozenset()), offset):
-                if isinstance(event, msgspec.Struct):
+            for at, event in enumerate(decoded(batch.values, frozenset()).events, offset):
+                if event is not None:
                     yield place, at, event
             offset = batch.next_offset
 

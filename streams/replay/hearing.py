@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from infra.log.port import Batch, LogReader
-    from schemas.codec import DecodeError
     from schemas.envelope import Event
     from streams.replay.recount.port import Recount
 
@@ -35,7 +34,7 @@ class Hearing:
             raise RuntimeError(f"{place.topic}/{place.partition}: a recount has heard up to {heard}, not {offset}")
 
 
-def hear(hearings: Sequence[Hearing], batch: Batch, events: Sequence[Event | DecodeError | None]) -> None:
+def hear(hearings: Sequence[Hearing], batch: Batch, events: Sequence[Event | None]) -> None:
     """Tell each what the records of a batch say to it."""
     if not hearings:
         return
@@ -48,8 +47,9 @@ def hear(hearings: Sequence[Hearing], batch: Batch, events: Sequence[Event | Dec
             takes[kind].append(hearing.recount.take)
     known = dict(takes)
     for offset, event in enumerate(events, batch.base_offset):
-        for take in known.get(type(event), ()):
-            take(place, offset, event)  # type: ignore[arg-type]  # only events have takes
+        if event is not None:
+            for take in known.get(type(event), ()):
+                take(place, offset, event)
 
 
 def hear_alone(hearings: Mapping[Hearing, Mapping[TopicPartition, int]], log: LogReader) -> None:
@@ -62,4 +62,4 @@ def hear_alone(hearings: Mapping[Hearing, Mapping[TopicPartition, int]], log: Lo
             batch = log.read(*place, start, min(READ_RECORDS, *(ends[it] - start for it in behind)))
             if batch is None:
                 raise RuntimeError(f"{place.topic}/{place.partition}: the log ends at {start}")
-            hear(behind, batch, decoded(batch.values, frozenset()))
+            hear(behind, batch, decoded(batch.values, frozenset()).events)

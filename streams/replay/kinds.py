@@ -21,6 +21,7 @@ from projections.notifications.sqlite import SqliteNotificationsReader
 from projections.notifications.sqlite_bulk import SqliteNotificationsBulk
 from projections.search import invariants as search
 from projections.search.sqlite import SqliteSearchReader
+from projections.search.sqlite_bulk import SqliteSearchBulk
 from projections.trends import invariants as trends
 from projections.trends.sqlite import SqliteTrendsReader
 from projections.tweets import invariants as tweets
@@ -122,6 +123,7 @@ KINDS: dict[str, Kind] = {
         SqliteSearchReader,
         search.CONTENT,
         SearchRecount,
+        open_bulk=lambda path, log_id, _: SqliteSearchBulk(path, log_id),
         passes_over=frozenset({Retweeted, RetweetUndone, SignedIn}),
         weight=8.0,
     ),

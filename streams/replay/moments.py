@@ -65,8 +65,5 @@ def _first_after(log: LogReader, place: TopicPartition, end: int, at_ms: int) ->
 
 def _event_ms(log: LogReader, place: TopicPartition, offset: int) -> int:
     batch = log.read(*place, offset, 1)
-    for event in decoded(batch.values if batch else (), frozenset()):
-        envelope = getattr(event, "envelope", None)
-        if envelope is not None:
-            return int(envelope.occurred_at_ms)
-    return 0  # a record that cannot be read is taken for an old one
+    read = decoded(batch.values if batch else (), frozenset()).read()
+    return read[0].envelope.occurred_at_ms if read else 0  # what cannot be read is taken for old

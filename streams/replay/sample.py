@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 _SPREAD = 0x9E3779B97F4A7C15  # 2⁶⁴ / the golden ratio: ids that follow one another fall far apart
 _MASK = (1 << 64) - 1
+_LOW = 20  # bits of a product that follow too simply from the number
 
 
 class Sample(NamedTuple):
@@ -17,11 +18,11 @@ class Sample(NamedTuple):
 
     def has_user(self, user_id: int) -> bool:
         """Tell whether an account is among them."""
-        return self.users == 1 or _spread(user_id, self.turn) % self.users == 0
+        return self.users == 1 or not (((user_id + self.turn) * _SPREAD & _MASK) >> _LOW) % self.users
 
     def has_tweet(self, tweet_id: int) -> bool:
         """Tell whether a tweet is among them."""
-        return self.tweets == 1 or _spread(tweet_id, self.turn) % self.tweets == 0
+        return self.tweets == 1 or not (((tweet_id + self.turn) * _SPREAD & _MASK) >> _LOW) % self.tweets
 
 
 def sample_of(accounts: int, tweets: int, wanted: int, turn: int = 0) -> Sample:
@@ -29,7 +30,3 @@ def sample_of(accounts: int, tweets: int, wanted: int, turn: int = 0) -> Sample:
     if not wanted:
         return Sample()
     return Sample(max(1, accounts // wanted), max(1, tweets // wanted), turn)
-
-
-def _spread(value: int, turn: int) -> int:
-    return ((value + turn) * _SPREAD & _MASK) >> 20
