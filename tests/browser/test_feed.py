@@ -112,27 +112,6 @@ def test_search_finds_tweets_and_people(window: Opening, name: Iterator[str]) ->
     expect(page.get_by_role("searchbox")).to_have_value("nobody said this")
 
 
-def test_a_session_outlives_a_reload_and_ends_with_log_out(window: Opening, name: Iterator[str]) -> None:
-    ann = next(name)
-    own = window()
-    page = own.sign_up(ann)
-    assert page.evaluate("sessionStorage.length + localStorage.length") == 0  # a copy of the tab would have the token
-    page.reload()
-    expect(page.get_by_role("heading", name="Home")).to_be_visible()
-    page.get_by_role("link", name="Trends", exact=True).click()
-    page.get_by_role("link", name="Profile").click()
-    expect(page.get_by_role("heading", name=ann.title())).to_be_visible()
-    assert page.evaluate("sessionStorage.length + localStorage.length") == 0
-    page.get_by_role("button", name="Log out").click()
-    expect(page.get_by_role("form", name="Log in")).to_be_visible()
-    page.reload()
-    expect(page.get_by_role("form", name="Log in")).to_be_visible()
-    assert page.evaluate("sessionStorage.length + localStorage.length") == 0
-    assert own.context.cookies() == []
-    own.log_in(ann)
-    expect(page.get_by_role("heading", name="Home")).to_be_visible()
-
-
 def test_everything_can_be_done_by_keyboard(window: Opening, name: Iterator[str]) -> None:
     page = window().open()
     page.get_by_role("form", name="Sign up").get_by_label("Username").focus()
