@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
+from schemas.engagements.events import Liked, Unliked
+from schemas.follows.events import Followed, Unfollowed
 from schemas.ids import from_uuid
+from schemas.tweets.events import Retweeted, RetweetUndone, TweetPosted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from schemas.envelope import Event
     from tests.higgs_checks import Loaded
     from tests.naive_higgs import NaiveHiggs
 
@@ -53,6 +57,36 @@ def expected(facts: Iterable[Fact], hidden: Collection[int] = ()) -> list[Shown]
         more = len(actors) > ACTORS_COUNTED
         found.append(Shown(max(did)[0], tweet, kind, tuple(actors[:ACTORS_SHOWN]), min(len(actors), 100), more))
     return sorted(found, reverse=True)
+
+
+def standing(history: Iterable[Event]) -> list[Fact]:
+    """What stands at the end of a history, since its first time; deleted tweets are not looked at."""
+    first: dict[tuple[int, int, str, int], int] = {}
+    ended: set[tuple[int, int, str, int]] = set()
+    for event in history:
+        for began, notice in begun_or_ended(event):
+            first.setdefault(notice, event.envelope.occurred_at_ms)
+            ended = ended - {notice} if began else ended | {notice}
+    return [Fact(*notice, at_ms) for notice, at_ms in first.items() if notice not in ended]
+
+
+def begun_or_ended(event: Event) -> Iterator[tuple[bool, tuple[int, int, str, int]]]:
+    """Whether it begins, and the recipient, tweet, kind and actor of it."""
+    match event:
+        case Liked() | Unliked() if event.author_id != event.user_id:
+            yield isinstance(event, Liked), (event.author_id, event.tweet_id, "like", event.user_id)
+        case Followed() | Unfollowed():
+            yield isinstance(event, Followed), (event.target_id, 0, "follow", event.user_id)
+        case Retweeted() | RetweetUndone() if event.author_id != event.original_author_id:
+            notice = (event.original_author_id, event.original_id, "retweet", event.author_id)
+            yield isinstance(event, Retweeted), notice
+        case TweetPosted():
+            told = {event.author_id}
+            concerned = [(event.reply_to_author_id, "reply"), (event.quoted_author_id, "quote")]
+            for recipient, kind in [*concerned, *((it.user_id, "mention") for it in event.mentions)]:
+                if recipient and recipient not in told:
+                    told.add(recipient)
+                    yield True, (recipient, event.tweet_id, kind, event.author_id)
 
 
 def read(page: dict[str, Any]) -> list[Shown]:

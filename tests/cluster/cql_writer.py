@@ -1,4 +1,4 @@
-"""A process that keeps the graph and engagement of a random history, and may be killed at its n-th statement.
+"""A process that keeps rows of a random history, and may be killed at its n-th statement.
 
     python -m tests.cluster.cql_writer BATCH DIE_AT
 
@@ -22,6 +22,9 @@ from projections.engagement import projector as engagement
 from projections.engagement.cql import CqlEngagementStore
 from projections.graph import projector as graph
 from projections.graph.cql import CqlGraphStore
+from projections.notifications import projector as notifications
+from projections.notifications.cql import CqlNotificationsStore
+from projections.notifications.read_model import TOPICS as NOTIFICATIONS_TOPICS
 from schemas.catalogue import ENGAGEMENTS, FOLLOWS, TWEETS
 from tests.histories import USERS, VERBS, Step, World, log_of
 
@@ -45,6 +48,7 @@ class Kept(NamedTuple):
 KEPT = (
     Kept((FOLLOWS,), graph.project, CqlGraphStore),
     Kept((TWEETS, ENGAGEMENTS), engagement.project, CqlEngagementStore),
+    Kept(NOTIFICATIONS_TOPICS, notifications.project, CqlNotificationsStore),
 )
 
 

@@ -16,10 +16,13 @@ from infra.cql.projection_tables import create
 from infra.projections import StoreUnavailableError
 from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph.cql import CqlGraphReader
+from projections.notifications.cql_reader import CqlNotificationsReader
+from projections.notifications.read_model import Kind
 from tests.cluster.cql_writer import KEPT, NEVER, history, keep
 from tests.conftest import settings_of
 from tests.cql_keyspaces import in_keyspace, migrated
 from tests.histories import USERS
+from tests.naive_notifications import standing
 from tests.recount import recount
 from tests.waiting import until
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from infra.cql.session import CqlSession
     from infra.servers import Fleet
     from infra.settings import Settings
+    from schemas.envelope import Event
 
 pytestmark = pytest.mark.cluster
 
@@ -75,6 +79,17 @@ def check_all_is_exact(session: CqlSession) -> None:
     assert {of: follows[of].followers for of in expected.followers} == expected.followers
     assert {of: follows[of].following for of in expected.following} == expected.following
     assert {of: len(graph.followers(of, None, 99)) for of in expected.followers} == expected.followers
+    check_notifications(CqlNotificationsReader(session), said)
+
+
+def check_notifications(reader: CqlNotificationsReader, said: list[Event]) -> None:
+    """Hold every group that anybody was told of to a recomputation."""
+    told = set()
+    for user in USERS:
+        groups = {entry.group for entry in reader.entries(user, None, 10_000)}
+        for group, dids in reader.groups(user, groups, 1_000).items():
+            told |= {(user, group.tweet_id, Kind(group.kind).word, did.actor_id, did.at_ms) for did in dids}
+    assert told == {tuple(fact) for fact in standing(said)}
 
 
 def test_counts_are_exact_when_writers_are_killed_in_the_middle_of_spans(server: Settings, session: CqlSession) -> None:
@@ -82,13 +97,13 @@ def test_counts_are_exact_when_writers_are_killed_in_the_middle_of_spans(server:
     for _ in range(KILLS):
         dying = writer(server, rng.randint(20, 150), rng.randint(MESSAGES // 8, MESSAGES))
         assert dying.wait(60) == -signal.SIGKILL
-    assert writer(server, 200, NEVER).wait(60) == 0
+    assert writer(server, 200, NEVER).wait(180) == 0
     check_all_is_exact(session)
 
 
 def test_counts_are_exact_when_two_workers_fight_for_every_partition(server: Settings, session: CqlSession) -> None:
     rivals = [writer(server, batch, NEVER) for batch in (130, 70)]
-    assert [rival.wait(90) for rival in rivals] == [0, 0]
+    assert [rival.wait(180) for rival in rivals] == [0, 0]
     check_all_is_exact(session)
 
 
@@ -103,7 +118,7 @@ def test_counts_are_exact_when_the_server_dies_under_the_writer(fleet: Fleet, se
         until(lambda: refused)
     finally:
         fleet.start("cassandra")
-    at_work.join(90)
+    at_work.join(180)
     assert not at_work.is_alive()
     assert {type(error) for error in refused} == {StoreUnavailableError}
     check_all_is_exact(session)

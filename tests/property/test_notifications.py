@@ -20,15 +20,14 @@ from projections.tweets.read_model import Tweet
 from query_api.notifications import rules, skeleton
 from query_api.paging import Steps, fill
 from query_api.tweets.rules import alone
-from schemas.engagements.events import Liked, Unliked
-from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
+from schemas.follows.events import Blocked, Muted, Unblocked, Unmuted
 from schemas.notifications.events import NotificationsRead, NotificationsSwitched
-from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+from schemas.tweets.events import TweetDeleted, TweetPosted
 from tests.histories import USERS, VERBS, Step, World, log_of
-from tests.naive_notifications import Fact, Shown, check_pages, expected
+from tests.naive_notifications import Fact, Shown, begun_or_ended, check_pages, expected, standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from projections.notifications.read_model import Entry
     from query_api.notifications.rules import Facts, Item
@@ -54,14 +53,9 @@ class Said(NamedTuple):
 
 
 def said(history: Sequence[Event]) -> Said:
-    first: dict[tuple[int, int, str, int], int] = {}
-    ended: set[tuple[int, int, str, int]] = set()
     relations: set[tuple[str, int, int]] = set()
     found = Said([], set(), set(), {}, {user: set() for user in USERS}, {})
     for event in history:
-        for began, notice in begun_or_ended(event):
-            first.setdefault(notice, event.envelope.occurred_at_ms)
-            ended = ended - {notice} if began else ended | {notice}
         relate(event, relations)
         match event:
             case TweetDeleted():
@@ -76,8 +70,7 @@ def said(history: Sequence[Event]) -> Said:
         found.hidden.add((user, other))
         if name == "block":
             found.hidden.add((other, user))
-    standing = [(notice, at_ms) for notice, at_ms in first.items() if notice not in ended]
-    found.facts.extend(Fact(*notice, at_ms) for notice, at_ms in standing if notice[1] not in found.gone)
+    found.facts.extend(fact for fact in standing(history) if fact.tweet not in found.gone)
     return found
 
 
@@ -91,25 +84,6 @@ def relate(event: Event, relations: set[tuple[str, int, int]]) -> None:
             relations.add(("mute", event.user_id, event.target_id))
         case Unmuted():
             relations.discard(("mute", event.user_id, event.target_id))
-
-
-def begun_or_ended(event: Event) -> Iterator[tuple[bool, tuple[int, int, str, int]]]:
-    """Whether it begins, and the recipient, tweet, kind and actor of it."""
-    match event:
-        case Liked() | Unliked() if event.author_id != event.user_id:
-            yield isinstance(event, Liked), (event.author_id, event.tweet_id, "like", event.user_id)
-        case Followed() | Unfollowed():
-            yield isinstance(event, Followed), (event.target_id, 0, "follow", event.user_id)
-        case Retweeted() | RetweetUndone() if event.author_id != event.original_author_id:
-            notice = (event.original_author_id, event.original_id, "retweet", event.author_id)
-            yield isinstance(event, Retweeted), notice
-        case TweetPosted():
-            told = {event.author_id}
-            concerned = [(event.reply_to_author_id, "reply"), (event.quoted_author_id, "quote")]
-            for recipient, kind in [*concerned, *((it.user_id, "mention") for it in event.mentions)]:
-                if recipient and recipient not in told:
-                    told.add(recipient)
-                    yield True, (recipient, event.tweet_id, kind, event.author_id)
 
 
 def kept(history: Sequence[Event], folder: Path) -> Path:
