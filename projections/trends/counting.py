@@ -35,6 +35,10 @@ class Spoken(NamedTuple):
     reached_ms: int
 
 
+ELSEWHERE = -1
+"""Where a use stands that came from another partition than the one at hand, of dead letters: before all of it."""
+
+
 class Slot(NamedTuple):
     """An hour or a day of a topic in a place."""
 

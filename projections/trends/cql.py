@@ -25,9 +25,9 @@ from infra.cql.cell_tables import source_of
 from infra.cql.many import chunks
 from infra.cql.projection_store import CqlProjectionStore, in_batches
 from projections.trends import cql_layout as layout
-from projections.trends.counting import History, Spoken, added, days_of, reach
+from projections.trends.counting import ELSEWHERE, History, Spoken, added, days_of, reach
 from projections.trends.projector import Use
-from projections.trends.read_model import PROJECTION, day_of
+from projections.trends.read_model import PROJECTION, TOPICS, day_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -78,7 +78,7 @@ class CqlTrendsStore(CqlProjectionStore):
         spoken = self._spoken(writes, span, source)
         if not spoken:
             return None
-        played = _play(spoken, self._said(spoken))
+        played = _play(spoken, self._said(spoken, is_letter=span.topic not in TOPICS))
         cells = _tallied(played.turns, self._cells(_touched(played.turns), source))
         yield in_batches(self._volumes(cells, source))
         listed = self._shelves(played.turns)
@@ -102,7 +102,7 @@ class CqlTrendsStore(CqlProjectionStore):
                 spoken.append(Spoken(use, span.start + at, reached_ms))
         return spoken
 
-    def _said(self, spoken: Iterable[Spoken]) -> dict[int, History]:
+    def _said(self, spoken: Iterable[Spoken], *, is_letter: bool) -> dict[int, History]:
         """Return, by author, what is known of what they said on the days that matter."""
         authors: defaultdict[int, set[int]] = defaultdict(set)
         for it in spoken:
@@ -112,7 +112,7 @@ class CqlTrendsStore(CqlProjectionStore):
         calls = [Call(statement, (chunk, day_ms)) for day_ms, ids in authors.items() for chunk in chunks(ids)]
         said: defaultdict[int, History] = defaultdict(History)
         for *use, upto, reached_ms in chain.from_iterable(self.session.run_all(calls)):
-            said[use[2]].add((Spoken(Use._make(use), upto - 1, reached_ms),))
+            said[use[2]].add((Spoken(Use._make(use), ELSEWHERE if is_letter else upto - 1, reached_ms),))
         return said
 
     def _cells(self, touched: Mapping[Day, set[str]], source: str) -> dict[tuple[Day, str], _Cell]:

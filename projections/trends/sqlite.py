@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from infra.sqlite.connections import rows, scalar
 from infra.sqlite.id_sets import id_set
 from infra.sqlite.projection_store import SqliteProjectionReader, SqliteProjectionStore
-from projections.trends.counting import History, Spoken, added, days_of, reach
+from projections.trends.counting import ELSEWHERE, History, Spoken, added, days_of, reach
 from projections.trends.projector import Use, tweets
 from projections.trends.read_model import (
     DAY_MS,
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 _TABLES = {HOUR_MS: "hours", DAY_MS: "days"}
 _PUT = "INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_SAID = """
-SELECT topic, tweet_id, author_id, place, at_ms, number, reached_ms FROM said
+_SAID = f"""
+SELECT topic, tweet_id, author_id, place, at_ms, iif(partition = ?, number, {ELSEWHERE}), reached_ms FROM said
 WHERE author_id = ? AND at_ms >= ? AND at_ms < ?
 """
 _COUNT = """
@@ -101,7 +101,7 @@ class SqliteTrendsStore(SqliteProjectionStore):
         histories: dict[int, History] = {}
         for tweet in tweets(writes):
             number, reached_ms = number + 1, reach(reached_ms, tweet[0].at_ms)
-            history = self._loaded(tweet[0], histories)
+            history = self._loaded(tweet[0], histories, span.partition)
             found = [(it := Spoken(use, number, reached_ms), added(it, history)) for use in tweet]
             history.add(it for it, more in found if more)
             for it, more in found:
@@ -113,12 +113,12 @@ class SqliteTrendsStore(SqliteProjectionStore):
             self._connection.executemany(_AGE, ((*of, at_ms) for of, at_ms in ages.items()))
             self._forget(*reached)
 
-    def _loaded(self, use: Use, histories: dict[int, History]) -> History:
+    def _loaded(self, use: Use, histories: dict[int, History], partition: int) -> History:
         """Return what the author said, with the days loaded that matter to the use."""
         history = histories.setdefault(use.author_id, History())
         for day_ms in days_of(use.at_ms):
             if day_ms not in history.loaded:
-                found = rows(self._connection, _SAID, (use.author_id, day_ms, day_ms + DAY_MS))
+                found = rows(self._connection, _SAID, (partition, use.author_id, day_ms, day_ms + DAY_MS))
                 history.add(Spoken(Use._make(row[:5]), *row[5:]) for row in found)
                 history.loaded.add(day_ms)
         return history

@@ -21,6 +21,7 @@ from projections.trends import projector as trends
 from projections.trends.sqlite import SqliteTrendsReader, SqliteTrendsStore
 from projections.tweets import projector as tweets
 from projections.tweets.sqlite import SqliteTweetsReader, SqliteTweetsStore
+from schemas.catalogue import DEAD_LETTERS
 from schemas.codec import topic_and_key
 
 if TYPE_CHECKING:
@@ -99,6 +100,10 @@ class Kept(Generic[Reader]):
         self.said += 1
         self.store.apply(self._project(events), Span(topic, 0, start, start + len(events)))
         return self
+
+    def retry(self, event: Event, at: int) -> None:
+        """Apply an event that was a dead letter, the one at this offset."""
+        self.store.apply(self._project([event]), Span(DEAD_LETTERS, 0, at, at + 1))
 
     def close(self) -> None:
         """Close both."""

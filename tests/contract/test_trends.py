@@ -186,6 +186,13 @@ def test_what_is_said_again_after_all_that_counts_again_and_is_kept_once(
     assert kept.reader.tweets("tea", DAY, 9) == [1]
 
 
+def test_a_dead_letter_that_is_tried_again_finds_what_its_author_said(kept: Kept[TrendsReader]) -> None:
+    kept.say(*(tagged(BOB, at, "milk") for at in range(5, 9)), tagged(ADA, 1, "tea"))
+    for at, letter in enumerate((tagged(ADA, 2, "tea"), tagged(ADA, 1, "tea"), tagged(ADA, 2, "tea"))):
+        kept.retry(letter, at)
+    assert top(kept) == [Volume("milk", 4, 1), Volume("tea", 2, 1)]
+
+
 def test_a_clock_far_ahead_makes_nothing_old(kept: Kept[TrendsReader]) -> None:
     kept.say(tagged(ADA, 1, "tea"), tagged(BOB, 2, "tea", at_ms=DAY + 9_999 * DAY_MS))
     kept.say(tagged(ADA, 3, "tea", at_ms=DAY + 1), tagged(BOB, 4, "tea", at_ms=DAY + 2))
