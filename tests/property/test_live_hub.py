@@ -154,9 +154,9 @@ class Naive:
                 return None
             about = self.tweets[event.original_id]
         assert isinstance(about, TweetPosted)
-        if isinstance(event, TweetPosted) and event.reply_to_author_id and event.author_id != self.me:
-            if event.reply_to_author_id not in heard:
-                return None
+        parent = event.reply_to_author_id if isinstance(event, TweetPosted) and event.author_id != self.me else None
+        if parent and parent not in heard:
+            return None
         quoted = about.quoted_tweet_id or 0
         if quoted not in self.tweets or self.hides(about.quoted_author_id or 0):
             quoted = 0
