@@ -23,6 +23,9 @@ def replay(
     until: Annotated[
         str | None, typer.Option(help="Build up to a time or positions, for ?as_of; not promoted.")
     ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Only put right, in place, what is held of this account: an id.")
+    ] = None,
     promote: Annotated[bool, typer.Option("--promote/--no-promote", help="Let readers have it once verified.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Promote although verification found differences.")] = False,
     changed: Annotated[
@@ -36,7 +39,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Build projections anew from the log beside the live ones, verify them, and let readers have them."""
-    arguments = [*projections, *_given({"--until": until, "--sample": sample})]
+    arguments = [*projections, *_given({"--until": until, "--user": user, "--sample": sample})]
     arguments += [*_given({"--max-rate": max_rate, "--nice": nice, "--processes": processes}, unless=0)]
     flags = {"--no-promote": not promote, "--force": force, "--changed": changed, "--dry-run": dry_run}
     _become(data, ["replay", *arguments, *(name for name, on in flags.items() if on), *(["--json"] if as_json else [])])

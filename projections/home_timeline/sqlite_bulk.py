@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    import apsw
+
     from infra.log.port import Span
 
 _LAPSED = """
@@ -106,3 +108,30 @@ class SqliteHomeTimelineBulk(SqliteBulkStore):
             connection.execute(_NEWEST, (reader_id, self._cap))
             connection.execute(_HORIZON, (reader_id,))
         run_script(connection, "DROP TABLE temp.busy; DROP TABLE temp.gathered; DROP TABLE temp.said;")
+
+
+_NOBODYS = ("DELETE FROM entries WHERE reader_id = ?1", "DELETE FROM audience WHERE reader_id = ?1")
+_JOINED = """
+INSERT OR IGNORE INTO audience SELECT author_id, ?1 FROM (
+    SELECT author_id FROM follows WHERE reader_id = ?1 UNION SELECT ?1)
+WHERE author_id NOT IN (SELECT author_id FROM celebrities) AND EXISTS (SELECT 1 FROM readers WHERE reader_id = ?1)
+"""
+_TAKEN_IN = """
+INSERT INTO entries SELECT ?1, tweet_id, author_id, original_id, parent_author_id
+FROM audience CROSS JOIN outbox USING (author_id)
+WHERE reader_id = ?1 AND author_id IN (SELECT author_id FROM follows WHERE reader_id = ?1 UNION SELECT ?1)
+ORDER BY tweet_id DESC LIMIT ?2
+"""
+_STARTS_AT = """
+UPDATE readers SET horizon = coalesce((
+    SELECT tweet_id FROM entries WHERE entries.reader_id = ?1 ORDER BY tweet_id DESC LIMIT 1 OFFSET ?2 - 1), 0)
+WHERE reader_id = ?1
+"""
+
+
+def gather(connection: apsw.Connection, reader_id: int, cap: int = TIMELINE_CAP_ENTRIES) -> None:
+    """Make one reader's timeline anew from the outboxes of those it follows; inside the caller's transaction."""
+    for statement in (*_NOBODYS, _JOINED):
+        connection.execute(statement, (reader_id,))
+    connection.execute(_TAKEN_IN, (reader_id, cap))
+    connection.execute(_STARTS_AT, (reader_id, cap))

@@ -24,18 +24,19 @@ from infra.sqlite.mending import mend
 from infra.sqlite.projection_store import generation_path
 from infra.trouble import TroubleError
 from streams.replay.build import Build, Throttle, build
-from streams.replay.command import chosen
 from streams.replay.dry_run import opened_log
 from streams.replay.findings import REBUILT
 from streams.replay.hearing import Hearing
-from streams.replay.kinds import KINDS
+from streams.replay.kinds import KINDS, chosen
 from streams.replay.lock import ReplayLock
-from streams.replay.options import parsed_audit
+from streams.replay.options import AuditOptions, parsed_audit
 from streams.replay.plan import wanted_sample
 from streams.replay.sample import sample_of
 from streams.replay.verify import Subject, pinned, verify
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import apsw
 
     from infra.log.embedded import EmbeddedLogReader
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from streams.parts import Projection
     from streams.replay.findings import Report
     from streams.replay.kinds import Kind
-    from streams.replay.options import AuditOptions
 
 WRONG = 1  # exit code
 MOST_MENDED = 10_000
@@ -70,6 +70,20 @@ def main(arguments: list[str]) -> int:
     return 0 if outcome.report.right or outcome.mended else WRONG
 
 
+def repair_user(settings: Settings, projections: Sequence[Projection], user: int, *, as_json: bool) -> int:
+    """Put right, in place, the rows that name an account, and its home timeline; return the exit code."""
+    for projection in projections:
+        kind = KINDS[projection.name]
+        if not kind.mendable and kind.gather is None:
+            what = f"{projection.name} cannot be repaired for one account"
+            raise TroubleError(what, f"`murmur replay {projection.name}` builds all of it anew")
+    with closing(opened_log(settings)) as log:
+        for projection in projections:
+            options = AuditOptions(projection.name, repair=True, user=user, as_json=as_json)
+            _show(Audit(settings, log, projection, options).run(), options)
+    return 0
+
+
 class Audit:
     """One audit of the live generation of one projection."""
 
@@ -94,8 +108,9 @@ class Audit:
             held.enter_context(closing(ReplayLock(self._live.parent)))
             self._remove()
             held.callback(self._remove)
-            report = self._report(held)
-            if report.right or not self._options.repair:
+            with ExitStack() as snapshot:
+                report = self._report(snapshot)
+            if not self._options.repair or (report.right and self._options.user is None):
                 return Outcome(self._generation, report)
             return self._repaired(report)
 
@@ -121,18 +136,20 @@ class Audit:
     def _repaired(self, report: Report) -> Outcome:
         """Put rows right, where rows are all that there is to it."""
         replay = f"`murmur replay {self._projection.name}` builds it anew and swaps it in"
-        if not self._kind.mendable:
+        if not self._kind.mendable and self._options.user is None:
             return Outcome(self._generation, report, 0, f"rows alone do not mend it; {replay}")
         with closing(open_writer(self._live, Durability.FULL)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 differences = self._differences(connection)
-                if not 0 < len(differences) <= MOST_MENDED:
+                if not (self._options.user is not None or differences) or len(differences) > MOST_MENDED:
                     connection.execute("ROLLBACK")
                     what = "more rows are wrong than are mended in place" if differences else "no row is wrong"
                     return Outcome(self._generation, report, 0, f"{what}; {replay}")
                 mend(connection, differences)
                 self._tell_caches(connection, differences)
+                if self._kind.gather is not None and self._options.user is not None:
+                    self._kind.gather(connection, self._options.user)
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
@@ -154,7 +171,13 @@ class Audit:
                 it
                 for table in self._kind.content.tables
                 for it in compare(live, rebuilt.connection, table, MOST_MENDED + 1).differences
+                if self._concerns(it)
             ]
+
+    def _concerns(self, it: RowDifference) -> bool:
+        """Tell whether a row names the account that is repaired; where all are, every row does."""
+        user = self._options.user
+        return user is None or any(value == user for row in (it.one, it.other) if row for value in row)
 
     def _tell_caches(self, live: apsw.Connection, differences: list[RowDifference]) -> None:
         """Let query processes forget what they keep of rows that have changed."""
@@ -178,12 +201,15 @@ def _show(outcome: Outcome, options: AuditOptions) -> None:
         sys.stdout.write(json.dumps(facts) + "\n")
         return
     lines = [finding.line() for finding in report.findings]
-    lines.append(f"{report.projection} g{outcome.generation}: {_result(outcome)}")
+    lines.append(f"{report.projection} g{outcome.generation}: {_result(outcome, options)}")
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
-def _result(outcome: Outcome) -> str:
+def _result(outcome: Outcome, options: AuditOptions) -> str:
     report = outcome.report
+    if options.user is not None and outcome.mended is not None:
+        gathered = ", and its timeline gathered anew" if KINDS[report.projection].gather else ""
+        return f"{outcome.mended:,} rows of account {options.user} put right{gathered}"
     if report.right:
         return f"all {report.rows:,} rows are as the log says; {report.entities:,} entities recounted"
     if outcome.mended:

@@ -20,23 +20,21 @@ from infra.replay_progress import ProgressFile
 from infra.settings import Settings
 from infra.sqlite.projection_store import generation_path
 from infra.trouble import TroubleError
-from streams.bootstrap import PROJECTIONS
+from streams.replay.audit import repair_user
 from streams.replay.crew import Crew
 from streams.replay.dry_run import dry_run, opened_log
 from streams.replay.handover import kept_up
-from streams.replay.kinds import KINDS
+from streams.replay.kinds import KINDS, chosen
 from streams.replay.lock import ReplayLock
 from streams.replay.messages import Orders, TaskOrder, named
 from streams.replay.moments import moment
-from streams.replay.options import parsed, processes_of
+from streams.replay.options import parsed, processes_of, user_id
 from streams.replay.plan import shared_out, wanted_sample
 from streams.replay.sample import sample_of
 from streams.replay.scores import Scores
 from streams.replay.views import Bars, JsonLines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from streams.parts import Projection
     from streams.replay.findings import Report
     from streams.replay.moments import Moment
@@ -49,17 +47,9 @@ STOPPED = 1  # exit code: verification stopped promotion, or a process died
 def main(arguments: list[str]) -> int:
     """Do what the command line says; return the exit code. Raises TroubleError."""
     options = parsed(arguments)
+    if options.user is not None:
+        return repair_user(Settings(), chosen(options.projections), user_id(options.user), as_json=options.as_json)
     return Replay(Settings(), options).run()
-
-
-def chosen(names: Sequence[str]) -> list[Projection]:
-    """Return the projections of these names; raises TroubleError for one that there is not."""
-    known = {it.name: it for it in PROJECTIONS if it.name in KINDS}
-    wanted = list(known) if "all" in names else list(dict.fromkeys(names))
-    for name in wanted:
-        if name not in known:
-            raise TroubleError(f"there is no projection {name!r}", f"there are: all, {', '.join(known)}")
-    return [known[name] for name in wanted]
 
 
 class Replay:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from infra.trouble import TroubleError
 from projections.accounts import invariants as accounts
 from projections.accounts.sqlite import SqliteAccountsReader
 from projections.accounts.sqlite_bulk import SqliteAccountsBulk
@@ -14,7 +15,7 @@ from projections.graph import invariants as graph
 from projections.graph.sqlite import SqliteGraphReader
 from projections.graph.sqlite_bulk import SqliteGraphBulk
 from projections.home_timeline import invariants as home_timeline
-from projections.home_timeline.sqlite_bulk import SqliteHomeTimelineBulk
+from projections.home_timeline.sqlite_bulk import SqliteHomeTimelineBulk, gather
 from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
 from projections.notifications import invariants as notifications
 from projections.notifications.sqlite import SqliteNotificationsReader
@@ -31,6 +32,7 @@ from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
 from schemas.engagements.events import Bookmarked, Unbookmarked
 from schemas.follows.events import Blocked, Muted, Unblocked, Unmuted
 from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted
+from streams.bootstrap import PROJECTIONS
 from streams.replay.recount.accounts import AccountsRecount
 from streams.replay.recount.engagement import EngagementRecount
 from streams.replay.recount.graph import GraphRecount
@@ -41,13 +43,16 @@ from streams.replay.recount.trends import TrendsRecount
 from streams.replay.recount.tweets import TweetsRecount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    import apsw
 
     from infra.settings import Settings
     from infra.sqlite.bulk import SqliteBulkStore
     from infra.sqlite.content import Content
     from schemas.envelope import Event
+    from streams.parts import Projection
     from streams.replay.recount.port import Recount
     from streams.replay.sample import Sample
 
@@ -58,7 +63,8 @@ class Kind(NamedTuple):
     `open_bulk` loads it at once; without, its store builds it. `passes_over` names events that the projector ignores.
     `weight` is the CPU time of a record in microseconds, decoding not included: who builds what is shared out by it.
     `pages`: readers are compared page by page, too, because not all tables are a function of the log.
-    `mendable`: rows may be put right one by one, and caches hear of it or keep nothing of them.
+    `mendable`: rows may be put right one by one, and caches hear of it or keep nothing of them. `gather` makes what is
+    kept for one reader anew from other rows.
     """
 
     open_reader: type[Any]  # opened with a path; knows the SCHEMA_VERSION of the files that it reads
@@ -69,6 +75,7 @@ class Kind(NamedTuple):
     weight: float = 12.0
     pages: bool = False
     mendable: bool = False
+    gather: Callable[[apsw.Connection, int], None] | None = None
 
 
 def _home_timeline(path: Path, log_id: str, settings: Settings) -> SqliteHomeTimelineBulk:
@@ -118,6 +125,7 @@ KINDS: dict[str, Kind] = {
         passes_over=frozenset({Blocked, Unblocked, Muted, Unmuted, AccountRegistered, ProfileEdited}),
         weight=8.0,
         pages=True,
+        gather=gather,
     ),
     "search": Kind(
         SqliteSearchReader,
@@ -145,3 +153,13 @@ KINDS: dict[str, Kind] = {
         mendable=True,
     ),
 }
+
+
+def chosen(names: Sequence[str]) -> list[Projection]:
+    """Return the projections of these names; raises TroubleError for one that there is not."""
+    known = {it.name: it for it in PROJECTIONS if it.name in KINDS}
+    wanted = list(known) if "all" in names else list(dict.fromkeys(names))
+    for name in wanted:
+        if name not in known:
+            raise TroubleError(f"there is no projection {name!r}", f"there are: all, {', '.join(known)}")
+    return [known[name] for name in wanted]

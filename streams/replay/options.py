@@ -6,6 +6,9 @@ import argparse
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from infra.trouble import TroubleError
+from schemas.ids import from_uuid
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -52,6 +55,7 @@ class AuditOptions(NamedTuple):
 
     projection: str
     repair: bool = False
+    user: int | None = None  # repair only what names this account
     sample: int = SAMPLE
     as_json: bool = False
 
@@ -63,7 +67,16 @@ def parsed_audit(arguments: Sequence[str]) -> AuditOptions:
     parser.add_argument("--repair", action="store_true")
     parser.add_argument("--sample", type=int, default=SAMPLE)
     parser.add_argument("--json", dest="as_json", action="store_true")
-    return AuditOptions(**vars(parser.parse_args(arguments)))
+    found = parser.parse_args(arguments)
+    return AuditOptions(found.projection, found.repair, None, found.sample, found.as_json)
+
+
+def user_id(text: str) -> int:
+    """Return the id of an account, written as a number or as the API writes it; raises TroubleError."""
+    found = int(text) if text.isdigit() else from_uuid(text)
+    if found is None:
+        raise TroubleError(f"{text!r} is no account's id", "write it as the API does: a UUID, or as a number")
+    return found
 
 
 def processes_of(options: Options) -> int:

@@ -11,8 +11,11 @@ import pytest
 
 from infra.sqlite.connections import Durability, open_writer, run_script
 from infra.trouble import TroubleError
+from schemas.ids import to_uuid
 from streams.replay import audit
+from streams.replay.command import main as replay
 from streams.replay.kinds import KINDS
+from tests.histories import USERS
 from tests.replay_world import NAMED, ReplayWorld, random_history
 
 if TYPE_CHECKING:
@@ -116,6 +119,36 @@ def test_what_was_edited_is_told_to_caches(
         reader.changed()
         audited(world, monkeypatch, capsys, "accounts", "--repair")
         assert reader.changed() == [1]
+
+
+def test_one_account_is_repaired_and_nothing_else(
+    world: ReplayWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.path("home_timeline").unlink()
+    world.live("home_timeline")
+    with closing(KINDS["home_timeline"].open_reader(world.path("home_timeline"))) as reader:
+        right = {user: reader.page(user, None, 1000) for user in USERS}
+    plant(world, Error("graph", "lost rows", "DELETE FROM follows", "follows"))
+    plant(world, Error("home_timeline", "lost rows", "DELETE FROM follows; DELETE FROM entries", "follows"))
+    for name, value in world.settings.environment().items():
+        monkeypatch.setenv(name, value)
+    assert replay(["graph", "home_timeline", "--user", to_uuid(2)]) == 0
+    assert "rows of account 2 put right, and its timeline gathered anew" in capsys.readouterr().out
+    with closing(KINDS["home_timeline"].open_reader(world.path("home_timeline"))) as reader:
+        assert reader.page(2, None, 1000) == right[2]
+        assert [user for user in USERS if reader.page(user, None, 1000) != right[user]]
+    code, told = audited(world, monkeypatch, capsys, "graph")
+    assert code == 1
+    assert not [it for it in told["differences"] if it["check"] == "rebuilt" and 2 in it["ids"]]
+
+
+def test_what_cannot_be_repaired_for_one_account_is_told(world: ReplayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in world.settings.environment().items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(TroubleError, match="tweets cannot be repaired for one account; `murmur replay tweets`"):
+        replay(["tweets", "--user", "2"])
+    with pytest.raises(TroubleError, match="'me' is no account's id"):
+        replay(["graph", "--user", "me"])
 
 
 def test_a_projection_that_was_never_built_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
