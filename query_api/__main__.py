@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 
 from infra import json_logs
@@ -19,11 +20,15 @@ def main() -> int:
     json_logs.configure(settings.log_level)
     services = build(settings)
     app = create_app(services)
-    if services.live is None:
-        server.serve(app, settings, "query")
-    else:
-        server.serve(Held(app, services.live), settings, "query", before_drain=services.live.drain, web_sockets=True)
+    _allow_as_many_files_as_may_be()
+    server.serve(Held(app, services.live), settings, "query", before_drain=services.live.drain, web_sockets=True)
     return 0
+
+
+def _allow_as_many_files_as_may_be() -> None:
+    """Each open stream is a file; the soft limit is often 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

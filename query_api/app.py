@@ -68,13 +68,10 @@ def create_app(services: Services) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         services.stores.start()
         services.lag.start()
-        if services.live is not None:
-            services.live.start(
-                Watch(services.live, services.stores, services.clock, services.revocations, services.trend_boards)
-            )
+        live = services.live
+        live.start(Watch(live, services.stores, services.clock, services.revocations, services.trend_boards))
         yield
-        if services.live is not None:
-            await services.live.stop()
+        await live.stop()
         services.close()
 
     app = _QueryApp(
@@ -92,8 +89,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.rate_limits = services.rate_limits
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(QueryMetrics(services))
-    if services.live is not None:
-        app.state.metrics.register(LiveMetrics(services.live))
+    app.state.metrics.register(LiveMetrics(services.live))
     problems.install(app)
     app.add_exception_handler(QueryError, _on_query_error)
     app.add_exception_handler(apsw.Error, _on_file_error)

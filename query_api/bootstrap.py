@@ -73,11 +73,11 @@ class Services(NamedTuple):
     rate_limits: RateLimits
     revocations: FollowedRevocations
     trend_boards: Boards
+    live: Live
     timelines: HomeTimelines | None = None
     caches: Mapping[str, Cache] = MappingProxyType({})  # beside those of the stores
     surround: Callable[[Any], Any] | None = None  # what the app runs in, so that reads may wait for servers
     close_servers: Callable[[], None] | None = None
-    live: Live | None = None
 
     def close(self) -> None:
         """Let go of everything."""

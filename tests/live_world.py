@@ -71,7 +71,6 @@ class LiveWorld(World):
     @property
     def live(self) -> Live:
         """The live side of the process."""
-        assert self.services.live is not None
         return self.services.live
 
     def token(self, user_id: int, session_id: int = SESSION) -> str:

@@ -117,6 +117,20 @@ class CqlEngagementReader(CqlProjectionReader):
         marked = _by_kind(chain.from_iterable(found))
         return Marks(since_id, first_of_era(eras.stop), besides, Flags(*map(frozenset, marked.values())))
 
+    def flags_of_many(self, viewer_ids: Collection[int], tweet_ids: Collection[int]) -> dict[int, Flags]:
+        """Return what each of the viewers did with the tweets; one who did nothing may be absent."""
+        by_era: dict[int, list[int]] = {}
+        for tweet_id in tweet_ids:
+            by_era.setdefault(era_of(tweet_id), []).append(tweet_id)
+        found: dict[int, Flags] = {}
+        for some in chunks(list(viewer_ids)):
+            calls = [Call(self.cql(_AMONG), (viewer, era, ids)) for viewer in some for era, ids in by_era.items()]
+            answers = iter(self.session.run_all(calls))
+            for viewer in some:
+                marked = _by_kind(chain.from_iterable([next(answers) for _ in by_era]))
+                found[viewer] = Flags(*(frozenset(those) for those in marked.values()))
+        return found
+
     def likers(self, tweet_id: int, before: Mark | None, limit: int) -> list[Mark]:
         """Return who likes the tweet."""
         return _page(Bucketed(self.session, self.cql(_LIKERS), self.cql(_LIKERS_CUT), tweet_id), before, limit)

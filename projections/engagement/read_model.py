@@ -68,6 +68,9 @@ class EngagementReader(ProjectionReader, Protocol):
     def flags(self, viewer_id: int, tweet_ids: Collection[int]) -> Flags:
         """Return what the viewer did with the tweets."""
 
+    def flags_of_many(self, viewer_ids: Collection[int], tweet_ids: Collection[int]) -> dict[int, Flags]:
+        """Return what each of the viewers did with the tweets; one who did nothing may be absent."""
+
     def likers(self, tweet_id: int, before: Mark | None, limit: int) -> list[Mark]:
         """Return who likes the tweet."""
 

@@ -117,6 +117,11 @@ _AMONG = " UNION ALL ".join(
     f"SELECT {place}, {tweet} FROM json_each(?2) AS ids CROSS JOIN {table} ON user_id = ?1 AND {tweet} = ids.value"
     for place, (table, tweet) in enumerate(_SOURCES)
 )
+_OF_MANY = " UNION ALL ".join(
+    f"SELECT {place}, users.value, ids.value FROM json_each(?1) AS users CROSS JOIN json_each(?2) AS ids"
+    f" CROSS JOIN {table} ON user_id = users.value AND {tweet} = ids.value"
+    for place, (table, tweet) in enumerate(_SOURCES)
+)
 _LIKERS = """
 SELECT at_ms, user_id FROM likes WHERE tweet_id = ? AND (at_ms, user_id) < (?, ?)
 ORDER BY at_ms DESC, user_id DESC LIMIT ?
@@ -156,6 +161,13 @@ class SqliteEngagementReader(SqliteProjectionReader):
         for place, tweet_id in found:
             marked[place].add(tweet_id)
         return Flags._make(frozenset(marks.intersection(tweet_ids)) if marks else _NOTHING for marks in marked)
+
+    def flags_of_many(self, viewer_ids: Collection[int], tweet_ids: Collection[int]) -> dict[int, Flags]:
+        """Return what each of the viewers did with the tweets; one who did nothing may be absent."""
+        found: dict[int, list[set[int]]] = {}
+        for place, viewer_id, tweet_id in rows(self._connection, _OF_MANY, (id_set(viewer_ids), id_set(tweet_ids))):
+            found.setdefault(viewer_id, [set() for _ in _SOURCES])[place].add(tweet_id)
+        return {viewer_id: Flags._make(map(frozenset, marked)) for viewer_id, marked in found.items()}
 
     def likers(self, tweet_id: int, before: Mark | None, limit: int) -> list[Mark]:
         """Return who likes the tweet."""

@@ -88,7 +88,6 @@ async def stream(
     _check_kept(services, kinds)
     if HELD in request.scope:
         live = services.live
-        assert live is not None  # noqa: S101 - it was checked
         visitor = Visitor(who.user_id, services.rate_limits.caller(request.scope))
         live.doors.enter(visitor)
         try:
@@ -133,8 +132,6 @@ def tweets_of_ids(texts: Sequence[str]) -> frozenset[int]:
 
 
 def _check_kept(services: Services, kinds: frozenset[str]) -> None:
-    if services.live is None:
-        raise NotKeptError(("live",))
     needed = {"accounts", "graph", "tweets", "engagement"} | (kinds & {"notifications", "trends"})
     if missing := needed - services.stores.names:
         raise NotKeptError(missing)

@@ -56,7 +56,7 @@ class Hub:
         self,
         positions: Positions,
         starts: Vector,
-        fresh: Callable[[Sequence[Tweet]], Mapping[int, Fresh]],
+        fresh: Callable[[Sequence[Tweet], Callable[[Tweet], Sequence[Viewer]]], Mapping[int, Fresh]],
         kept: int,
         lose: Callable[[Stream, str], None],
     ) -> None:
@@ -80,7 +80,7 @@ class Hub:
         """Decode what concerns somebody here, and look up what new tweets show."""
         events = [self._event(batch.topic, key, value) for key, value in zip(batch.keys, batch.values, strict=True)]
         told = (event for event in events if event is not None and self.index.has_listeners(_author(event)))
-        return Prepared(batch, events, self.fresh(tweets_of(told)))
+        return Prepared(batch, events, self.fresh(tweets_of(told), self.audience))
 
     def _event(self, topic: str, key: int, value: bytes) -> Event | None:
         if topic == FOLLOWS or (topic == TWEETS and (self.counters.watched or self.index.has_listeners(key))):
@@ -116,8 +116,7 @@ class Hub:
                 self.index.apply(event)
 
     def _tell_new(self, fresh: Fresh) -> None:
-        tweet = fresh.item.tweet
-        audience = self.index.audience(tweet.author_id, tweet.parent_author_id, tweet.original_author_id)
+        audience = self.audience(fresh.item.tweet)
         if not audience:
             return
         event_id = self.positions.text()
@@ -125,6 +124,10 @@ class Hub:
         for viewer in audience:
             body = fresh.body_for(viewer)
             self._send_home(viewer, whole if body is fresh.body else Message(NEW_TWEET, body, event_id))
+
+    def audience(self, tweet: Tweet) -> list[Viewer]:
+        """Return who is told of a tweet."""
+        return self.index.audience(tweet.author_id, tweet.parent_author_id, tweet.original_author_id)
 
     def _tell_deleted(self, author: int, tweet: int) -> None:
         message = deleted(tweet, self.positions.text())

@@ -53,7 +53,7 @@ def missed_tweets(hub: Hub, viewer: Viewer, since: Vector) -> Iterator[Message]:
         raise TooMuchMissedError
     gone = {it.event.tweet_id for it in found if isinstance(it.event, TweetDeleted | RetweetUndone)}
     posted = [it.event for it in found if isinstance(it.event, TweetPosted | Retweeted)]
-    fresh = hub.fresh(tweets_of([it for it in posted if it.tweet_id not in gone]))
+    fresh = hub.fresh(tweets_of([it for it in posted if it.tweet_id not in gone]), lambda _: [viewer])
     return _told(hub, viewer, since, found, fresh)
 
 

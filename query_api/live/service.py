@@ -7,9 +7,12 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import apsw
+
 from infra.json_logs import FIELDS
 from infra.log.port import LogError
-from query_api.errors import NotReadyError
+from infra.projections import StoreError
+from query_api.errors import NotReadyError, QueryError
 from query_api.live import counters, messages, opening
 from query_api.live.fresh import FreshTweets
 from query_api.live.hub import TOPICS, Hub
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from query_api.live.watch import Watch
     from query_api.stores import Stores
 
+PATIENCE_S = 0.25  # between two attempts to read what a new tweet refers to
 AGAIN_S = 1.0  # after a failure to read the log
 NOTICES_WAIT_S = 1.0  # for the notifications' projection; then it is asked how far it is
 
@@ -132,11 +136,25 @@ class Live:
                 self._followed = followed
                 self._ready.set()
             for batch in await self._tail.more():
-                async with self._taking:
-                    await self.below(_take(hub, batch))
-                    followed.notices.follow()
+                await self._take(followed, batch)
                 self._news.set()
                 await asyncio.sleep(0)  # let requests in, and what was written out
+
+    async def _take(self, followed: Followed, batch: Batch) -> None:
+        """Tell what a batch says; while read models do not answer, nobody is told anything, and nothing is lost."""
+        told = False
+        while True:
+            try:
+                async with self._taking:
+                    await self.below(_take(followed.hub, batch))
+                    followed.notices.follow()
+            except (StoreError, QueryError, apsw.Error) as error:
+                if not told:
+                    log.warning("streams wait for a read model", extra={FIELDS: {"error": str(error)}})
+                told = True
+                await asyncio.sleep(PATIENCE_S)
+            else:
+                return
 
     async def _follow_notices(self) -> None:
         while True:

@@ -34,6 +34,17 @@ def counts_of(kept: Kept[EngagementReader], tweet_id: int) -> CountsRow:
     return kept.reader.counts([tweet_id]).get(tweet_id, NOBODY)
 
 
+def test_marks_of_many_viewers_are_what_each_ones_are(kept: Kept[EngagementReader]) -> None:
+    other = (11, 1)
+    kept.say(liked(2, TWEET), liked(3, other), retweeted(3, 20, TWEET), bookmarked(4, other, 1), liked(5, (12, 1)))
+    viewers, tweets = (2, 3, 4, 5, 6), (10, 11)
+    found = kept.reader.flags_of_many(viewers, tweets)
+    assert {viewer: flags for viewer, flags in found.items() if any(flags)} == {
+        viewer: flags for viewer in viewers if any(flags := kept.reader.flags(viewer, tweets))
+    }
+    assert not any(any(flags) for flags in kept.reader.flags_of_many(viewers, ()).values())
+
+
 def test_everything_that_happens_to_a_tweet_is_counted(kept: Kept[EngagementReader]) -> None:
     kept.say_at_once(retweeted(2, 20, TWEET), posted(2, 21, reply_to=TWEET), posted(3, 22, quoted=TWEET))
     kept.say_at_once(liked(2, TWEET), liked(3, TWEET))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from infra.log.port import Batch, TopicPartition
 from query_api.live.fresh import Fresh
-from query_api.live.hub import TOPICS, Hub
+from query_api.live.hub import TOPICS, Hub, tweets_of
 from query_api.live.index import Stream, Viewer, Wanted
 from query_api.live.missed import missed_tweets
 from query_api.live.notices import places_in_ids
@@ -84,11 +84,12 @@ class Log:
         self.known: dict[int, Tweet] = {}
         self.hub = Hub(Positions(b"x" * 32, "log", tweets | places_in_ids(starts)), starts, self.fresh, 1_000, _never)
 
-    def fresh(self, tweets: Sequence[Tweet]) -> Mapping[int, Fresh]:
+    def fresh(self, tweets: Sequence[Tweet], audience: object) -> Mapping[int, Fresh]:
         """Everything that was ever posted and stands can be read."""
+        del audience
         known = {it.tweet_id: alone(it) for it in (*self.known.values(), *tweets)}
         shown = visible([tweet.tweet_id for tweet in tweets], known)
-        return {tweet_id: Fresh(item, Hydrated({}, NO_FLAGS, {})) for tweet_id, item in shown}
+        return {tweet_id: Fresh(item, Hydrated({}, NO_FLAGS, {}), {}) for tweet_id, item in shown}
 
     def say(self, event: Event) -> None:
         topic, key = topic_and_key(event)
@@ -202,13 +203,7 @@ def run(log: Log, events: Sequence[Event]) -> None:
             log.known.pop(event.tweet_id, None)
         log.say(event)
         if isinstance(event, TweetPosted | Retweeted):
-            log.known |= {it.tweet_id: it for it in _rows(event)}
-
-
-def _rows(event: Event) -> list[Tweet]:
-    from query_api.live.hub import tweets_of  # noqa: PLC0415
-
-    return tweets_of([event])
+            log.known |= {it.tweet_id: it for it in tweets_of([event])}
 
 
 @given(histories(), FOLLOWS)

@@ -19,6 +19,7 @@ ME, ANN, BOB, EVE = (uid(n) for n in range(4))
 
 
 async def test_a_new_tweet_is_told_as_the_timeline_shows_it(anywhere: LiveWorld, streams: AsyncExitStack) -> None:
+    await anywhere.given(builders.liked(ME, (tweet_id(1), BOB)))
     mine = await anywhere.opened(ME, streams)
     await anywhere.publish(
         builders.posted(ANN, tweet_id(2)),
