@@ -26,7 +26,9 @@ OF_PROJECTIONS = {"search": "^/api/v1/search/", "trends": "^/api/v1/trends"}
 
 @pytest.fixture(scope="module")
 def system(starting: Starting, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with starting(tmp_path_factory.mktemp("fuzzed") / "data", access_token_minutes="600") as running:
+    with starting(
+        tmp_path_factory.mktemp("fuzzed") / "data", access_token_minutes="600", push_contact="mailto:a@b.example"
+    ) as running:
         yield running
 
 
