@@ -20,13 +20,14 @@ AUTHORS_KEPT = 100_000  # some 10 MB
 
 
 def places_of(accounts: AccountsReader, author_ids: Collection[int]) -> dict[int, int]:
-    """Return the places (woeids) of the accounts that are projected."""
+    """Return the places (woeids) of accounts; the world while one is not projected yet."""
     found = accounts.many(author_ids)
-    return {it.user_id: place_of(it.location) if it.location else WORLD for it in found.values()}
+    located = {it.user_id: place_of(it.location) for it in found.values() if it.location}
+    return dict.fromkeys(author_ids, WORLD) | located
 
 
 class KeptPlaces:
-    """Has them, or reads them: kept until the store says that the account was edited (see infra.progress)."""
+    """Has them, or reads them: kept until the store says that the account came or was edited (see infra.progress)."""
 
     def __init__(self, source: Source[AccountsReader], wait: Callable[[Future[Any]], Any]) -> None:
         self._source = source
@@ -34,12 +35,12 @@ class KeptPlaces:
         self.rely = self._loading.rely
 
     def of(self, author_ids: Collection[int]) -> dict[int, int]:
-        """Return the places of the accounts that are projected."""
+        """Return the places of accounts."""
         self._source.look()
         return self._loading.load(author_ids)
 
     def refresh(self) -> None:
-        """Forget those of the accounts that were edited."""
+        """Forget those of the accounts that came or were edited."""
         assert self._source.reader is not None  # noqa: S101 - on servers it is always there
         self._loading.drop(self._source.reader.changed())
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from commands.errors import CommandRefusedError
 from commands.places import places_of
 from infra.consistency import have_passed
-from infra.places import WORLD
 from infra.projections import ProjectionReader
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ class Views:
 
     def place_of(self, author_id: int) -> int:
         """Return where the author says to be; the world while the account is not projected yet."""
-        return self._places((author_id,)).get(author_id, WORLD)
+        return self._places((author_id,))[author_id]
 
     async def passed(self, positions: Sequence[Position]) -> None:
         """Wait for all models to pass the positions of a consistency token; a model that does not is left behind."""

@@ -51,18 +51,16 @@ class CqlAccountsStore(CqlProjectionStore):
         user_ids = {placed.write.user_id for placed in writes}
         since = {row[0]: row[1] for row in read_many(self.session, self.cql(_SINCE), user_ids) if row[1] is not None}
         calls: list[Call] = []
-        edited = []
         for placed in writes:
             write, at = placed.write, timestamp(span, placed)
             if isinstance(write, EditAccount):
                 if since.get(write.user_id, at) < at:
                     calls += self._edit(write, at)
-                    edited.append(write.user_id)
             elif since.setdefault(write.user_id, at) == at:  # none before, or this very one, applied already
                 calls.append(Call(self.cql(_PUT), (*write, at)))
                 calls.append(Call(self.cql(_PUT_NAME), (write.username.lower(), write.user_id, at)))
         yield calls
-        return edited
+        return user_ids
 
     def _edit(self, write: EditAccount, at: int) -> list[Call]:
         fields = {name: value for name, value in write._asdict().items() if value is not None and name != "user_id"}
@@ -97,5 +95,5 @@ class CqlAccountsReader(CqlProjectionReader):
         return {row[0]: row[1] for row in read_many(self.session, self.cql(_BY_NAME), names)}
 
     def changed(self) -> list[int]:
-        """Return the ids of the accounts that were edited since the last call: caches drop them."""
+        """Return the ids of the accounts that came or were edited since the last call: caches drop them."""
         return self._changes.new()
