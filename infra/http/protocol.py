@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -21,7 +21,44 @@ if TYPE_CHECKING:
 MAX_HEAD_BYTES = 65_536  # request line and headers; one more read from the socket may come on top
 TRANSPORT = "murmuration.transport"
 """The extension of an ASGI scope by which a stream learns how much its reader has left untaken."""
+GATHERED_BYTES = 65_536  # more than that is not held back for company
 HEAD_S = 10.0  # for a whole head, from its first byte (or the connection's start)
+
+
+class Gathering:
+    """A transport that sends what is written within one turn of the loop at once: uvicorn writes head and body apart.
+
+    A system call and the client's waking cost a small answer 15 µs each.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self.sender = transport
+        self._loop = loop
+        self._written: list[bytes] = []
+        self._bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Send it by the end of the turn; much of it, now."""
+        if not self._written:
+            self._loop.call_soon(self.flush)
+        self._written.append(data)
+        self._bytes += len(data)
+        if self._bytes > GATHERED_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was written."""
+        written, self._written, self._bytes = self._written, [], 0
+        if written and not self.sender.is_closing():
+            self.sender.writelines(written)
+
+    def close(self) -> None:
+        """Send what was written, then hang up."""
+        self.flush()
+        self.sender.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sender, name)
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -36,6 +73,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Give the first head its time."""
         super().connection_made(transport)
+        self.transport = cast("Any", Gathering(transport, self.loop))
         self._head_timer = self.loop.call_later(HEAD_S, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -57,6 +95,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._head_timer = self._head_timer or self.loop.call_later(HEAD_S, self._give_up)
         elif self._head_timer is not None:
             self._stop_timer()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over as it is."""
+        self.transport = cast("Any", self.transport).sender
+        super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
         """Count a new head."""

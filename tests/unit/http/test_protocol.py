@@ -95,3 +95,44 @@ async def test_many_requests_in_one_piece_are_all_answered(port: int) -> None:
     last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     answer = await until_closed(port, (HEAD + b"\r\n") * 30 + last)
     assert answer.count(b"200 OK") == 31
+
+
+class Sent:
+    """A transport that notes what it is given to send at once."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[bytes]] = []
+        self.closed = False
+
+    def writelines(self, lines: list[bytes]) -> None:
+        self.calls.append(lines)
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_what_is_written_in_one_turn_of_the_loop_is_sent_at_once() -> None:
+    sent: Any = Sent()
+    transport = protocol.Gathering(sent, asyncio.get_running_loop())
+    for turn in ((b"head", b"body"), (b"more",)):
+        for written in turn:
+            transport.write(written)
+        await asyncio.sleep(0)
+    assert sent.calls == [[b"head", b"body"], [b"more"]]
+
+
+async def test_much_is_sent_without_waiting_and_the_rest_before_hanging_up() -> None:
+    sent: Any = Sent()
+    transport = protocol.Gathering(sent, asyncio.get_running_loop())
+    transport.write(b"head")
+    transport.write(bytes(protocol.GATHERED_BYTES))
+    assert [len(lines) for lines in sent.calls] == [2]
+    transport.write(b"last")
+    transport.close()
+    assert (sent.calls[1:], sent.closed) == ([[b"last"]], True)
+    transport.write(b"too late")
+    await asyncio.sleep(0)
+    assert len(sent.calls) == 2
