@@ -15,6 +15,7 @@ from commands.operations import command as described
 from commands.requests import TweetIdText, id_of, no_body
 from infra.auth.tokens import Subject
 from infra.http.rate_limits import RateClass, limited_subject
+from infra.http.routes import DirectRoute
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 STRUCTS = (BookmarkAnswer, LikeAnswer)
 Who = Annotated[Subject, limited_subject(RateClass.WRITE)]
 
-router = APIRouter(prefix=f"{PREFIX}/tweets", tags=["engagement"])
+router = APIRouter(prefix=f"{PREFIX}/tweets", route_class=DirectRoute, tags=["engagement"])
 
 
 @router.post("/{tweet_id}/like", **described(LikeAnswer, problems=("tweet_not_found", "blocked")))

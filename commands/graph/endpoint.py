@@ -15,6 +15,7 @@ from commands.operations import command as described
 from commands.requests import UserIdText, id_of, no_body
 from infra.auth.tokens import Subject
 from infra.http.rate_limits import RateClass, limited_subject
+from infra.http.routes import DirectRoute
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ STRUCTS = (BlockAnswer, FollowAnswer, MuteAnswer)
 Who = Annotated[Subject, limited_subject(RateClass.WRITE)]
 _RELATE = ("self_relation", "user_not_found")
 
-router = APIRouter(prefix=f"{PREFIX}/users", tags=["graph"])
+router = APIRouter(prefix=f"{PREFIX}/users", route_class=DirectRoute, tags=["graph"])
 
 
 @router.post("/{user_id}/follow", **described(FollowAnswer, problems=(*_RELATE, "blocked")))

@@ -17,6 +17,7 @@ from commands.operations import command as described
 from commands.requests import body_of, check_subject
 from infra.auth.tokens import Subject
 from infra.http.rate_limits import RateClass, limited_subject
+from infra.http.routes import DirectRoute
 
 if TYPE_CHECKING:
     from commands.decision import Decision, Stamp
@@ -25,7 +26,7 @@ STRUCTS = (PreferencesAnswer, PreferencesBody, ReadAnswer, ReadBody)
 Who = Annotated[Subject, limited_subject(RateClass.WRITE)]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-router = APIRouter(prefix=f"{PREFIX}/notifications", tags=["notifications"])
+router = APIRouter(prefix=f"{PREFIX}/notifications", route_class=DirectRoute, tags=["notifications"])
 
 
 @router.post("/read", **described(ReadAnswer, body=ReadBody, body_required=False))

@@ -16,6 +16,7 @@ from commands.requests import body_of, no_body
 from infra.auth.tokens import Subject
 from infra.http.openapi import operation
 from infra.http.rate_limits import RateClass, limited_subject
+from infra.http.routes import DirectRoute
 from infra.push.subscriptions import id_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ STRUCTS = (SentKeys, SubscribeBody, SubscriptionAnswer, UnsubscribeBody, VapidKe
 Who = Annotated[Subject, limited_subject(RateClass.WRITE)]
 _PROBLEMS = ("push_off", "body_invalid", "not_the_subject")
 
-router = APIRouter(prefix=f"{PREFIX}/push", tags=["notifications"])
+router = APIRouter(prefix=f"{PREFIX}/push", route_class=DirectRoute, tags=["notifications"])
 
 
 @router.get("/vapid-key", **operation(VapidKeyAnswer, problems=_PROBLEMS))

@@ -16,6 +16,7 @@ from commands.tweets.answer import DeletedAnswer, PostReplyBody, PostTweetBody, 
 from commands.tweets.command import PostTweet, TweetCommand
 from infra.auth.tokens import Subject
 from infra.http.rate_limits import RateClass, limited_subject
+from infra.http.routes import DirectRoute
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,7 +29,7 @@ STRUCTS = (DeletedAnswer, PostReplyBody, PostTweetBody, RetweetAnswer, TweetAnsw
 _TEXT = ("text_empty", "text_too_long", "text_invalid_character", "media_unknown")
 Who = Annotated[Subject, limited_subject(RateClass.WRITE)]
 
-router = APIRouter(prefix=f"{PREFIX}/tweets", tags=["tweets"])
+router = APIRouter(prefix=f"{PREFIX}/tweets", route_class=DirectRoute, tags=["tweets"])
 
 
 @router.post(

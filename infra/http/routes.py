@@ -2,7 +2,7 @@
 
 FastAPI reads a route's declaration: it documents it, and validates by it. Validating four query parameters and
 entering its stacks of contexts costs some 150 µs a request; a query string that it has found good once is remembered
-here with its values. What it has not seen, or what is wrong, it answers itself.
+here with its values. What it has not seen, or what is wrong, it answers itself. Bodies are the endpoints' affair.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ QUERIES_KEPT = 4_096  # a route; most are first pages
 LONGEST_QUERY_KEPT = 256
 
 
-class QueryRoute(APIRoute):
-    """A GET whose dependencies take the request alone, and whose endpoint returns a Response."""
+class DirectRoute(APIRoute):
+    """A route whose dependencies take the request alone, whose path is of texts, and which returns a Response."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._validate = partial(request_params_to_args, self.dependant.query_params)
         self._path_names = [field.name for field in self.dependant.path_params]
+        self._request_name = self.dependant.request_param_name
         self._dependencies = [(part.name, part.call) for part in self.dependant.dependencies]
         self._kept: dict[bytes, dict[str, Any]] = {}
         self._framework = self.app
@@ -40,6 +41,8 @@ class QueryRoute(APIRoute):
             await self._framework(scope, receive, send)
             return
         values = query.copy()
+        if self._request_name is not None:
+            values[self._request_name] = request
         for path_name in self._path_names:
             values[path_name] = scope["path_params"][path_name]
         for name, dependency in self._dependencies:

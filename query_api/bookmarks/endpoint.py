@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Response
 
 from infra.http.rate_limits import RateClass, limited
+from infra.http.routes import DirectRoute
 from projections.engagement.read_model import Mark
 from query_api import cursors
 from query_api.bookmarks import rules
@@ -15,7 +16,6 @@ from query_api.openapi import API, Cursor, Limit, describe
 from query_api.pages import page as frame
 from query_api.paging import Steps, fill
 from query_api.reading import Reading, Reads
-from query_api.routes import QueryRoute
 from query_api.tweets.hydrate import details
 from query_api.tweets.response import tweet_objects
 from query_api.tweets.shapes import BookmarkPage
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from query_api.tweets.rules import Shown
 
-router = APIRouter(prefix=API, route_class=QueryRoute, tags=["engagement"], dependencies=[limited(RateClass.READ)])
+router = APIRouter(prefix=API, route_class=DirectRoute, tags=["engagement"], dependencies=[limited(RateClass.READ)])
 
 OwnReading = Annotated[Reading, Depends(Reads("tweets", "accounts", "graph", "engagement", signed_in=True))]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Response
 
 from infra.http.rate_limits import RateClass, limited
+from infra.http.routes import DirectRoute
 from query_api import cursors
 from query_api.engagement.skeleton import marks
 from query_api.openapi import API, Cursor, Limit, TweetIdPath, describe
 from query_api.paging import Page, Steps, fill, nothing
 from query_api.reading import Reading  # noqa: TC001 - FastAPI reads the annotation
-from query_api.routes import QueryRoute
 from query_api.tweets.endpoint import REFUSALS, TweetReading, asked_for
 from query_api.users import rules
 from query_api.users.response import listed_page
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from projections.engagement.read_model import Mark
     from query_api.users.rules import Listed
 
-router = APIRouter(prefix=API, route_class=QueryRoute, tags=["engagement"], dependencies=[limited(RateClass.READ)])
+router = APIRouter(prefix=API, route_class=DirectRoute, tags=["engagement"], dependencies=[limited(RateClass.READ)])
 
 
 @router.get("/tweets/{tweet_id}/likes", **describe(LikersPage, *REFUSALS))

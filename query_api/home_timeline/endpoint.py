@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from infra.http.rate_limits import RateClass, limited
+from infra.http.routes import DirectRoute
 from query_api.cursors import parse_max_id
 from query_api.errors import InvalidValueError
 from query_api.home_timeline import ranking as rankings
@@ -16,7 +17,6 @@ from query_api.openapi import API, Limit, MaxId, describe
 from query_api.pages import page as frame
 from query_api.paging import Steps, fill, first_read
 from query_api.reading import Reading, Reads
-from query_api.routes import QueryRoute
 from query_api.tweets.hydrate import details
 from query_api.tweets.response import tweet_page
 from query_api.tweets.rules import subject_id, visible
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from query_api.tweets.cards import Ready
     from query_api.tweets.rules import Shown
 
-router = APIRouter(prefix=API, route_class=QueryRoute, tags=["timelines"], dependencies=[limited(RateClass.READ)])
+router = APIRouter(prefix=API, route_class=DirectRoute, tags=["timelines"], dependencies=[limited(RateClass.READ)])
 
 HomeReading = Annotated[
     Reading, Depends(Reads("home_timeline", "tweets", "accounts", "graph", "engagement", signed_in=True))

@@ -11,6 +11,7 @@ from infra.auth.bearer import subject
 from infra.auth.tokens import MAX_TOKEN_CHARS, TokenError
 from infra.http.problems import Problem
 from infra.http.rate_limits import RateClass, limited
+from infra.http.routes import DirectRoute
 from infra.places import WORLD, places
 from query_api.errors import InvalidValueError, NotKeptError, NotReadyError
 from query_api.live import counters
@@ -20,7 +21,6 @@ from query_api.live.notices import from_ids
 from query_api.live.opening import until_reached
 from query_api.live.positions import MAX_CHARS, InvalidEventIdError
 from query_api.openapi import API, describe_stream
-from query_api.routes import QueryRoute
 from schemas.ids import from_uuid
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from query_api.live.index import Viewer
     from query_api.live.positions import Vector
 
-router = APIRouter(prefix=API, route_class=QueryRoute, tags=["live"], dependencies=[limited(RateClass.READ)])
+router = APIRouter(prefix=API, route_class=DirectRoute, tags=["live"], dependencies=[limited(RateClass.READ)])
 PATH = f"{API}/stream"
 HELD = "murmuration.held"
 """In the scope of a request that somebody keeps open once it is admitted; of others (a HEAD) the stream is empty."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from infra.http.rate_limits import RateClass, limited
+from infra.http.routes import DirectRoute
 from projections.notifications.read_model import KINDS
 from query_api.errors import InvalidValueError
 from query_api.notifications import response, rules, skeleton
@@ -16,13 +17,12 @@ from query_api.notifications.shapes import NotificationPage, Preferences, Unread
 from query_api.openapi import API, Cursor, Limit, describe
 from query_api.paging import Steps, fill
 from query_api.reading import Reading, Reads
-from query_api.routes import QueryRoute
 
 if TYPE_CHECKING:
     from projections.notifications.read_model import Entry
     from query_api.notifications.rules import Facts, Item, Viewer
 
-router = APIRouter(prefix=API, route_class=QueryRoute, tags=["notifications"], dependencies=[limited(RateClass.READ)])
+router = APIRouter(prefix=API, route_class=DirectRoute, tags=["notifications"], dependencies=[limited(RateClass.READ)])
 
 OwnReading = Annotated[
     Reading, Depends(Reads("notifications", "tweets", "accounts", "graph", "engagement", signed_in=True))

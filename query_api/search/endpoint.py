@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from infra.http.rate_limits import RateClass, limited
+from infra.http.routes import DirectRoute
 from projections.search.words import words
 from query_api.cursors import parse_max_id
 from query_api.errors import InvalidQueryTextError
 from query_api.openapi import API, MaxId, describe
 from query_api.paging import Page, Steps, fill
 from query_api.reading import Reading, Reads
-from query_api.routes import QueryRoute
 from query_api.search import response, rules, skeleton
 from query_api.search.grammar import MAX_QUERY_CHARS, InvalidQueryError, Parsed, parse
 from query_api.search.shapes import FoundUsers
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from query_api.tweets.rules import Shown
 
-router = APIRouter(prefix=API, route_class=QueryRoute, tags=["search"], dependencies=[limited(RateClass.READ)])
+router = APIRouter(prefix=API, route_class=DirectRoute, tags=["search"], dependencies=[limited(RateClass.READ)])
 
 MOST_TWEETS, MOST_PEOPLE = 100, 50
 CANDIDATES = 2_000  # people whose names match, of whom the best are shown; more share a prefix of one letter only

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from infra.http.rate_limits import RateClass, limited
+from infra.http.routes import DirectRoute
 from infra.places import WORLD, places
 from projections.trends.read_model import DAY_MS, DAYS_KEPT_MS, HOUR_MS, HOURS_KEPT_MS
 from query_api.errors import InvalidValueError
 from query_api.openapi import API, describe
 from query_api.reading import Reading, Reads
-from query_api.routes import QueryRoute
 from query_api.trends import response, rules, topics
 from query_api.trends.shapes import Day, History, Places, Topic, Trends
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from infra.places import Place
     from query_api.trends.board import Board
 
-router = APIRouter(prefix=API, route_class=QueryRoute, tags=["trends"], dependencies=[limited(RateClass.READ)])
+router = APIRouter(prefix=API, route_class=DirectRoute, tags=["trends"], dependencies=[limited(RateClass.READ)])
 
 MAX_TOPIC_CHARS = 280
 ORDERS = ["uses", "authors", "score"]

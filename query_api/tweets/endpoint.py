@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Response
 
 from infra.http.rate_limits import RateClass, limited
+from infra.http.routes import DirectRoute
 from query_api.cursors import parse_max_id
 from query_api.openapi import API, Limit, MaxId, TweetIdPath, describe
 from query_api.paging import Page, Steps, fill
 from query_api.reading import Reading, Reads
-from query_api.routes import QueryRoute
 from query_api.tweets import response, rules, skeleton
 from query_api.tweets.hydrate import details
 from query_api.tweets.shapes import ReplyPage, Thread, Tweet, TweetPage
@@ -20,7 +20,7 @@ from query_api.tweets.shapes import ReplyPage, Thread, Tweet, TweetPage
 if TYPE_CHECKING:
     from query_api.tweets.rules import Shown
 
-router = APIRouter(prefix=API, route_class=QueryRoute, tags=["tweets"], dependencies=[limited(RateClass.READ)])
+router = APIRouter(prefix=API, route_class=DirectRoute, tags=["tweets"], dependencies=[limited(RateClass.READ)])
 
 TweetReading = Annotated[Reading, Depends(Reads("tweets", "accounts", "graph", "engagement"))]
 

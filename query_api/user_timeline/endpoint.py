@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from infra.http.rate_limits import RateClass, limited
+from infra.http.routes import DirectRoute
 from query_api.cursors import parse_max_id
 from query_api.openapi import API, Limit, MaxId, UserIdPath, describe
 from query_api.paging import Steps, fill
 from query_api.reading import Reading, Reads
-from query_api.routes import QueryRoute
 from query_api.tweets.hydrate import details
 from query_api.tweets.response import tweet_page
 from query_api.tweets.rules import visible
@@ -20,7 +20,7 @@ from query_api.tweets.shapes import TweetPage
 from query_api.users.rules import check_may_read
 from query_api.users.skeleton import user_id_of
 
-router = APIRouter(prefix=API, route_class=QueryRoute, tags=["timelines"], dependencies=[limited(RateClass.READ)])
+router = APIRouter(prefix=API, route_class=DirectRoute, tags=["timelines"], dependencies=[limited(RateClass.READ)])
 
 AuthorReading = Annotated[Reading, Depends(Reads("tweets", "accounts", "graph", "engagement"))]
 

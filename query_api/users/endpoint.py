@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Path, Response
 
 from infra.http.rate_limits import RateClass, limited
+from infra.http.routes import DirectRoute
 from query_api import cursors
 from query_api.openapi import API, Cursor, Limit, UserIdPath, describe
 from query_api.paging import Page, Steps, fill, nothing
 from query_api.reading import Reading, Reads
-from query_api.routes import QueryRoute
 from query_api.users import hydrate, response, rules, skeleton
 from query_api.users.shapes import FollowersPage, FollowingPage, Profile
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from projections.graph.read_model import Edge
     from query_api.users.rules import Listed
 
-router = APIRouter(prefix=API, route_class=QueryRoute, tags=["users"], dependencies=[limited(RateClass.READ)])
+router = APIRouter(prefix=API, route_class=DirectRoute, tags=["users"], dependencies=[limited(RateClass.READ)])
 
 ProfileReading = Annotated[Reading, Depends(Reads("accounts", "graph", "tweets"))]
 OwnReading = Annotated[Reading, Depends(Reads("accounts", "graph", "tweets", signed_in=True))]
