@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.naive_higgs import NaiveHiggs
     from tests.naive_notifications import Fact
 
-PAGE, CHUNK, MOST_PAGES = 200, 1_000, 20
+PAGE, CHUNK, MOST_PAGES = 200, 1_000, 10
 
 
 @dataclass
