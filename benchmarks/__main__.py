@@ -26,6 +26,7 @@ MODULES = (
     "home_timeline",
     "post_tweet",
     "delivery_latency",
+    "live",
     "search",
     "trends",
 )
