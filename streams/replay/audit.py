@@ -213,5 +213,5 @@ def _result(outcome: Outcome, options: AuditOptions) -> str:
     if report.right:
         return f"all {report.rows:,} rows are as the log says; {report.entities:,} entities recounted"
     if outcome.mended:
-        return f"{outcome.mended:,} rows mended; run it again to see that all is right"
-    return outcome.advice or f"{len(report.findings)} differences; --repair mends rows"
+        return f"mended, rows: {outcome.mended:,}; run it again to see that all is right"
+    return outcome.advice or f"differences: {len(report.findings)}; --repair mends rows"

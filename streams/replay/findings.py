@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 READ_RECORDS = 5_000
 POSITIONS_TOLD = 5
 NOTHING = "nothing"
+INVARIANT = "invariant"
 LIVE = "live"
 REBUILT = "rebuilt"
 
@@ -42,6 +43,8 @@ class Finding(NamedTuple):
         more = len(self.positions) - POSITIONS_TOLD
         where += f" and {more} more" if more > 0 else ""
         told = f"{self.what} {self.key}: expected {self.expected}, found {self.found}"
+        if self.check == INVARIANT:
+            told = f"{self.what}: {self.expected}, but not of {self.found}"
         return f"{self.check}: {told}" + (f"  (log: {where})" if where else "")
 
 
@@ -70,8 +73,19 @@ class Report(NamedTuple):
         checked = f"{self.rows:,} rows, " if self.rows else ""
         live = f"as in generation {self.compared_with}" if self.compared_with else "not compared with a live generation"
         if self.findings:
-            return f"{len(self.findings)} differences, the first: {self.findings[0].line()}"
+            rest = f" ({len(self.findings)} differences)" if len(self.findings) > 1 else ""
+            return f"{self.findings[0].line()}{rest}{self._advice()}"
         return f"{checked}{live}; {self.entities:,} entities as the log says"
+
+    def _advice(self) -> str:
+        """Return what to do where the log sides with the new generation."""
+        if any(finding.check != LIVE for finding in self.findings):
+            return ""
+        return (
+            "; the recount finds nothing wrong with the new one: is it the live one? "
+            f"`murmur audit {self.projection}` tells, "
+            "and `murmur replay … --changed` where it is, or where rules have changed"
+        )
 
 
 def shown(value: Any) -> str:
@@ -107,12 +121,14 @@ def located(
         named = wanted.intersection(value for value in msgspec.structs.astuple(event) if type(value) is int)
         for it in named:
             where[it].append(Position(*place, offset))
-    return [
-        finding
-        if finding.positions
-        else finding._replace(positions=tuple(sorted({at for it in finding.ids for at in where[it]}, key=_last)))
-        for finding in findings
-    ]
+    return [it if it.positions else it._replace(positions=_named_by(it.ids, where)) for it in findings]
+
+
+def _named_by(ids: Collection[int], where: Mapping[int, list[Position]]) -> tuple[Position, ...]:
+    """Return the records that name all of these ids; where there are none, those that name any."""
+    each = [set(where[it]) for it in ids]
+    found = set.intersection(*each) or set.union(*each) if each else set()
+    return tuple(sorted(found, key=_last))
 
 
 def _last(position: Position) -> tuple[str, int, int]:

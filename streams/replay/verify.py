@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.sqlite.connections import rows
 from infra.sqlite.content import compare
-from streams.replay.findings import LIVE, Finding, Report, located, shown
+from streams.replay.findings import INVARIANT, LIVE, Finding, Report, located, shown
 from streams.replay.hearing import hear_alone
 from streams.replay.pages import page_differences, readers_of
 
@@ -83,7 +83,7 @@ def _broken(subject: Subject) -> Iterator[Finding]:
     for invariant in subject.kind.content.invariants:
         for row in rows(subject.pin.connection, f"{invariant.broken} LIMIT {MOST_FINDINGS}"):
             ids = tuple(it for it in row[:2] if type(it) is int)
-            yield Finding("invariant", subject.name, str(row[0]), invariant.says, shown(row), ids)
+            yield Finding(INVARIANT, subject.name, str(row[0]), invariant.says, shown(row), ids)
 
 
 def _compared(subject: Subject, turn: int) -> tuple[int, str, list[Finding]]:

@@ -85,7 +85,7 @@ def test_what_is_wrong_is_told_and_promoted_only_by_force_or_where_rules_have_ch
     spoil(world, generation=3)
     assert replayed(world, "graph", "--changed") == 0
     assert record(world, "graph").active == 4
-    assert "differences" in told(capsys, "graph")["report"]
+    assert "live: follows" in told(capsys, "graph")["report"]
 
 
 def spoil(world: ReplayWorld, generation: int = 1) -> None:
