@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from infra.clock import Clock
     from infra.journal.port import Journal
     from infra.settings import Settings
-    from projections.accounts.read_model import AccountsReader
 
 DAY_MS = 86_400_000
 ON_ROWS = (accounts.PROJECTION, tweets.PROJECTION, graph.PROJECTION, engagement.PROJECTION)
@@ -58,10 +57,10 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
         with cassandra_trouble(settings):
             lease = opening.enter_context(closing(WorkerLease(claims, clock, settings.worker)))
             rows = opening.enter_context(closing(CqlSession(as_app)))
-            look = Look(rows)
+            look = Look(rows, keyspaces(settings).lwt)
             progress = Progress([Part("rows", ON_ROWS, look.read)])
             opening.callback(progress.close)
-            views = _views(rows, progress, look, journal, settings.wait_ms)
+            views = _views(progress, look, journal, settings.wait_ms)
             revocations = CqlRevocations(claims, clock.now_ms())
         return Parts(
             journal,
@@ -78,16 +77,15 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
         )
 
 
-def _views(rows: CqlSession, progress: Progress, look: Look, journal: Journal, wait_ms: int) -> Views:
-    of_accounts = CqlAccountsReader(rows, progress=look.of(accounts.PROJECTION))
-    authors: ServerSource[AccountsReader] = ServerSource(accounts.PROJECTION, of_accounts, progress)
+def _views(progress: Progress, look: Look, journal: Journal, wait_ms: int) -> Views:
+    authors = ServerSource(look.rows(CqlAccountsReader), progress)
     places = KeptPlaces(authors, bridge.wait)
     progress.tell(accounts.PROJECTION, places)
     return Views(
         View("accounts", authors, accounts.TOPICS),
-        View("tweets", ServerSource(tweets.PROJECTION, CqlTweetsReader(rows), progress), tweets.TOPICS),
-        View("graph", ServerSource(graph.PROJECTION, CqlGraphReader(rows), progress), graph.TOPICS),
-        View("engagement", ServerSource(engagement.PROJECTION, CqlEngagementReader(rows), progress), engagement.TOPICS),
+        View("tweets", ServerSource(look.rows(CqlTweetsReader), progress), tweets.TOPICS),
+        View("graph", ServerSource(look.rows(CqlGraphReader), progress), graph.TOPICS),
+        View("engagement", ServerSource(look.rows(CqlEngagementReader), progress), engagement.TOPICS),
         journal,
         wait_ms,
         places.of,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from infra.loading import Loading
 from infra.places import WORLD, place_of
+from infra.projections import StoreUnavailableError
 from infra.recent import Recent
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class KeptPlaces:
 
     def __init__(self, source: Source[AccountsReader], wait: Callable[[Future[Any]], Any]) -> None:
         self._source = source
+        self._reader = source.reader
         self._loading: Loading[int] = Loading(Recent(AUTHORS_KEPT), self._read, wait)
         self.rely = self._loading.rely
 
@@ -40,10 +42,15 @@ class KeptPlaces:
         return self._loading.load(author_ids)
 
     def refresh(self) -> None:
-        """Forget those of the accounts that came or were edited."""
-        assert self._source.reader is not None  # noqa: S101 - on servers it is always there
-        self._loading.drop(self._source.reader.changed())
+        """Forget those of the accounts that came or were edited; of another generation, all."""
+        reader = self._source.reader
+        if reader is not self._reader:
+            self._reader = reader
+            self._loading.rely(told=False)
+        if reader is not None:
+            self._loading.drop(reader.changed())
 
     def _read(self, author_ids: list[int]) -> dict[int, int]:
-        assert self._source.reader is not None  # noqa: S101 - as above
+        if self._source.reader is None:
+            raise StoreUnavailableError(f"accounts: {self._source.reason}")
         return places_of(self._source.reader, author_ids)

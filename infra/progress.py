@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from infra.bridge import bridged
 from infra.consistency import have_passed
+from infra.generations.reading import Checkpointed
 from infra.json_logs import FIELDS
 from infra.projections import StoreError, WrongSpanError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from asyncio import Future, Task, TimerHandle
     from collections.abc import Callable, Mapping, Sequence
 
+    from infra.generations.reading import Reading
     from infra.generations.record import Record
     from infra.log.port import Position, TopicPartition
 
@@ -156,6 +158,13 @@ class Progress:
         self._of[projection].followers.append(follower)
         follower.rely(told=False)
 
+    def forget_followers(self) -> None:
+        """Tell nothing more to those who were told what changed: nothing that they keep may be used."""
+        for followed in self._parts:
+            for follower in followed.followers:
+                follower.rely(told=False)
+            followed.followers.clear()
+
     def checkpoints(self, projection: str) -> Mapping[TopicPartition, int] | None:
         """Return how far a projection is, as far as is known; None where nothing is."""
         return self._of[projection].known.get(projection)
@@ -202,24 +211,36 @@ async def _follow(followed: _Followed) -> None:
         await followed.pause()
 
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Checkpointed)
 
 
 class ServerSource(Generic[R]):
     """A projection on servers: its reader is there from the start, and says at each read whether it can."""
 
-    generation = 1
-    record: Record | None = None
-
-    def __init__(self, projection: str, reader: R, progress: Progress) -> None:
-        self._projection = projection
+    def __init__(self, reading: Reading[R], progress: Progress) -> None:
+        self._reading = reading
+        self._projection = reading.projection
         self._progress = progress
-        self.reader: R | None = reader
+
+    @property
+    def reader(self) -> R | None:
+        """The reader of the generation that is read."""
+        return self._reading.reader
+
+    @property
+    def generation(self) -> int:
+        """Which build of the projection is read."""
+        return self._reading.generation
+
+    @property
+    def record(self) -> Record:
+        """What is recorded of its generations, as far as is known."""
+        return self._reading.record
 
     @property
     def reason(self) -> str:
         """Why it cannot be read, or empty."""
-        return self._progress.reason(self._projection)
+        return self._reading.reason or self._progress.reason(self._projection)
 
     def look(self) -> None:
         """See that its progress is followed."""

@@ -69,6 +69,7 @@ class Primaries:
         if not urls:
             raise StoreError("no Redis is named: set MURMURATION_REDIS_URLS")
         self._urls = urls
+        self.count = len(urls)
         self._seconds = seconds
         self._clients: list[Any] = [
             redis.Redis.from_url(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.auth.keys import KeyRing, secret
@@ -74,10 +73,18 @@ class Services(NamedTuple):
     revocations: FollowedRevocations
     trend_boards: Boards
     live: Live
-    timelines: HomeTimelines | None = None
-    caches: Mapping[str, Cache] = MappingProxyType({})  # beside those of the stores
     surround: Callable[[Any], Any] | None = None  # what the app runs in, so that reads may wait for servers
     close_servers: Callable[[], None] | None = None
+
+    @property
+    def timelines(self) -> HomeTimelines | None:
+        """What stands in for home timelines that are away, on servers."""
+        return None if self.stores.shared is None else self.stores.shared.timelines
+
+    @property
+    def caches(self) -> Mapping[str, Cache]:
+        """What is kept in memory beside that of the stores."""
+        return {} if self.stores.shared is None else self.stores.shared.caches
 
     def close(self) -> None:
         """Let go of everything."""

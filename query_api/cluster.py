@@ -21,12 +21,15 @@ from infra.cql.progress import Look
 from infra.cql.roles import role
 from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
-from infra.elastic import READER_SECONDS, Elastic
+from infra.elastic import READER_SECONDS as ELASTIC_SECONDS
+from infra.elastic import Elastic
+from infra.generations.reading import Reading
 from infra.http.rate_limits import RateLimits
 from infra.log.kafka_ends import KafkaEnds
 from infra.log.kafka_reader import KafkaLogReader
 from infra.log.kafka_tail import KafkaTail
-from infra.progress import Part, Progress, ServerSource
+from infra.progress import HURRIED_S, Part, Progress, ServerSource
+from infra.redis_primaries import READER_SECONDS, Primaries
 from infra.servers.fleet import servers_of
 from projections.accounts.cql import CqlAccountsReader
 from projections.engagement.cql_reader import CqlEngagementReader
@@ -53,9 +56,11 @@ from query_api.users.hidden import KeptHidden
 from schemas.catalogue import DEAD_LETTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from infra.clock import Clock
+    from infra.cql.projection_store import CqlProjectionReader
+    from infra.log.port import TopicPartition
     from infra.recent import Cache
     from infra.settings import Settings
     from query_api.lag import LogEnds
@@ -64,6 +69,15 @@ if TYPE_CHECKING:
     from query_api.tweets.hydrate import AuthorHydrator, TweetHydrator
 
 T = TypeVar("T")
+
+ROW_READERS: tuple[type[CqlProjectionReader], ...] = (
+    CqlAccountsReader,
+    CqlTweetsReader,
+    CqlGraphReader,
+    CqlEngagementReader,
+    CqlTrendsReader,
+    CqlNotificationsReader,
+)
 
 MARKS_SHARE = 10  # a viewer's marks take as much memory as ten tweets, at some fifty of them
 AT_ONCE = 64  # reads of one query side by side; the CQL driver's own trouble begins at some 1,000
@@ -81,34 +95,32 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None, 
     with ExitStack() as opening, cassandra_trouble(settings):
         session = opening.enter_context(closing(CqlSession(role(settings, "query"))))
         urls = (settings.redis_query_urls or settings.redis_urls).split(",")
-        timelines = opening.enter_context(closing(RedisHomeTimelineReader(urls, shards=settings.redis_shards)))
-        look = Look(session)
-        readers: dict[str, Any] = {
-            "accounts": CqlAccountsReader(session, progress=look.of("accounts")),
-            "tweets": CqlTweetsReader(session, progress=look.of("tweets")),
-            "graph": CqlGraphReader(session, progress=look.of("graph")),
-            "engagement": CqlEngagementReader(session, progress=look.of("engagement")),
-            "trends": CqlTrendsReader(session),
-            "notifications": CqlNotificationsReader(session),
-        }
-        parts = [
-            Part(ROWS, tuple(readers), look.read),
-            Part(TIMELINES, (HOME,), lambda: {HOME: timelines.checkpoints()}),
-        ]
-        readers[HOME] = timelines
+        primaries = opening.enter_context(closing(Primaries(urls, seconds=READER_SECONDS)))
+        look = Look(session, keyspaces(settings).lwt)
+        readings: dict[str, Reading[Any]] = {reader.PROJECTION: look.rows(reader) for reader in ROW_READERS}
+        parts = [Part(ROWS, tuple(readings), look.read)]
+
+        def beside(name: str, part: str, make: Callable[[int], Any], version: int, hurried_s: float) -> None:
+            """Read a projection that is not on rows; its generations are recorded where those are."""
+            reading = readings[name] = Reading(name, make, version, look.record(name))
+            parts.append(Part(part, (name,), partial(_followed, reading, look), hurried_s))
+
+        shards = settings.redis_shards
+        timelines = partial(RedisHomeTimelineReader.over, primaries, shards)
+        beside(HOME, TIMELINES, timelines, RedisHomeTimelineReader.SCHEMA_VERSION, HURRIED_S)
         if settings.elasticsearch_urls:
-            found = opening.enter_context(closing(Elastic(settings, seconds=READER_SECONDS)))
-            readers[SEARCH] = index = ElasticsearchSearchReader(found, settings)
-            parts.append(Part(INDEX, (SEARCH,), lambda: {SEARCH: index.checkpoints()}, INDEX_HURRIED_S))
+            elastic = opening.enter_context(closing(Elastic(settings, seconds=ELASTIC_SECONDS)))
+            index = partial(ElasticsearchSearchReader, elastic, settings)
+            beside(SEARCH, INDEX, index, ElasticsearchSearchReader.SCHEMA_VERSION, INDEX_HURRIED_S)
         progress = Progress(parts)
         opening.callback(progress.close)
         shared = OnServers(progress, settings.tweet_cache_entries)
-        sources = {name: ServerSource(name, reader, progress) for name, reader in readers.items()}
+        sources = {name: ServerSource(reading, progress) for name, reading in readings.items()}
         stores = Stores(sources, settings.tweet_cache_entries, shared)
         stores.look()
         keys = KeyRing(settings.keys_dir)
         revocations = CqlRevocations(session, clock.now_ms(), keyspace=keyspaces(settings).lwt)
-        topics = sorted({topic for name in readers for topic in TOPICS[name]})
+        topics = sorted({topic for name in readings for topic in TOPICS[name]})
         letters = partial(KafkaLogReader, settings.kafka_bootstrap, (DEAD_LETTERS,))
         shared_secret = secret(settings.keys_dir, SECRET_NAME)
         live = Live(
@@ -132,12 +144,16 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None, 
             rate_limits=RateLimits(settings),
             revocations=revocations,
             trend_boards=boards(settings),
-            timelines=shared.timelines,
-            caches=shared.caches,
             surround=bridge.Bridged,
             close_servers=opening.pop_all().close,
             live=live,
         )
+
+
+def _followed(reading: Reading[Any], look: Look) -> dict[str, Mapping[TopicPartition, int]]:
+    """Follow the generations of a projection that is not on rows; return its checkpoints."""
+    reading.follow(look.record(reading.projection))
+    return {} if reading.reader is None else {reading.projection: reading.reader.checkpoints()}
 
 
 class OnServers:
@@ -152,6 +168,10 @@ class OnServers:
     def wait(self, future: Any) -> Any:
         """Wait for what another request reads."""
         return bridge.wait(future)
+
+    def begin(self) -> None:
+        """Tell nothing more to what was kept of readers before."""
+        self._progress.forget_followers()
 
     def tell(self, projection: str, kept: TweetHydrator | AuthorHydrator) -> None:
         """From now on tell what is kept of a projection what changed there."""

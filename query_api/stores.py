@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
     from infra.generations.record import Record
     from infra.log.port import Position, TopicPartition
+    from infra.recent import Cache
     from infra.sources import Source
     from projections.engagement.read_model import CountsRow
     from projections.graph.read_model import Hidden
+    from query_api.home_timeline.fallback import HomeTimelines
     from query_api.tweets.cards import Ready
     from query_api.tweets.rules import Shown
 
@@ -73,6 +75,17 @@ class Readers(NamedTuple):
 class Shared(Protocol):
     """How read models on servers are read, where requests run side by side."""
 
+    @property
+    def timelines(self) -> HomeTimelines | None:
+        """What stands in for home timelines that are away."""
+
+    @property
+    def caches(self) -> Mapping[str, Cache]:
+        """What is kept in memory beside tweets and authors."""
+
+    def begin(self) -> None:
+        """Tell nothing more to what was kept of readers before."""
+
     def wait(self, future: Future[Any], /) -> Any:
         """Wait for what another request reads."""
 
@@ -89,7 +102,7 @@ class Stores:
     def __init__(self, sources: Mapping[str, Source[Any]], cache_entries: int, shared: Shared | None = None) -> None:
         self.names = sources.keys()
         self._sources = sources
-        self._shared = shared
+        self.shared = shared
         self._found: dict[str, Any] = {}
         self._readers: Readers | None = None
         self._looked_at = float("-inf")
@@ -104,7 +117,7 @@ class Stores:
         if self._readers is None:
             missing = "; ".join(f"{name}: {it.reason}" for name, it in self._sources.items() if it.reader is None)
             raise NotReadyError(f"not all read models are there yet: {missing}")
-        if self._shared is None:
+        if self.shared is None:
             self._readers.refresh()
         return self._readers
 
@@ -132,7 +145,9 @@ class Stores:
         self.kept_authors = self.kept_authors.anew()
         if len(self._found) < len(self._sources):
             return None
-        shared = self._shared
+        shared = self.shared
+        if shared is not None:
+            shared.begin()
         wait = None if shared is None else shared.wait
         tweets = TweetHydrator(self._found["tweets"], self.kept_tweets, wait)
         authors = AuthorHydrator(self._found["accounts"], self.kept_authors, wait)

@@ -94,6 +94,11 @@ class ProjectionApp(faust.App):  # type: ignore[misc]  # Faust is untyped here
             return frozenset()
 
 
+def group_of(projection: str, generation: int) -> str:
+    """Return the name of an app, and of its consumer group: Faust puts the version behind, but for the first."""
+    return f"murmur-{projection}" if generation == 1 else f"murmur-{projection}-v{generation}"
+
+
 def build_app(
     name: str,
     topics: Sequence[str],

@@ -25,7 +25,9 @@ from infra.cluster import (
     kafka_trouble,
     redis_trouble,
 )
+from infra.cql.generations import FAMILY, READ, decoded
 from infra.cql.roles import role
+from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
 from infra.elastic import Elastic
 from infra.generations.record import unrecorded
@@ -37,10 +39,12 @@ from infra.servers.fleet import servers_of
 from projections.accounts.cql import CqlAccountsStore
 from projections.engagement.cql import CqlEngagementStore
 from projections.graph.cql import CqlGraphStore
-from projections.home_timeline.redis import SCHEMA_VERSION, RedisHomeTimelineStore
+from projections.home_timeline.redis import RedisHomeTimelineStore
+from projections.home_timeline.redis_layout import SCHEMA_VERSION as OF_TIMELINES
 from projections.notifications.cql import CqlNotificationsStore
 from projections.search import read_model as search
 from projections.search.elasticsearch import ElasticsearchSearchStore
+from projections.search.elasticsearch_indices import SCHEMA_VERSION as OF_SEARCH
 from projections.trends.cql import CqlTrendsStore
 from projections.tweets.cql import CqlTweetsStore
 from schemas.catalogue import DEAD_LETTERS
@@ -109,13 +113,17 @@ class ClusterParts:
         return self._open_things.enter_context(closing(KafkaLogReader(self._settings.kafka_bootstrap, [DEAD_LETTERS])))
 
     async def records(self) -> Mapping[str, Record]:
-        """Return what is recorded of the generations."""
-        return {name: unrecorded(name) for name in self._names}
+        """Read what is recorded of the generations."""
+        return await bridged(self._read_records())
+
+    async def _read_records(self) -> Mapping[str, Record]:
+        with cassandra_trouble(self._settings):
+            found = decoded(self._session().run(READ.format(keyspaces(self._settings).lwt), (FAMILY,)))
+        return {name: found.get(name) or unrecorded(name) for name in self._names}
 
     def schema_version(self, projection: Projection) -> int:
         """Return the version of the store on servers."""
-        store = CQL_STORES.get(projection.name)
-        return SCHEMA_VERSION if store is None else store.SCHEMA_VERSION
+        return version_of(projection)
 
     async def open_store(self, projection: Projection, generation: int, open_things: ExitStack) -> ProjectionStore:
         """Open the store of a generation; raises TroubleError where it cannot be what it should be."""
@@ -218,6 +226,13 @@ class ClusterParts:
                     if (place := await bridged(_lost(store))) and which in self._stores:
                         logger.critical("%s: the store has lost what it had of %s[%d]", label(*which), *place)
                         end_process(EXIT_CODE)
+
+
+def version_of(projection: Projection) -> int:
+    """Return which version of a projection's store on servers this program writes."""
+    if projection.name in CQL_STORES:
+        return CQL_STORES[projection.name].SCHEMA_VERSION
+    return OF_SEARCH if projection.name == search.PROJECTION else OF_TIMELINES
 
 
 class KnownEnds:

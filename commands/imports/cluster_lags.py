@@ -1,17 +1,19 @@
-"""How far the projections on servers are behind the log: their checkpoints, and the ends of the topics."""
+"""How far the projections on servers are behind the log: the checkpoints of those that are read, and the ends."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from infra.cql.progress import Look
+from infra.cql.generations import CqlGenerations
+from infra.cql.progress import read_progress
 from infra.cql.roles import role
 from infra.cql.session import CqlSession
 from infra.elastic import Elastic
 from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import LogUnavailableError
 from infra.projections import StoreUnavailableError
+from infra.redis_primaries import Primaries
 from infra.status import PROJECTION_TOPICS, kept
 from projections.home_timeline import read_model as home_timeline
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
@@ -21,6 +23,9 @@ from projections.search.elasticsearch_progress import read_checkpoints
 from schemas.catalogue import FACT_TOPICS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.log.port import TopicPartition
     from infra.settings import Settings
 
 
@@ -28,13 +33,13 @@ class ClusterLags:
     """Asks Kafka, Cassandra, Redis and Elasticsearch; its calls block."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._session = CqlSession(role(settings, "app"))
-        self._rows = Look(self._session)
-        self._timelines = RedisHomeTimelineReader(settings.redis_urls.split(","), shards=settings.redis_shards)
+        self._generations = CqlGenerations(self._session, settings)
+        self._primaries = Primaries(settings.redis_urls.split(","))
         self._log = KafkaLogReader(settings.kafka_bootstrap, FACT_TOPICS)
         self._kept = kept(settings)
         self._elastic = Elastic(settings) if search.PROJECTION in self._kept else None
-        self._search = indices(settings).progress
         self._last = [1]  # not known: behind by something
 
     def events(self) -> list[int]:
@@ -44,20 +49,26 @@ class ClusterLags:
         return self._last
 
     def _ask(self) -> list[int]:
-        known = {**self._rows.read(), home_timeline.PROJECTION: self._timelines.checkpoints()}
-        if self._elastic is not None:
-            known[search.PROJECTION] = read_checkpoints(self._elastic, self._search)
+        known = {name: self._checkpoints(name) for name in PROJECTION_TOPICS if name in self._kept}
         ends = self._log.end_offsets(FACT_TOPICS)
         return [
-            sum(end - known.get(name, {}).get(place, 0) for place, end in ends.items() if place.topic in topics)
-            for name, topics in PROJECTION_TOPICS.items()
-            if name in self._kept
+            sum(end - done.get(place, 0) for place, end in ends.items() if place.topic in PROJECTION_TOPICS[name])
+            for name, done in known.items()
         ]
+
+    def _checkpoints(self, projection: str) -> Mapping[TopicPartition, int]:
+        active = self._generations.of(projection).active
+        if projection == home_timeline.PROJECTION:
+            return RedisHomeTimelineReader.over(self._primaries, self._settings.redis_shards, active).checkpoints()
+        if projection == search.PROJECTION and self._elastic is not None:
+            return read_checkpoints(self._elastic, indices(self._settings, active).progress)
+        rows = read_progress(self._session, active).get(projection, {})
+        return {place: told.next_offset for place, told in rows.items()}
 
     def close(self) -> None:
         """Leave the servers."""
         self._log.close()
-        self._timelines.close()
+        self._primaries.close()
         self._session.close()
         if self._elastic is not None:
             self._elastic.close()

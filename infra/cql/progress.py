@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from infra.cql.calls import Call
+from infra.cql.generations import FAMILY, READ, decoded
 from infra.cql.projection_tables import known_build
+from infra.generations.reading import Checkpointed, Reading
+from infra.generations.record import unrecorded
 from infra.log.port import TopicPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from infra.cql.calls import Row
+    from infra.cql.projection_store import CqlProjectionReader
     from infra.cql.session import CqlSession
+    from infra.generations.record import Record
+
+C = TypeVar("C", bound=Checkpointed)
+R = TypeVar("R", bound="CqlProjectionReader")
 
 _BUILDS = "SELECT projection, generation, build FROM stores"
 _PROGRESS = "SELECT projection, build, topic, partition, next_offset, changed_at FROM checkpoints WHERE generation = ?"
@@ -39,6 +48,10 @@ Of = dict[TopicPartition, Progress]
 def read_progress(session: CqlSession, generation: int = 1) -> dict[str, Of]:
     """Read the progress of every projection in one round trip; what has applied nothing yet is absent."""
     builds, found = session.run_all([Call(_BUILDS), Call(_PROGRESS, (generation,))])
+    return _of_generation(generation, builds, found)
+
+
+def _of_generation(generation: int, builds: Sequence[Row], found: Sequence[Row]) -> dict[str, Of]:
     current = {projection: build for projection, of, build in builds if of == generation}
     progress: dict[str, Of] = {}
     for projection, build, topic, partition, next_offset, changed_at in found:
@@ -49,23 +62,59 @@ def read_progress(session: CqlSession, generation: int = 1) -> dict[str, Of]:
 
 
 class Look:
-    """One question for the checkpoints of all projections, and what the last answer said (see infra.progress.Part)."""
+    """One question for the generations and checkpoints of all projections, and what the last answer said.
 
-    def __init__(self, session: CqlSession, generation: int = 1) -> None:
+    See infra.progress.Part. Each projection is followed by a Reading, which has its reader made anew, below the look,
+    when another generation is to be read; of a projection without one nothing is told.
+    """
+
+    def __init__(self, session: CqlSession, lwt: str) -> None:
+        """`lwt` is the keyspace of compare-and-set, where generations are recorded."""
         self._session = session
-        self._generation = generation
-        self._last: dict[str, Of] = {}
+        self._records_of = READ.format(lwt)
+        self._records: dict[str, Record] = decoded(session.run(self._records_of, (FAMILY,)))
+        self._readings: list[Reading[Any]] = []
+        self._last: dict[int, dict[str, Of]] = {}
+
+    def reading(self, projection: str, make: Callable[[int], C], schema_version: int) -> Reading[C]:
+        """Return what reads a projection in the generation that is to be read, from now on."""
+        reading = Reading(projection, make, schema_version, self.record(projection))
+        self._readings.append(reading)
+        return reading
+
+    def rows(self, reader: type[R]) -> Reading[R]:
+        """Return what reads the tables of a projection by readers of this kind."""
+
+        def make(generation: int) -> R:
+            return reader(self._session, generation, self.of(reader.PROJECTION, generation))
+
+        return self.reading(reader.PROJECTION, make, reader.SCHEMA_VERSION)
+
+    def record(self, projection: str) -> Record:
+        """Return what was recorded of a projection's generations at the last `read`."""
+        return self._records.get(projection) or unrecorded(projection)
 
     def read(self) -> dict[str, dict[TopicPartition, int]]:
-        """Ask; return the checkpoints."""
-        self._last = read_progress(self._session, self._generation)
+        """Ask; follow the generations; return the checkpoints."""
+        self._ask()
+        moved = [reading.follow(self.record(reading.projection)) for reading in self._readings]
+        if any(moved):
+            self._ask()  # for a generation that was not asked for
         return {
-            projection: {place: told.next_offset for place, told in of.items()} for projection, of in self._last.items()
+            it.projection: {place: told.next_offset for place, told in self.of(it.projection, it.generation)().items()}
+            for it in self._readings
         }
 
-    def of(self, projection: str) -> Callable[[], Of]:
-        """Return what Changes follows: the progress of a projection as of the last `read`."""
-        return lambda: self._last.get(projection, {})
+    def _ask(self) -> None:
+        generations = sorted({reading.generation for reading in self._readings})
+        calls = [Call(self._records_of, (FAMILY,)), Call(_BUILDS), *(Call(_PROGRESS, (it,)) for it in generations)]
+        records, builds, *found = self._session.run_all(calls)
+        self._records = decoded(records)
+        self._last = {of: _of_generation(of, builds, rows) for of, rows in zip(generations, found, strict=True)}
+
+    def of(self, projection: str, generation: int) -> Callable[[], Of]:
+        """Return what Changes follows: the progress of a generation as of the last `read`."""
+        return lambda: self._last.get(generation, {}).get(projection, {})
 
 
 def progress_of(session: CqlSession, projection: str, build: int, generation: int) -> Of:

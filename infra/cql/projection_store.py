@@ -29,8 +29,9 @@ from infra.log.port import TopicPartition
 from infra.projections import WrongSpanError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
+    from infra.cql.progress import Progress
     from infra.cql.session import CqlSession
     from infra.log.port import Span
     from infra.projections import Placed
@@ -139,12 +140,18 @@ class CqlProjectionStore:
 
 
 class CqlProjectionReader:
-    """Base of the readers: knows the checkpoints."""
+    """Base of the readers: knows the checkpoints. SCHEMA_VERSION is that of the store whose tables it can read."""
 
     PROJECTION: ClassVar[str]
+    SCHEMA_VERSION: ClassVar[int] = 1
 
-    def __init__(self, session: CqlSession, generation: int = 1) -> None:
-        """Read a generation; raises TroubleError where its tables are not made."""
+    def __init__(
+        self,
+        session: CqlSession,
+        generation: int = 1,
+        progress: Callable[[], Mapping[TopicPartition, Progress]] | None = None,  # noqa: ARG002 - of who tells changes
+    ) -> None:
+        """Read a generation; raises TroubleError where its tables are not made. `progress`: see Changes."""
         self.session = session
         self.generation = generation
         self.build = known_build(session, self.PROJECTION, generation).id

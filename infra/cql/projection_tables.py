@@ -40,6 +40,7 @@ _STORE = "SELECT build, schema_version, log_id FROM stores WHERE projection = ? 
 _MADE = "INSERT INTO stores (projection, generation, build, schema_version) VALUES (?, ?, ?, ?)"
 _FILLED = "UPDATE stores SET log_id = ? WHERE projection = ? AND generation = ?"
 _GONE = "DELETE FROM stores WHERE projection = ? AND generation = ?"
+_FORGET = "DELETE FROM checkpoints WHERE generation = ? AND projection = ?"
 _MIGRATE = "make its tables: `murmur migrate`"
 
 
@@ -80,6 +81,11 @@ def drop(session: CqlSession, store: type[StoreTables], generation: int = 1) -> 
     session.run(_GONE, (store.PROJECTION, generation))
     for name in store.TABLES:
         session.execute(named(f"DROP TABLE IF EXISTS {name}{{g}}", generation))
+
+
+def forget_checkpoints(session: CqlSession, projection: str, generation: int) -> None:
+    """Delete how far a generation was; the builds of another have rows of their own."""
+    session.run(_FORGET, (generation, projection))
 
 
 def open_tables(session: CqlSession, store: type[StoreTables], generation: int, log_id: str) -> Build:

@@ -90,6 +90,11 @@ class CqlSession:
         self._prepared: dict[str, Any] = {}
         self._prepare_lock = Lock()
 
+    @property
+    def keyspace(self) -> str:
+        """The keyspace of names without one."""
+        return str(self._session.keyspace)
+
     def run(self, statement: str, values: Sequence[Any] = (), *, idempotent: bool = True) -> list[Row]:
         """Run one statement; return its rows."""
         return self.run_all([Call(statement, values, idempotent)])[0]

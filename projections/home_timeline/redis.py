@@ -34,6 +34,7 @@ from projections.home_timeline.redis_layout import (
     NO_FENCE,
     OF_AUTHORS,
     RECORD_BYTES,
+    SCHEMA_VERSION,
     SHARDS,
     Fence,
     Layout,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from projections.home_timeline.redis_records import Packed
 
 DAY_MS = 86_400_000
-SCHEMA_VERSION = 1
 FANOUT_CHUNK_PUSHES = 2_000  # of 1 to 2 µs: what a primary does in one round trip, while others wait
 LEAST_CHUNK_PUSHES = 500  # a call of its own costs as much as 10
 WINDOW_RECORDS = (16, 1_000)  # of 25 bytes: sent again where the chunk ends before them

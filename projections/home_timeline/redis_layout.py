@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from infra.redis_primaries import Primaries
 
+SCHEMA_VERSION = 1
 SHARDS = 4  # logical, and the most primaries there can be; fixed for the life of a generation
 PARENT = 1 << 63  # marks the third number of an entry as the parent's author rather than the original
 RECORD_BYTES = 25  # kind, two ids, a third number or 0

@@ -13,11 +13,19 @@ from __future__ import annotations
 from bisect import bisect_left
 from heapq import merge, nlargest
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from infra.log.port import TopicPartition
 from infra.redis_primaries import READER_SECONDS, Command, Primaries
-from projections.home_timeline.redis_layout import SHARDS, Layout, entry, packed, read_checkpoints, unpacked
+from projections.home_timeline.redis_layout import (
+    SCHEMA_VERSION,
+    SHARDS,
+    Layout,
+    entry,
+    packed,
+    read_checkpoints,
+    unpacked,
+)
 from schemas.ids import MAX_ID
 
 if TYPE_CHECKING:
@@ -36,9 +44,20 @@ class Known(NamedTuple):
 class RedisHomeTimelineReader:
     """Home timelines by viewer, with a user of Redis that may only read."""
 
-    def __init__(self, urls: Sequence[str], *, shards: int = SHARDS, generation: int = 1) -> None:
+    SCHEMA_VERSION = SCHEMA_VERSION
+
+    def __init__(
+        self, urls: Sequence[str], *, shards: int = SHARDS, generation: int = 1, primaries: Primaries | None = None
+    ) -> None:
+        """Connect; `primaries` are connections that are there, and their owner's to close."""
         self._layout = Layout(shards, generation)
-        self._primaries = Primaries(urls, seconds=READER_SECONDS)
+        self._own = primaries is None
+        self._primaries = primaries or Primaries(urls, seconds=READER_SECONDS)
+
+    @classmethod
+    def over(cls, primaries: Primaries, shards: int, generation: int) -> Self:
+        """Return the reader of a generation over connections that are there."""
+        return cls((), shards=shards, generation=generation, primaries=primaries)
 
     def page(self, viewer_id: int, max_id: int | None, limit: int) -> list[int]:
         """Return the newest tweets below `max_id` (exclusive; None: from the newest), newest first, each once.
@@ -80,8 +99,9 @@ class RedisHomeTimelineReader:
         return self.checkpoints().get(TopicPartition(topic, partition), 0)
 
     def close(self) -> None:
-        """Close the connections."""
-        self._primaries.close()
+        """Close the connections that are its own."""
+        if self._own:
+            self._primaries.close()
 
     def _known(self, viewer_id: int) -> Known:
         layout, shard, viewer = self._layout, self._layout.shard(viewer_id), packed(viewer_id)

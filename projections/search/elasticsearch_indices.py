@@ -106,6 +106,11 @@ def check(elastic: Elastic, settings: Settings, generation: int = 1) -> None:
             raise TroubleError(what, f"delete {_family(settings, '*')}{generation}-1, then `murmur migrate`")
 
 
+def are_there(elastic: Elastic, settings: Settings, generation: int = 1) -> bool:
+    """Tell whether the indices of a generation are there."""
+    return all(_found(elastic, alias) is not None for alias in indices(settings, generation))
+
+
 def drop(elastic: Elastic, settings: Settings, generation: int = 1) -> None:
     """Delete the indices of a generation, where they are; that of its checkpoints first."""
     for alias in reversed(indices(settings, generation)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.log.port import TopicPartition
-from projections.search.elasticsearch_indices import indices
+from projections.search.elasticsearch_indices import SCHEMA_VERSION, indices
 from projections.search.elasticsearch_progress import Looks
 from projections.search.read_model import By, HasMedia, Mentions, Phrase, Tagged, To
 from projections.search.words import EVERY, MEDIA, by, names, to
@@ -27,6 +27,8 @@ _SEARCH = "_search?filter_path=hits.hits.sort&allow_partial_search_results=false
 
 class ElasticsearchSearchReader:
     """Searches (SearchReader)."""
+
+    SCHEMA_VERSION = SCHEMA_VERSION
 
     def __init__(self, elastic: Elastic, settings: Settings, generation: int = 1) -> None:
         """Ask nothing yet: Elasticsearch may be away."""

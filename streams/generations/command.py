@@ -53,6 +53,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def open_stock(settings: Settings) -> Stock:
     """Return what there is; raises TroubleError."""
+    if settings.profile == "cluster":
+        from streams.generations.servers import ServerStock  # noqa: PLC0415 - its clients are installed with servers
+
+        return ServerStock(settings)
     return FileStock(settings)
 
 

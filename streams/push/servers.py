@@ -20,20 +20,26 @@ from streams.parts import PushParts
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
+    from infra.cql.projection_store import CqlProjectionReader
     from infra.settings import Settings
+
+
+_READERS: tuple[type[CqlProjectionReader], ...] = (
+    CqlNotificationsReader,
+    CqlTweetsReader,
+    CqlGraphReader,
+    CqlAccountsReader,
+)
 
 
 def open_push(settings: Settings, rows: CqlSession, open_things: ExitStack) -> PushParts:
     """Open a session for the devices, and one poll of how far the read models are."""
     devices = CqlSession(role(settings, "app"), keyspace=keyspaces(settings).lwt)
     open_things.enter_context(closing(devices))
-    readers: dict[str, Any] = {
-        "notifications": CqlNotificationsReader(rows),
-        "tweets": CqlTweetsReader(rows),
-        "graph": CqlGraphReader(rows),
-        "accounts": CqlAccountsReader(rows),
-    }
-    progress = Progress([Part("rows", tuple(readers), Look(rows).read)])
+    look = Look(rows, keyspaces(settings).lwt)
+    progress = Progress([Part("rows", tuple(reader.PROJECTION for reader in _READERS), look.read)])
     open_things.callback(progress.close)
-    sources = {name: ServerSource(name, reader, progress) for name, reader in readers.items()}
+    sources: dict[str, ServerSource[Any]] = {
+        reader.PROJECTION: ServerSource(look.rows(reader), progress) for reader in _READERS
+    }
     return PushParts(CqlSubscriptions(devices), sources)

@@ -129,9 +129,10 @@ def test_a_worker_that_is_far_behind_does_not_take_the_checkpoint_back(session: 
 def test_caches_hear_once_what_changed_and_only_as_far_as_was_looked(session: CqlSession) -> None:
     store = Things(session, "a-log")
     say(store, 0, 1)
-    look = Look(session)
+    look = Look(session, f"{session.keyspace}_lwt")
+    look.rows(ThingsReader)
     look.read()
-    by_itself, by_look = Changes(session, "things"), Changes(session, "things", progress=look.of("things"))
+    by_itself, by_look = Changes(session, "things"), Changes(session, "things", progress=look.of("things", 1))
     say(store, 1, 2, 3)
     assert sorted(by_itself.new()) == [2, 3]
     assert by_look.new() == []

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from infra import progress
+from infra.generations.reading import Reading
+from infra.generations.record import unrecorded
 from infra.log.port import Position, TopicPartition
 from infra.progress import Part, Progress, ServerSource
 from infra.projections import StoreUnavailableError
@@ -35,6 +37,9 @@ class HandFedStore:
         if self.away:
             raise StoreUnavailableError("away")
         return {"tweets": {PLACE: self.applied}}
+
+    def checkpoints(self) -> dict[TopicPartition, int]:
+        return self.read()["tweets"]
 
     def refresh(self) -> None:
         self.heard.append(f"changes up to {self.applied}")
@@ -100,7 +105,7 @@ async def test_a_store_that_is_away_says_so_and_what_was_known_stays(monkeypatch
     store = HandFedStore()
     store.applied = 3
     async with followed(store) as made:
-        source = ServerSource("tweets", store, made)
+        source = ServerSource(Reading("tweets", lambda _: store, 1, unrecorded("tweets")), made)
         assert source.reason == "it was not asked yet"
         await until(lambda: not source.reason)
         assert store.heard[0] == "silent"
