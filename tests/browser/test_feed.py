@@ -89,6 +89,40 @@ def test_likes_retweets_and_replies_are_done_undone_and_notified(window: Opening
     expect(card(told, "Be kind to starlings")).to_be_visible()  # what was answered stands above the answer
 
 
+def test_a_newcomer_is_told_whom_to_follow(window: Opening, name: Iterator[str]) -> None:
+    for _ in range(3):
+        other = window()
+        other.sign_up(next(name))
+        other.tweet("We all fly in #formation")
+        expect(card(other.page, "#formation")).to_be_visible()
+    page = window().sign_up(next(name))
+    people = page.get_by_role("region", name="People to follow")
+    follow_first = people.get_by_role("button", name=re.compile("^Follow ")).first
+    expect(people.get_by_role("heading", name="People to follow")).to_be_visible()
+    follow_first.click()
+    expect(page.get_by_role("article").first).to_be_visible()
+    expect(people.get_by_role("button", name=re.compile("^Following "))).to_have_count(
+        1
+    )  # the others can be followed, too
+
+
+def test_who_is_blocked_is_gone_until_unblocked(window: Opening, name: Iterator[str]) -> None:
+    ann, bob = next(name), next(name)
+    author, reader = window(), window()
+    author.sign_up(ann, "Ann")
+    author.tweet("You will not want to read this")
+    page = reader.sign_up(bob, "Bob")
+    follow(page, ann)
+    page.get_by_text("More", exact=True).click()
+    page.get_by_role("button", name="Block").click()
+    expect(page.get_by_role("alert")).to_contain_text("one of you blocks the other")
+    expect(page.get_by_role("button", name="Follow")).to_have_count(0)
+    page.get_by_text("More", exact=True).click()
+    page.get_by_role("button", name="Unblock").click()
+    expect(card(page, "You will not want to read this")).to_be_visible()
+    expect(page.get_by_role("button", name="Follow", exact=True)).to_be_visible()  # a block has ended the follow
+
+
 def test_search_finds_tweets_and_people(window: Opening, name: Iterator[str]) -> None:
     ann = next(name)
     own = window()
@@ -251,5 +285,5 @@ def test_a_page_that_stays_open_does_not_grow(window: Opening) -> None:
     page = window().open("/search")
     script = page.locator("script").get_attribute("src")
     assert script is not None
-    shown = page.evaluate(CROWD, [script.replace("feed.js", "tweets.js"), 1_000])
-    assert shown == [400, 400, "001000", "000601", "000601"]  # and goes on below what it shows
+    shown = page.evaluate(CROWD, [script.replace("feed.js", "tweets.js"), 500])
+    assert shown == [400, 400, "000500", "000101", "000101"]  # and goes on below what it shows

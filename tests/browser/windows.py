@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PASSWORD = "a long password"
 DESK = (1280, 860)
 PHONE = (390, 844)
-PATIENCE_MS = 15_000  # on a busy machine; nothing waits as long where it works
+PATIENCE_MS = 30_000  # on a busy machine; nothing waits as long where it works
 REFUSED = "Failed to load resource"  # the browser's own line about an answer of 400 or more
 
 

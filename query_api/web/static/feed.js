@@ -24,7 +24,6 @@ import {
 } from "./core.js";
 import {
   avatar,
-  byline,
   card,
   composer,
   nothing,
@@ -92,13 +91,14 @@ addEventListener("popstate", show);
 // --- the pages
 
 function home() {
-  const timeline = timelineOf("/timeline/home", () =>
-    empty(
-      "It is quiet here",
-      "Follow some people and their tweets arrive here by themselves. What is going on now is a good place to start:",
-      h("p", {}, h("a", { class: "button", href: "/trends" }, "See what trends")),
-    ),
-  );
+  const place = h("section", { class: "suggestions", "aria-label": "People to follow" });
+  const timeline = timelineOf("/timeline/home", () => {
+    people()
+      .then(({ suggest }) => suggest(place, catchUp))
+      .catch(() => null); // the link is enough
+    const trends = h("a", { class: "button", href: "/trends" }, "See what trends");
+    return empty("It is quiet here", "Follow some people, and their tweets arrive here by themselves.", trends);
+  });
   const box = composer({
     name: "What is going on?",
     action: "Tweet",
@@ -106,7 +106,7 @@ function home() {
     done: async (tweet) => timeline.add(await get(`/tweets/${tweet.tweet_id}`)),
   });
   box.classList.add("top");
-  put("Home", heading("Home"), h("div", { class: "write" }, avatar(me()), box), timeline.node);
+  put("Home", heading("Home"), h("div", { class: "write" }, avatar(me()), box), place, timeline.node);
   live = timeline;
 }
 
@@ -133,22 +133,17 @@ function search(query) {
     );
     return field.focus();
   }
-  const people = h("section", { class: "people", "aria-label": "People" });
+  const persons = h("section", { class: "people", "aria-label": "People" });
   const tweets = timelineOf(
     `/search/tweets?q=${encodeURIComponent(query)}`,
     nothing("No tweet found", "Fewer words find more."),
   );
-  found.append(people, tweets.node);
+  found.append(persons, tweets.node);
   if (/^[\p{L}\p{N}_ @]+$/u.test(query)) {
-    get(`/search/users?limit=5&q=${encodeURIComponent(query.replace("@", ""))}`)
-      .then(({ users }) => people.append(...users.map(person)))
+    Promise.all([get(`/search/users?limit=5&q=${encodeURIComponent(query.replace("@", ""))}`), people()])
+      .then(([{ users }, { person }]) => persons.append(...users.map((user) => person(user))))
       .catch(() => null); // the tweets below tell what is wrong
   }
-}
-
-function person(user) {
-  const followers = user.followers_count === undefined ? "" : `${short(user.followers_count)} followers`;
-  return h("div", { class: "person" }, avatar(user), h("div", {}, byline(user), h("p", { class: "soft" }, followers)));
 }
 
 async function thread(id) {

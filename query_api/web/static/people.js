@@ -20,7 +20,9 @@ import {
   when,
   words,
 } from "./core.js";
-import { avatar, nothing, profilePath, sendInTurn, skeleton, timelineOf } from "./tweets.js";
+import { avatar, byline, nothing, profilePath, sendInTurn, skeleton, timelineOf } from "./tweets.js";
+
+const SUGGESTED = 5;
 
 /** Show a profile with its tweets; `again` shows it anew. */
 export async function profile(name, again) {
@@ -44,7 +46,7 @@ function top(user, again) {
   return h(
     "section",
     { class: "profile", "aria-label": "Profile" },
-    h("div", { class: "row spread" }, avatar(user, "large"), own ? editButton(user, again) : relation(user)),
+    h("div", { class: "row spread" }, avatar(user, "large"), own ? editButton(user, again) : relation(user, again)),
     h("h1", {}, h("bdi", {}, user.display_name)),
     h(
       "p",
@@ -64,27 +66,71 @@ function top(user, again) {
   );
 }
 
-function relation(user) {
+/** What a reader may do about somebody: follow, and what one rather looks for than sees. */
+function relation(user, again) {
   if (!me() || !user.relation) return null;
-  let following = user.relation.following;
-  const button = h("button", { type: "button", class: "follow" });
+  const { following, muting, blocking } = user.relation;
+  const less = h(
+    "details",
+    { class: "menu" },
+    h("summary", {}, "More"),
+    h(
+      "div",
+      {},
+      toggle(user, "mute", muting, ["Mute", "Unmute"], again),
+      toggle(user, "block", blocking, ["Block", "Unblock"], again),
+    ),
+  );
+  return h("div", { class: "row" }, less, !blocking && toggle(user, "follow", following, ["Follow", "Following"]));
+}
+
+/** A button that does something to somebody, or undoes it: on the page, then on the server; `named` among others. */
+function toggle(user, what, on, names, done = () => null, named = false) {
+  const button = h("button", { type: "button", class: what === "follow" ? "follow" : "plain" });
   const label = () => {
-    button.textContent = following ? "Following" : "Follow";
-    button.setAttribute("aria-pressed", String(following));
+    button.textContent = names[Number(on)];
+    if (named) button.setAttribute("aria-label", `${button.textContent} ${user.display_name}`);
+    button.classList.toggle("on", on);
   };
   button.addEventListener("click", async () => {
-    following = !following;
+    on = !on;
     label();
     try {
-      await sendInTurn(following ? "POST" : "DELETE", `/users/${user.user_id}/follow`);
+      await sendInTurn(on ? "POST" : "DELETE", `/users/${user.user_id}/${what}`);
+      done();
     } catch (error) {
-      following = !following;
+      on = !on;
       label();
       toast(words(error), "bad");
     }
   });
   label();
   return button;
+}
+
+/** A line about somebody; `more` stands at its end. */
+export function person(user, ...more) {
+  const followers = user.followers_count === undefined ? "" : `${short(user.followers_count)} followers`;
+  return h(
+    "div",
+    { class: "person" },
+    avatar(user),
+    h("div", {}, byline(user), h("p", { class: "soft" }, followers)),
+    ...more,
+  );
+}
+
+/** Show who is worth following, of what trends: for those who follow nobody. `done` is called after a follow. */
+export async function suggest(place, done) {
+  const { trends } = await get("/trends?limit=3");
+  const topics = await Promise.all(trends.map((it) => get(`/trends/topics/${encodeURIComponent(it.name)}?limit=10`)));
+  const authors = new Map(topics.flatMap((it) => it.tweets.map((tweet) => [tweet.user_id, tweet.user])));
+  const others = [...authors.values()].filter((user) => me() && user.user_id !== me().user_id).slice(0, SUGGESTED);
+  if (!others.length) return;
+  place.append(
+    h("h3", {}, "People to follow"),
+    ...others.map((user) => person(user, toggle(user, "follow", false, ["Follow", "Following"], done, true))),
+  );
 }
 
 function editButton(user, again) {

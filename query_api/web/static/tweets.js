@@ -395,7 +395,10 @@ export class Timeline {
 
   show() {
     const passedOver = this.waiting.length === MOST_SHOWN;
-    if (passedOver) this.list.replaceChildren(); // a list has no hole
+    if (passedOver) {
+      this.list.replaceChildren(); // a list has no hole
+      this.known = new Set(this.waiting.map((it) => it.tweet_id));
+    }
     this.list.prepend(...this.waiting.map(item));
     this.waiting = [];
     this.news.hidden = true;
@@ -405,10 +408,11 @@ export class Timeline {
 
   /** Let go of what is far below; it is a page again. */
   cut() {
-    while (this.list.childElementCount > MOST_SHOWN) this.list.lastElementChild.remove();
-    const ids = [...this.list.children].map((it) => it.dataset.id);
-    this.known = new Set(ids);
-    this.next = ids.at(-1);
+    while (this.list.childElementCount > MOST_SHOWN) {
+      this.known.delete(this.list.lastElementChild.dataset.id);
+      this.list.lastElementChild.remove();
+    }
+    this.next = this.list.lastElementChild.dataset.id;
     this.more.hidden = false;
   }
 
