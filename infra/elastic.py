@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -61,23 +62,7 @@ class Elastic:
 
     def __init__(self, settings: Settings, *, seconds: float = WRITER_SECONDS) -> None:
         """Connect to nobody yet; raises TroubleError where no URL can be understood."""
-        urls = [url.strip() for url in settings.elasticsearch_urls.split(",") if url.strip()]
-        user, password = settings.elasticsearch_user, settings.elasticsearch_password
-        changes: dict[str, Any] = {"request_timeout": seconds, "connections_per_node": CONNECTIONS}
-        if user:
-            changes["headers"] = {"authorization": basic_auth_to_header((user, password))}
-        if settings.elasticsearch_ca_file:
-            changes["ca_certs"] = settings.elasticsearch_ca_file
-        try:
-            self._nodes = [
-                url_to_node_config(url, use_default_ports_for_scheme=True).replace(**changes) for url in urls
-            ]
-        except ValueError as error:
-            raise TroubleError(
-                f"elasticsearch_urls cannot be read ({error})", "write http://host:port of each"
-            ) from error
-        if not self._nodes:
-            raise TroubleError("no Elasticsearch is named", "set MURMURATION_ELASTICSEARCH_URLS to http://host:port")
+        self._nodes = _nodes(settings, seconds)
         self.where = ", ".join(f"{node.host}:{node.port}" for node in self._nodes)  # a URL may hold a password
         self._plain = Transport(self._nodes, node_class=Urllib3HttpNode, **self._how())
         self._beside: WeakKeyDictionary[AbstractEventLoop, tuple[Any, AsyncGenerator[None]]] = WeakKeyDictionary()
@@ -87,22 +72,18 @@ class Elastic:
 
         Raises StoreUnavailableError for what may pass, ElasticError for what was refused.
         """
-        headers = {"accept": _JSON}
-        sent = None
-        if body is not None:
-            lines = isinstance(body, list)
-            headers["content-type"] = _LINES if lines else _JSON
-            sent = b"".join(orjson.dumps(each) + b"\n" for each in body) if lines else orjson.dumps(body)
+        sent, headers = _encoded(body)
         try:
             if is_bridged():
                 beside = self._of(asyncio.get_running_loop())
-                status, found = _taken(wait_for(beside.perform_request(method, target, body=sent, headers=headers)))
+                answer = wait_for(beside.perform_request(method, target, body=sent, headers=headers))
             else:
-                status, found = _taken(self._plain.perform_request(method, target, body=sent, headers=headers))
+                answer = self._plain.perform_request(method, target, body=sent, headers=headers)
         except (ConnectionError, ConnectionTimeout) as error:
             raise StoreUnavailableError(f"Elasticsearch at {self.where} does not answer ({error.message})") from error
         except TransportError as error:
             raise StoreError(f"{self.where} does not answer as Elasticsearch does ({error.message})") from error
+        status, found = answer.meta.status, answer.body
         if status < HTTPStatus.BAD_REQUEST:
             return found
         if status in PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -157,8 +138,40 @@ async def _closed_with_the_loop(transport: Any) -> AsyncGenerator[None]:
         await transport.close()
 
 
-def _taken(answer: Any) -> tuple[int, Any]:
-    return answer.meta.status, answer.body
+def _nodes(settings: Settings, seconds: float) -> list[Any]:
+    """Return what the client is to know of each node."""
+    user, password, ca_file = (
+        settings.elasticsearch_user,
+        settings.elasticsearch_password,
+        settings.elasticsearch_ca_file,
+    )
+    if ca_file and not Path(ca_file).is_file():
+        raise TroubleError(f"there is no file {ca_file}", "correct MURMURATION_ELASTICSEARCH_CA_FILE")
+    nodes = []
+    for number, url in enumerate(filter(None, map(str.strip, settings.elasticsearch_urls.split(","))), 1):
+        try:
+            node: Any = url_to_node_config(url, use_default_ports_for_scheme=True)
+        except ValueError:  # whose text holds the URL, which may hold a password
+            what = f"the URL {number} of elasticsearch_urls cannot be read"
+            raise TroubleError(what, "write http://host:port") from None
+        changes: dict[str, Any] = {"request_timeout": seconds, "connections_per_node": CONNECTIONS}
+        if user:
+            changes["headers"] = {"authorization": basic_auth_to_header((user, password))}
+        if ca_file and node.scheme == "https":
+            changes["ca_certs"] = ca_file
+        nodes.append(node.replace(**changes))
+    if not nodes:
+        raise TroubleError("no Elasticsearch is named", "set MURMURATION_ELASTICSEARCH_URLS to http://host:port")
+    return nodes
+
+
+def _encoded(body: Any) -> tuple[bytes | None, dict[str, str]]:
+    """Return what is sent, and its headers."""
+    if body is None:
+        return None, {"accept": _JSON}
+    if isinstance(body, list):
+        return b"".join(orjson.dumps(each) + b"\n" for each in body), {"accept": _JSON, "content-type": _LINES}
+    return orjson.dumps(body), {"accept": _JSON, "content-type": _JSON}
 
 
 def _reason(body: Any) -> str:

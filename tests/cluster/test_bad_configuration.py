@@ -73,7 +73,9 @@ CASES = [
     *refused("no keyspace", "has no keyspace 'nothing", {"cassandra_keyspace": "nothing_here"}, *KINDS),
     *refused("an old Elasticsearch", "is version 7.17.9", {"elasticsearch_urls": "{old_search}"}, "streams"),
     *refused("no search index", "-search-tweets-g1 is missing", {"elasticsearch_urls": "{empty_search}"}, "streams"),
-    *refused("a broken address", "elasticsearch_urls cannot be read", {"elasticsearch_urls": "nowhere"}, *SEARCHING),
+    *refused(
+        "a broken address", "elasticsearch_urls cannot be read; write", {"elasticsearch_urls": "nowhere"}, *SEARCHING
+    ),
     *refused("too many copies to write", "2 copies are to be written", {"kafka_min_insync": "2"}, "commands"),
 ]
 AT_ONCE = 4
