@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 PATIENCE_SECONDS = 30.0
@@ -79,13 +80,15 @@ class Received(NamedTuple):
 class PushService:
     """Listens; answers each path with the statuses that it is given, then with 201."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: ssl.SSLContext | None = None) -> None:
+        self._certificate = certificate
         self.received: list[Received] = []
         self.answers: dict[str, list[str]] = {}
+        self.connections = 0
         self._news = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._certificate)
         self.port: int = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -103,6 +106,7 @@ class PushService:
         return self.received
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n"):
                 headers = {

@@ -17,6 +17,7 @@ from infra.push.addresses import ForbiddenAddressError, resolve, target_of
 from infra.push.webpush import encrypt
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Callable
 
     from infra.push.addresses import Resolve
@@ -51,7 +52,7 @@ class Outcome(enum.Enum):
 
 
 class Sender:
-    """Sends to push services; made inside a running event loop."""
+    """Sends to push services; made inside a running event loop. `trusted`: by which certificates, if not the usual."""
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Sender:
         ttl_seconds: int,
         *,
         allow_loopback: bool = False,
+        trusted: ssl.SSLContext | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         resolve: Resolve = resolve,
     ) -> None:
@@ -69,8 +71,11 @@ class Sender:
         self._resolve = resolve
         self._room = asyncio.Semaphore(AT_ONCE)
         self._held: dict[str, float] = {}
-        limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-        self._client = httpx.AsyncClient(timeout=ATTEMPT_SECONDS, trust_env=False, limits=limits)  # follows nothing
+        # None is kept open: it would be taken for any name that stands for the same address, whatever its certificate.
+        limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=0)
+        self._client = httpx.AsyncClient(  # which follows no redirect
+            timeout=ATTEMPT_SECONDS, trust_env=False, limits=limits, verify=trusted or True
+        )
 
     async def send(self, subscription: Subscription, payload: bytes, topic: str) -> Outcome:
         """Send a message; a later one of the same topic (32 characters of base64url) takes its place on the way."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from infra.push.sender import Outcome, Sender
 from infra.push.subscriptions import Subscription
@@ -95,6 +101,12 @@ async def test_what_is_refused_is_given_up_and_redirects_are_not_followed(
     assert len(service.received) == 1
 
 
+async def test_no_connection_is_used_again(world: World, service: PushService) -> None:
+    for _ in range(3):
+        assert await world.send() is Outcome.SENT
+    assert service.connections == 3
+
+
 async def test_nobody_there_is_a_failure(world: World) -> None:
     async with PushService() as gone:
         pass
@@ -107,3 +119,51 @@ async def test_this_machine_is_not_sent_to(tmp_path: Path, service: PushService)
     assert await world.send() is Outcome.REFUSED
     assert service.received == []
     await world.sender.close()
+
+
+def certificate_of(name: str, folder: Path) -> Path:
+    """A certificate of a host, signed by itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    pem = made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(serialization.Encoding.PEM, *form)
+    path = folder / "host.pem"
+    path.write_bytes(pem)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("certified", "outcome"), [("push.example.org", Outcome.SENT), ("other.example.org", Outcome.FAILED)]
+)
+async def test_the_certificate_must_be_of_the_name_that_the_address_was_found_for(
+    tmp_path: Path, certified: str, outcome: Outcome
+) -> None:
+    path = certificate_of(certified, tmp_path)
+    presented = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    presented.load_cert_chain(path)
+
+    async def resolve(_: str, __: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async def at_once(_: float) -> None:
+        return
+
+    async with PushService(presented) as service:
+        vapid, device = Vapid(tmp_path, "mailto:ops@example.org"), Device()
+        trusted = ssl.create_default_context(cafile=str(path))
+        sender = Sender(vapid, 60, allow_loopback=True, trusted=trusted, sleep=at_once, resolve=resolve)
+        endpoint = f"https://push.example.org:{service.port}/a"
+        assert (
+            await sender.send(Subscription(1, endpoint, Keys(device.p256dh, device.auth), 0), b"hi", TOPIC) is outcome
+        )
+        await sender.close()
+    named = [received.headers["host"] for received in service.received]
+    assert named == ([f"push.example.org:{service.port}"] if outcome is Outcome.SENT else [])
