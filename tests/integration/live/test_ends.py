@@ -12,6 +12,7 @@ from infra.auth.keys import KeyRing
 from infra.auth.tickets import StreamTickets
 from infra.auth.tokens import Subject
 from infra.clock import SystemClock
+from infra.projections import StoreUnavailableError
 from query_api.live import missed
 from query_api.live import streams as event_streams
 from schemas.ids import to_uuid
@@ -186,6 +187,23 @@ async def test_an_id_that_another_process_gave_ahead_of_this_one_is_waited_for(w
 async def _first(world: LiveWorld, positions: Positions, vector: Any) -> str:
     async with world.events(ME, since=positions.text_of(vector)) as mine:
         return (await mine.next()).event
+
+
+async def test_streams_wait_while_a_read_model_does_not_answer(world: LiveWorld, streams: AsyncExitStack) -> None:
+    mine = await world.opened(ME, streams)
+    hub = world.live.hub
+    assert hub is not None
+    really, away = hub.fresh, [StoreUnavailableError("away")] * 2
+
+    def fresh(*asked: Any) -> Any:
+        if away:
+            raise away.pop()
+        return really(*asked)
+
+    hub.fresh = fresh
+    await world.say(builders.posted(ANN, tweet_id(2)))
+    assert (await mine.next()).data["tweet_id"] == to_uuid(tweet_id(2))
+    assert not away
 
 
 async def test_a_reader_who_stops_is_given_up_and_holds_up_nobody(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infra.clock import SystemClock
 from query_api.live import watch
@@ -36,6 +36,26 @@ async def test_notifications_are_told_when_the_list_has_them(anywhere: LiveWorld
     anywhere.project()
     grouped = (await bob.next()).data
     assert (grouped["kind"], grouped["actors_count"]) == ("like", 2)
+
+
+async def test_notifications_that_were_missed_are_told_once(anywhere: LiveWorld, streams: AsyncExitStack) -> None:
+    """A message's id says how far notices were told, which is behind what it tells of tweets."""
+    both: dict[str, Any] = {"streams": "home,notifications"}
+    await anywhere.given(builders.followed(BOB, ANN))
+    bob = await anywhere.opened(BOB, streams, **both)
+    await anywhere.say(builders.liked(ME, OF_BOB), builders.posted(ANN, tweet_id(2)))
+    early = await bob.next("new_tweet")
+    anywhere.project()
+    liked = await bob.next("notification")
+    await anywhere.say(builders.followed(EVE, BOB), builders.posted(ANN, tweet_id(3)))
+    anywhere.project()
+    seen = {(await bob.next()).data.get("kind", "tweet") for _ in range(2)}
+    assert (liked.data["kind"], seen) == ("like", {"follow", "tweet"})
+    for since, missed in ((early, ["follow", "like", "tweet"]), (liked, ["follow", "tweet"])):
+        async with anywhere.events(BOB, since=since.event_id, **both) as again:
+            told = [await again.next() for _ in missed]
+            assert sorted(it.data.get("kind", "tweet") for it in told) == missed
+            assert (await again.next()).event == "ready"
 
 
 async def test_whom_the_recipient_hides_is_not_told_of(anywhere: LiveWorld, streams: AsyncExitStack) -> None:
