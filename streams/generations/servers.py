@@ -52,9 +52,10 @@ class ServerStock:
             self._rows = self._open.enter_context(closing(CqlSession(role(self._settings, "admin"))))
         self.kept = CqlGenerations(self._rows, self._settings)
         self._primaries = self._open.enter_context(closing(Primaries(self._settings.redis_urls.split(","))))
-        self._admin = AdminClient(client_config(self._settings.kafka_bootstrap))
+        self.bootstrap = self._settings.kafka_bootstrap
+        self._admin = AdminClient(client_config(self.bootstrap))
         with kafka_trouble(self._settings):
-            self._log = self._open.enter_context(closing(KafkaLogReader(self._settings.kafka_bootstrap, TOPICS)))
+            self._log = self._open.enter_context(closing(KafkaLogReader(self.bootstrap, TOPICS)))
         self._found: Elastic | None = None
         if self._settings.elasticsearch_urls:
             self._found = self._open.enter_context(closing(Elastic(self._settings)))
