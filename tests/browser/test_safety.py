@@ -102,6 +102,8 @@ def harmless(page: Page) -> bool:
 
 
 PAGES = ["/", "/search?q=starling", "/notifications", "/@{name}", "/trends", "/trends?topic=starling", "/pipeline"]
+JUDGED = {DESK: PAGES, PHONE: ["/", "/trends?topic=starling", "/pipeline"]}
+"""Axe takes a second a page; on a phone it is the colours of the dark scheme and the boards that are laid out anew."""
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk", "phone"])
@@ -120,7 +122,7 @@ def test_the_pages_are_accessible_and_fit(
         page.goto(path.format(name=username))
         page.wait_for_load_state()
         expect(page.locator(".skeleton")).to_have_count(0)
-        assert violations(page, axe) == {}, path
+        assert path not in JUDGED[size] or violations(page, axe) == {}, path
         assert page.evaluate("document.scrollingElement.scrollWidth") <= size[0], path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from playwright.sync_api import expect, sync_playwright
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
-
-    from tests.e2e.system import System
 
 PASSWORD = "a long password"
 DESK = (1280, 860)
@@ -37,10 +35,20 @@ def browser(**more: str) -> Iterator[Browser]:
         opened.close()
 
 
+class Origins(Protocol):
+    """Where the pages and both APIs are."""
+
+    @property
+    def query(self) -> str: ...
+
+    @property
+    def commands(self) -> str: ...
+
+
 class Window:
     """One person's browser: a context of its own, with one page."""
 
-    def __init__(self, opened: Browser, system: System, size: tuple[int, int] = DESK, **options: Any) -> None:
+    def __init__(self, opened: Browser, system: Origins, size: tuple[int, int] = DESK, **options: Any) -> None:
         self.system = system
         viewport: Any = {"width": size[0], "height": size[1]}
         self.context: BrowserContext = opened.new_context(base_url=system.query, viewport=viewport, **options)
