@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+REPLAY_LOCK = "replay.lock"  # in a projection's folder: of the replay or audit that works on it
 LOCK_SUFFIX = ".lock"
 
 

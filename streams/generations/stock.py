@@ -11,8 +11,7 @@ from infra.generations.files import FileGenerations
 from infra.log.embedded import EmbeddedLogReader
 from infra.sqlite.projection_store import SqliteProjectionReader, generation_path
 from infra.trouble import TroubleError
-from streams.replay.lock import LOCK_FILE
-from streams.writer_lock import LOCK_SUFFIX, FileLock, WriterLock
+from streams.writer_lock import LOCK_SUFFIX, REPLAY_LOCK, FileLock, WriterLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -96,7 +95,7 @@ class FileStock:
         with ExitStack() as locks:
             try:
                 locks.enter_context(closing(WriterLock(self._path(projection, number))))
-                locks.enter_context(closing(FileLock(self._path(projection, number).with_name(LOCK_FILE))))
+                locks.enter_context(closing(FileLock(self._path(projection, number).with_name(REPLAY_LOCK))))
             except TroubleError as error:
                 return error.what
         return ""

@@ -64,6 +64,11 @@ def main(arguments: list[str]) -> int:
     options = parsed_audit(arguments)
     settings = Settings()
     (projection,) = chosen([options.projection])
+    if settings.profile == "cluster":
+        what = "`murmur audit` compares files"
+        raise TroubleError(
+            what, f"on servers `murmur replay {projection.name} --no-promote` compares with the live one"
+        )
     with closing(opened_log(settings)) as log:
         outcome = Audit(settings, log, projection, options).run()
     _show(outcome, options)

@@ -1,175 +1,31 @@
-"""`murmur replay`: builds generations of projections beside the live ones, verifies them, and lets readers have them.
-
-Consumes:   the log, through the processes of streams.replay.crew
-Writes:     files of new generations, and what becomes of them (infra.generations)
-Guarantee:  killed anywhere, the same command goes on with the same generations. Readers get one only after it was
-            verified and is kept up, or with --force, which the audit keeps
-"""
+"""`murmur replay`: reads the command line, and does what it says in this profile."""
 
 from __future__ import annotations
 
-import time
-from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
-from infra.clock import SystemClock
-from infra.generations.changes import Generations
-from infra.generations.files import FileGenerations
-from infra.generations.record import State, Verification
-from infra.replay_progress import ProgressFile
 from infra.settings import Settings
-from infra.sqlite.projection_store import generation_path
-from infra.trouble import TroubleError
 from streams.replay.audit import repair_user
-from streams.replay.crew import Crew
-from streams.replay.dry_run import dry_run, opened_log
-from streams.replay.handover import kept_up
-from streams.replay.kinds import KINDS, chosen
-from streams.replay.lock import ReplayLock
-from streams.replay.messages import Orders, TaskOrder, named
-from streams.replay.moments import moment
-from streams.replay.options import parsed, processes_of, user_id
-from streams.replay.plan import shared_out, wanted_sample
-from streams.replay.sample import sample_of
-from streams.replay.scores import Scores
-from streams.replay.views import Bars, JsonLines
+from streams.replay.kinds import chosen
+from streams.replay.options import parsed, user_id
+from streams.replay.run import Replay
 
 if TYPE_CHECKING:
-    from streams.parts import Projection
-    from streams.replay.findings import Report
-    from streams.replay.moments import Moment
     from streams.replay.options import Options
-    from streams.replay.views import View
-
-STOPPED = 1  # exit code: verification stopped promotion, or a process died
 
 
 def main(arguments: list[str]) -> int:
     """Do what the command line says; return the exit code. Raises TroubleError."""
-    options = parsed(arguments)
+    options, settings = parsed(arguments), Settings()
     if options.user is not None:
-        return repair_user(Settings(), chosen(options.projections), user_id(options.user), as_json=options.as_json)
-    return Replay(Settings(), options).run()
+        return repair_user(settings, chosen(options.projections), user_id(options.user), as_json=options.as_json)
+    return replay_of(settings, options).run()
 
 
-class Replay:
-    """One run of the command."""
+def replay_of(settings: Settings, options: Options) -> Replay:
+    """Return the replay of a profile."""
+    if settings.profile == "cluster":
+        from streams.replay.server_replay import ServerReplay  # noqa: PLC0415 - its clients are installed with servers
 
-    def __init__(self, settings: Settings, options: Options) -> None:
-        self._settings = settings
-        self._options = options
-        self._projections = chosen(options.projections)
-        self._generations = Generations(FileGenerations(settings.projections_dir), SystemClock())
-        self._numbers: dict[str, int] = {}
-        self._until: Moment | None = None
-
-    def run(self) -> int:
-        """Build, verify, promote; return the exit code."""
-        with ExitStack() as held:
-            self._log = held.enter_context(closing(opened_log(self._settings)))
-            if self._options.until is not None:
-                topics = {topic for it in self._projections for topic in it.topics}
-                self._until = moment(self._options.until, self._log, topics)
-            if self._options.dry_run:
-                return dry_run(self._settings, self._log, self._projections, self._options)
-            for it in self._projections:
-                held.enter_context(closing(ReplayLock(self._settings.projections_dir / it.name)))
-            view: View = JsonLines() if self._options.as_json else Bars()
-            held.callback(view.close)
-            scores = Scores({it.name: self._number(it) for it in self._projections})
-            return self._run(view, scores)
-
-    def _run(self, view: View, scores: Scores) -> int:
-        began = time.monotonic()
-        told = ProgressFile(self._settings.run_dir)
-        with Crew(self._settings, self._orders()) as crew:
-            for line in crew.lines():
-                if line is not None:
-                    scores.hear(line)
-                    if line.report is not None:
-                        self._judge(line.report, scores, view)
-                view.show(scores.projections)
-                told.write(scores.projections)
-            crashed = any(crew.exit_codes())
-        self._promote(scores, view)
-        told.write(scores.projections, finished=True)
-        summary = scores.summary(time.monotonic() - began)
-        view.done(summary, scores.lines(summary))
-        if crashed:
-            raise TroubleError("a process of the replay died", "run the same command again: it goes on where it was")
-        return STOPPED if scores.failed() else 0
-
-    def _number(self, projection: Projection) -> int:
-        """Return the generation to build: the one that a replay before left half built, or a new one."""
-        name, version = projection.name, KINDS[projection.name].open_reader.SCHEMA_VERSION
-        until = self._end(projection) or {}
-        half_built = [
-            it
-            for it in self._generations.of(name).generations
-            if it.state is State.BUILDING and it.is_of(version) and it.until == until
-        ]
-        if half_built:
-            self._numbers[name] = half_built[-1].number
-        else:
-            at_ms = None if self._until is None else self._until.at_ms
-            begun = self._generations.begin(name, version, until=until or None, until_ms=at_ms, note="replay")
-            self._numbers[name] = begun
-        return self._numbers[name]
-
-    def _orders(self) -> list[Orders]:
-        ends = self._log.end_offsets([*{topic for it in self._projections for topic in it.topics}])
-        groups = shared_out(self._projections, KINDS, ends, processes_of(self._options))
-        sample = sample_of(*wanted_sample(self._log), self._options.sample, self._turn())
-        rate = self._options.max_rate / len(groups)
-        return [
-            Orders(
-                [self._task(it) for it in group], (sample.users, sample.tweets, sample.turn), rate, self._options.nice
-            )
-            for group in groups
-        ]
-
-    def _task(self, projection: Projection) -> TaskOrder:
-        name, active = projection.name, self._generations.of(projection.name).active
-        there = generation_path(self._settings.projections_dir, name, active).exists()
-        return TaskOrder(name, self._numbers[name], active if there else None, self._end(projection))
-
-    def _end(self, projection: Projection) -> dict[str, int] | None:
-        """Return where a projection ends that is built up to a moment."""
-        if self._until is None:
-            return None
-        return named({place: end for place, end in self._until.ends.items() if place.topic in projection.topics})
-
-    def _turn(self) -> int:
-        """Return which sample is taken: each generation is verified by another one."""
-        return sum(self._numbers.values())
-
-    def _judge(self, report: Report, scores: Scores, view: View) -> None:
-        """Write down what came of the verification, and what the generation is from now on."""
-        name, number = report.projection, self._numbers[report.projection]
-        for finding in report.findings:
-            view.say(f"{name}: {finding.line()}")
-        right = report.stands(changed=self._options.changed)
-        result = Verification(right, SystemClock().now_ms(), report.digest, report.line())
-        self._generations.verified(name, number, result)
-        if not right and not self._options.force:
-            self._generations.mark(name, number, State.FAILED, note=report.line())
-            scores.phase(name, "failed")
-        elif self._until is not None:
-            self._generations.mark(name, number, State.FROZEN)
-            scores.phase(name, "done")
-        else:
-            self._generations.mark(name, number, State.FOLLOWING)
-            scores.phase(name, "hand over")
-
-    def _promote(self, scores: Scores, view: View) -> None:
-        """Let readers have what is verified and kept up."""
-        for projection in self._projections:
-            name, kind = projection.name, KINDS[projection.name]
-            if scores.projections[name].phase != "hand over":
-                continue
-            active = self._generations.of(name).active
-            with kept_up(self._settings, projection, kind, self._numbers[name], active, self._log):
-                if self._options.promote:
-                    self._generations.promote(name, self._numbers[name], force=self._options.force, note="replay")
-            scores.phase(name, "done")
-            view.show(scores.projections)
+        return ServerReplay(settings, options)
+    return Replay(settings, options)

@@ -27,7 +27,8 @@ HEAR_SECONDS = 0.5
 class Crew:
     """The processes, from start to end; a context, so that none is left behind."""
 
-    def __init__(self, settings: Settings, orders: Sequence[Orders]) -> None:
+    def __init__(self, settings: Settings, module: str, orders: Sequence[Orders]) -> None:
+        self._module = module
         self._heard: Queue[Line | None] = Queue()
         self._processes = [self._start(settings, it) for it in orders]
         self._threads = [threading.Thread(target=self._listen, args=(it,), daemon=True) for it in self._processes]
@@ -37,7 +38,7 @@ class Crew:
     def _start(self, settings: Settings, orders: Orders) -> subprocess.Popen[bytes]:
         told = msgspec.json.encode(orders).decode()
         return subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "infra.leash", "streams.replay.process", told],
+            [sys.executable, "-m", "infra.leash", self._module, told],
             env=settings.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

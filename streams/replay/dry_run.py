@@ -18,6 +18,7 @@ from streams.replay.plan import estimates, measured_decode_us, shared_out
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from infra.log.port import LogReader
     from infra.settings import Settings
     from streams.parts import Projection
     from streams.replay.options import Options
@@ -34,7 +35,7 @@ def opened_log(settings: Settings) -> EmbeddedLogReader:
         raise TroubleError(f"there is no log in {settings.log_dir}", "name the data folder with --data") from error
 
 
-def dry_run(settings: Settings, log: EmbeddedLogReader, projections: Sequence[Projection], options: Options) -> int:
+def dry_run(settings: Settings, log: LogReader, projections: Sequence[Projection], options: Options) -> int:
     """Print the estimates, as JSON or for people; return the exit code."""
     ends = log.end_offsets(sorted({topic for it in projections for topic in it.topics}))
     groups = shared_out(projections, KINDS, ends, processes_of(options))

@@ -6,12 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 from infra.trouble import TroubleError
-from streams.writer_lock import FileLock
+from streams.writer_lock import REPLAY_LOCK, FileLock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LOCK_FILE = "replay.lock"  # of the command
 BUILD_FILE = "build.lock"  # of the process that builds
 WAIT_SECONDS = 5.0
 POLL_SECONDS = 0.05
@@ -23,7 +22,7 @@ class ReplayLock(FileLock):
     The processes of a replay that was killed end a moment after it; until then their files are theirs.
     """
 
-    def __init__(self, folder: Path, name: str = LOCK_FILE) -> None:
+    def __init__(self, folder: Path, name: str = REPLAY_LOCK) -> None:
         give_up_at = time.monotonic() + WAIT_SECONDS
         while True:
             try:

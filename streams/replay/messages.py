@@ -29,12 +29,16 @@ class TaskOrder(msgspec.Struct):
 
 
 class Orders(msgspec.Struct):
-    """What a process is to do: `sample` as streams.replay.sample.Sample, `rate` in records a second (0: any)."""
+    """What a process is to do: `sample` as streams.replay.sample.Sample, `rate` in records a second (0: any).
+
+    `share`: on servers, its number, and how many processes there are, which share the partitions.
+    """
 
     tasks: list[TaskOrder]
     sample: tuple[int, int, int]
     rate: float = 0.0
     nice: int = 0
+    share: tuple[int, int] = (0, 1)
 
 
 class Line(msgspec.Struct):

@@ -10,9 +10,11 @@ from infra.replay_progress import ProjectionProgress
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from streams.replay.findings import Report
     from streams.replay.messages import Line
 
 RATE_SECONDS = 3.0
+BUILT = "built"
 
 
 class Scores:
@@ -22,26 +24,35 @@ class Scores:
         self.projections = {name: ProjectionProgress(number) for name, number in generations.items()}
         self._began: dict[str, tuple[float, int]] = {}
         self._passed: dict[str, int] = {}
-        self._rows: dict[str, int] = {}
+        self._goals: dict[str, dict[str, int]] = {}
+        self._done: dict[str, dict[str, int]] = {}
 
     def hear(self, line: Line) -> None:
         """Take in what a process says."""
         it = self.projections[line.projection]
         it.phase = line.phase
         if line.goal:
-            it.done = sum(min(line.done.get(place, 0), end) for place, end in line.goal.items())
-            it.total = sum(line.goal.values())
-            it.behind = {
-                place: end - line.done.get(place, 0)
-                for place, end in line.goal.items()
-                if line.done.get(place, 0) < end
-            }
-            self._rate(line.projection, it)
+            self._add(line, it)
+        if line.phase == BUILT:
+            self._passed[line.projection] = self._passed.get(line.projection, 0) + line.passed
         if line.report is not None:
-            it.verified = line.report.right
-            it.report = line.report.line()
-            self._rows[line.projection] = line.report.rows
-            self._passed[line.projection] = line.passed
+            self.judged(line.report)
+
+    def _add(self, line: Line, it: ProjectionProgress) -> None:
+        """Add what one process tells of its partitions to what the others did of theirs."""
+        goal, done = self._goals.setdefault(line.projection, {}), self._done.setdefault(line.projection, {})
+        goal.update(line.goal)
+        done.update({place: line.done.get(place, 0) for place in line.goal})
+        it.done = sum(min(done[place], end) for place, end in goal.items())
+        it.total = sum(goal.values())
+        it.behind = {place: end - done[place] for place, end in goal.items() if done[place] < end}
+        self._rate(line.projection, it)
+
+    def judged(self, report: Report) -> None:
+        """Take in what came of a verification."""
+        it = self.projections[report.projection]
+        it.verified = report.right
+        it.report = report.line()
 
     def _rate(self, name: str, it: ProjectionProgress) -> None:
         now = time.monotonic()

@@ -15,8 +15,8 @@ from infra.generations.files import FileGenerations
 from infra.generations.record import State
 from infra.log.port import TopicPartition
 from infra.trouble import TroubleError
-from streams.replay.command import STOPPED, Replay
 from streams.replay.options import parsed
+from streams.replay.run import STOPPED, Replay
 from tests.replay_world import NAMED, ReplayWorld, random_history
 
 if TYPE_CHECKING:

@@ -1,0 +1,70 @@
+"""One process of a replay on servers, `python -m streams.replay.server_process ORDERS`: it builds some partitions."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from infra import json_logs
+from infra.projections import placed as with_places
+from infra.settings import Settings
+from infra.trouble import refusing
+from streams.replay.build import Build, Throttle, build
+from streams.replay.kinds import KINDS, chosen
+from streams.replay.messages import Lines, Orders, placed
+from streams.replay.rebuild import Told
+from streams.replay.servers import OnServers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.log.port import TopicPartition
+
+SPAN_RECORDS = 1_000  # what a stream worker applies in one step, and stores are made for
+
+
+def main(arguments: list[str]) -> int:
+    """Build what the orders say; return the exit code."""
+    orders = msgspec.json.decode(arguments[0], type=Orders)
+    settings = Settings()
+    json_logs.configure(settings.log_level)
+    if orders.nice:
+        os.nice(orders.nice)
+    gc.disable()  # as in streams.replay.process
+    number, of = orders.share
+    projections = chosen([it.projection for it in orders.tasks])
+    with ExitStack() as opened:
+        servers = OnServers(settings, sorted({topic for it in projections for topic in it.topics}), opened)
+        builds = []
+        for order, projection in zip(orders.tasks, projections, strict=True):
+            goal = {place: end for place, end in placed(order.until or {}).items() if place.partition % of == number}
+            places = servers.places(projection)
+            project = with_places(projection.project) if places else projection.project
+            store = servers.store(projection, order.generation)
+            builds.append(
+                Build(order.projection, project, store, goal, KINDS[order.projection].passes_over, placing=places)
+            )
+        lines = Lines()
+
+        def tell(_: int) -> None:
+            for it in builds:
+                lines.tell(Told(it.name, "load", _own(it.done, it.goal), it.goal))
+
+        tell(0)
+        build(servers.log, builds, Throttle(orders.rate), tell, SPAN_RECORDS)
+        for it in builds:
+            lines.tell(Told(it.name, "built", it.done, it.goal, passed=len(it.passed)))
+    return 0
+
+
+def _own(done: Mapping[TopicPartition, int], goal: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    return {place: offset for place, offset in done.items() if place in goal}
+
+
+if __name__ == "__main__":
+    sys.exit(refusing("replay", lambda: main(sys.argv[1:])))

@@ -1,0 +1,130 @@
+"""Opens stores and readers of any generation on servers, and the log; synchronous, each wait blocks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from infra.cluster import cassandra_trouble, elasticsearch_trouble, kafka_trouble, redis_trouble
+from infra.cql.roles import role
+from infra.cql.session import CqlSession
+from infra.elastic import Elastic
+from infra.log.kafka_reader import KafkaLogReader
+from infra.projections import StoreUnavailableError
+from infra.redis_primaries import Primaries
+from infra.servers.fleet import servers_of
+from projections.accounts.cql import CqlAccountsReader
+from projections.engagement.cql_reader import CqlEngagementReader
+from projections.graph.cql import CqlGraphReader
+from projections.home_timeline.redis import RedisHomeTimelineStore
+from projections.home_timeline.redis_reader import RedisHomeTimelineReader
+from projections.notifications.cql_reader import CqlNotificationsReader
+from projections.search import read_model as search
+from projections.search.elasticsearch import ElasticsearchSearchStore
+from projections.search.elasticsearch_reader import ElasticsearchSearchReader
+from projections.trends.cql_reader import CqlTrendsReader
+from projections.tweets.cql_reader import CqlTweetsReader
+from streams.backoff import Backoff
+from streams.cluster import CQL_STORES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import ExitStack
+
+    from infra.log.port import Span, TopicPartition
+    from infra.projections import ProjectionStore
+    from infra.settings import Settings
+    from streams.parts import Projection
+
+logger = logging.getLogger(__name__)
+
+_ROW_READERS: dict[str, type[Any]] = {
+    "accounts": CqlAccountsReader,
+    "tweets": CqlTweetsReader,
+    "graph": CqlGraphReader,
+    "engagement": CqlEngagementReader,
+    "trends": CqlTrendsReader,
+    "notifications": CqlNotificationsReader,
+}
+
+
+class OnServers:
+    """The servers, as those who write rows are let in; closed by `open_things`."""
+
+    def __init__(self, settings: Settings, topics: Sequence[str], open_things: ExitStack) -> None:
+        self._settings = servers_of(settings)
+        self._open_things = open_things
+        with kafka_trouble(self._settings):
+            reader = KafkaLogReader(self._settings.kafka_bootstrap, topics)
+            self.log = open_things.enter_context(closing(reader))
+        with cassandra_trouble(self._settings):
+            self._rows = open_things.enter_context(closing(CqlSession(role(self._settings, "app"))))
+        self._elastic: Elastic | None = None
+
+    def store(self, projection: Projection, generation: int) -> Retrying:
+        """Open the store of a generation."""
+        log_id = self.log.log_id_of(projection.topics)
+        if projection.name in CQL_STORES:
+            with cassandra_trouble(self._settings):
+                return Retrying(CQL_STORES[projection.name](self._rows, log_id, generation))
+        if projection.name == search.PROJECTION:
+            with elasticsearch_trouble():
+                return Retrying(ElasticsearchSearchStore(self._searching(), self._settings, log_id, generation))
+        with redis_trouble():
+            store = RedisHomeTimelineStore(
+                self._settings.redis_urls.split(","),
+                log_id,
+                celebrity_followers=self._settings.celebrity_followers,
+                active_days=self._settings.active_days,
+                shards=self._settings.redis_shards,
+                generation=generation,
+            )
+            return Retrying(self._open_things.enter_context(closing(store)))
+
+    def reader(self, name: str, generation: int) -> Any:
+        """Open what reads a generation."""
+        if name in _ROW_READERS:
+            return _ROW_READERS[name](self._rows, generation)
+        if name == search.PROJECTION:
+            return ElasticsearchSearchReader(self._searching(), self._settings, generation)
+        primaries = self._open_things.enter_context(closing(Primaries(self._settings.redis_urls.split(","))))
+        return RedisHomeTimelineReader.over(primaries, self._settings.redis_shards, generation)
+
+    def places(self, projection: Projection) -> bool:
+        """Tell whether the store takes each write with the place of its record."""
+        return projection.name in {*CQL_STORES, search.PROJECTION}
+
+    def _searching(self) -> Elastic:
+        if self._elastic is None:
+            self._elastic = self._open_things.enter_context(closing(Elastic(self._settings)))
+        return self._elastic
+
+
+class Retrying:
+    """A store (ProjectionStore) that tries the same span again for as long as its server is away."""
+
+    def __init__(self, store: ProjectionStore) -> None:
+        self._store = store
+
+    def checkpoints(self) -> Mapping[TopicPartition, int]:
+        """Return, per partition, the offset of the next record to apply."""
+        return self._store.checkpoints()
+
+    def apply(self, writes: Sequence[Any], span: Span) -> None:
+        """Apply the writes and move the checkpoint; a span that comes again changes nothing."""
+        delays = Backoff()
+        while True:
+            try:
+                self._store.apply(writes, span)
+            except StoreUnavailableError as error:
+                delay = delays.next()
+                logger.warning("turned down, next attempt in %.2f s: %s", delay, error)
+                time.sleep(delay)  # a process of its own, which has nothing else to do
+            else:
+                return
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
