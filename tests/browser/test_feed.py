@@ -264,7 +264,7 @@ def test_a_deleted_tweet_goes_from_open_windows(window: Opening, name: Iterator[
     expect(card(page, "I should not have said this")).to_have_count(0)
 
 
-CROWD = """async ([script, count]) => {
+TIMELINE = """async ([script, shown, news]) => {
     const { Timeline } = await import(script);
     const user = { user_id: "u", username: "ann", display_name: "Ann" };
     const tweet = (n) => ({
@@ -272,18 +272,33 @@ CROWD = """async ([script, count]) => {
         created_at: "2026-01-01T00:00:00Z", hashtags: [], mentions: [], urls: [],
         likes_count: 0, retweets_count: 0, replies_count: 0,
     });
-    const timeline = new Timeline(async () => ({ tweets: [tweet(0)], next_max_id: null, has_more: false }), () => "");
+    const page = { tweets: shown.map(tweet), next_max_id: "000000", has_more: false };
+    const timeline = new Timeline(async () => page, () => "");
     document.querySelector("main").replaceChildren(timeline.node);
     await new Promise((done) => setTimeout(done));
-    for (let n = 1; n <= count; n += 1) timeline.offer([tweet(n)]);
-    const [first, last] = [timeline.list.firstElementChild, timeline.list.lastElementChild];
-    return [timeline.list.childElementCount, timeline.known.size, first.dataset.id, last.dataset.id, timeline.next];
+    for (const [method, numbers] of news) timeline[method](numbers.map(tweet));
+    return [[...timeline.list.children].map((it) => Number(it.dataset.id)), timeline.known.size, timeline.next];
 }"""
 
 
-def test_a_page_that_stays_open_does_not_grow(window: Opening) -> None:
-    page = window().open("/search")
+def timeline(page: Page, shown: list[int], news: list[tuple[str, list[int]]]) -> tuple[list[int], int, str]:
+    """What a list shows, knows and goes on from, after a page and news of tweets with these numbers."""
     script = page.locator("script").get_attribute("src")
     assert script is not None
-    shown = page.evaluate(CROWD, [script.replace("feed.js", "tweets.js"), 500])
-    assert shown == [400, 400, "000500", "000101", "000101"]  # and goes on below what it shows
+    listed, known, following = page.evaluate(TIMELINE, [script.replace("feed.js", "tweets.js"), shown, news])
+    return listed, known, following
+
+
+def test_news_come_in_the_order_of_time_and_leave_no_hole(window: Opening) -> None:
+    page = window().open("/search")
+    late = timeline(page, [20, 10], [("offer", [30]), ("offer", [15, 25]), ("offer", [5]), ("offer", [30])])
+    assert late == ([30, 25, 20, 15, 10], 5, "000000")  # 5 comes with its page
+    assert timeline(page, [20, 10], [("meet", [30, 20, 10])]) == ([30, 20, 10], 3, "000000")
+    assert timeline(page, [20, 10], [("meet", [50, 40])]) == ([50, 40], 2, "000040")
+
+
+def test_a_page_that_stays_open_does_not_grow(window: Opening) -> None:
+    news = [("offer", [number]) for number in range(1, 501)]
+    listed, known, following = timeline(window().open("/search"), [0], news)
+    assert listed == list(range(500, 100, -1))
+    assert (known, following) == (400, "000101")  # it goes on below what it shows

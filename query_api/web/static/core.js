@@ -121,7 +121,7 @@ async function request(method, path, body, { signal, anonymous = false, prefix =
       body: body && JSON.stringify(body),
       credentials: "omit",
       cache: "no-store",
-      keepalive: !reads,
+      keepalive: !reads && !anonymous, // it outlives the page; new tokens must not, nobody would have them
     };
     const answer = await answerOf(url, options, reads);
     if (!(answer instanceof Refused)) return answer;
@@ -191,7 +191,7 @@ function setSession(answer) {
     until: Date.now() + answer.expires_in * 1000,
   };
   if (!session) seen = { token: "", until: 0 };
-  stow(document.visibilityState === "hidden");
+  stow(document.hidden);
   if (had !== Boolean(session)) document.dispatchEvent(new Event("session"));
 }
 
@@ -232,8 +232,8 @@ function unstow() {
 }
 
 addEventListener("pagehide", () => stow(true));
-addEventListener("pageshow", () => stow(false));
-document.addEventListener("visibilitychange", () => stow(document.visibilityState === "hidden"));
+addEventListener("pageshow", () => stow(document.hidden));
+document.addEventListener("visibilitychange", () => stow(document.hidden));
 
 // --- the stream of events
 //
@@ -241,6 +241,7 @@ document.addEventListener("visibilitychange", () => stow(document.visibilityStat
 
 const SILENT_MS = 45_000; // the server says something every 15 s
 const LONGEST_PAUSE_MS = 10_000;
+const LASTED_MS = 3_000; // a stream that ends sooner has failed
 const SHOWN_EVERY_MS = 5_000;
 
 /**
@@ -254,7 +255,7 @@ export async function listen(on, shown) {
   for (;;) {
     await untilLookedAt();
     if (whose !== me().user_id) [last, whose] = ["", me().user_id];
-    const cut = new AbortController();
+    const [cut, began] = [new AbortController(), performance.now()];
     const away = () => cut.abort();
     const { all } = shown();
     const renewal = setInterval(() => shown().inView.some((id) => !all.includes(id)) && away(), SHOWN_EVERY_MS);
@@ -273,7 +274,7 @@ export async function listen(on, shown) {
           clearTimeout(silence);
           silence = setTimeout(away, SILENT_MS);
           if (event) on(event, data && JSON.parse(data));
-          [last, wait] = [id || last, 0];
+          last = id || last;
         }
       }
     } catch (error) {
@@ -284,8 +285,8 @@ export async function listen(on, shown) {
     clearInterval(renewal);
     document.removeEventListener("visibilitychange", away);
     document.removeEventListener("session", away);
+    wait = performance.now() - began < LASTED_MS ? Math.min(2 * wait + 250, LONGEST_PAUSE_MS) : 0;
     await pause(wait * (0.5 + Math.random()));
-    wait = Math.min(2 * wait + 250, LONGEST_PAUSE_MS);
   }
 }
 

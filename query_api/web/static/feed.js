@@ -249,8 +249,9 @@ const NEWS = {
 };
 
 function gone(id) {
-  for (const node of document.querySelectorAll(`article[data-id="${CSS.escape(id)}"]`))
-    (node.closest("li") || node).remove();
+  const own = `[data-id="${CSS.escape(id)}"]`; // of a retweet the line has the id, of its original the card
+  for (const node of document.querySelectorAll(`article${own}, li${own}`)) (node.closest("li") || node).remove();
+  if (live) live.drop(id);
 }
 
 /** Fetch what the stream did not tell: at its start, and where it was away for too long; and counts as they are. */
@@ -259,7 +260,7 @@ async function catchUp() {
   if (!timeline || !me()) return;
   const page = await get("/timeline/home?limit=30").catch(() => ({ tweets: [] }));
   if (timeline !== live) return;
-  timeline.offer(page.tweets);
+  timeline.meet(page.tweets);
   for (const tweet of page.tweets) recount(tweet.retweeted_tweet || tweet);
 }
 

@@ -325,7 +325,7 @@ export function composer({ name, action, post, done }) {
 /** A list of tweets, newest first: pages below, news above. `load(maxId)` returns a page; `none()` stands if empty. */
 export class Timeline {
   constructor(load, none, member = "tweets") {
-    Object.assign(this, { load, none, member, next: null, waiting: [], known: new Set() });
+    Object.assign(this, { load, none, member, next: null, waiting: [], hole: false, known: new Set() });
     this.list = h("ol", { class: "tweets" });
     this.news = h("button", { type: "button", class: "pill", hidden: true, onclick: () => this.reveal() });
     this.more = h(
@@ -387,6 +387,19 @@ export class Timeline {
     }
   }
 
+  /** Take the newest page: where it does not reach down to what is shown, that will make room. */
+  meet(tweets) {
+    if (tweets.length && this.known.size && !tweets.some((it) => this.known.has(it.tweet_id))) {
+      [this.hole, this.waiting] = [true, []];
+    }
+    this.offer(tweets);
+  }
+
+  /** Forget a tweet that is gone. */
+  drop(id) {
+    this.waiting = this.waiting.filter((it) => it.tweet_id !== id);
+  }
+
   /** Show at once what the reader has just written. */
   add(tweet) {
     if (this.isNew(tweet)) this.waiting = [tweet, ...this.waiting];
@@ -394,16 +407,27 @@ export class Timeline {
   }
 
   show() {
-    const passedOver = this.waiting.length === MOST_SHOWN;
-    if (passedOver) {
-      this.list.replaceChildren(); // a list has no hole
+    const anew = this.hole || this.waiting.length === MOST_SHOWN; // a list has no hole
+    if (anew) {
+      this.list.replaceChildren();
       this.known = new Set(this.waiting.map((it) => it.tweet_id));
     }
-    this.list.prepend(...this.waiting.map(item));
-    this.waiting = [];
+    const oldestFirst = this.waiting.sort((one, other) => (one.tweet_id < other.tweet_id ? -1 : 1));
+    for (const tweet of oldestFirst) this.insert(tweet);
+    [this.hole, this.waiting] = [false, []];
     this.news.hidden = true;
+    if (!this.list.childElementCount) return;
     this.state.replaceChildren();
-    if (passedOver || this.list.childElementCount > MOST_SHOWN) this.cut();
+    if (anew || this.list.childElementCount > MOST_SHOWN) this.cut();
+  }
+
+  /** Ids are in the order of time; what is older than all that is shown comes with its page. */
+  insert(tweet) {
+    const { firstElementChild: first, children } = this.list;
+    const newest = !first || first.dataset.id < tweet.tweet_id;
+    const below = newest ? first : [...children].find((it) => it.dataset.id < tweet.tweet_id);
+    if (!below && first && this.next) this.known.delete(tweet.tweet_id);
+    else this.list.insertBefore(item(tweet), below || null);
   }
 
   /** Let go of what is far below; it is a page again. */

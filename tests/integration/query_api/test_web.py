@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 STATIC = Path(web.__file__).parent / "static"
-MAX_LINES, MAX_CHARS = 440, 120
+MAX_LINES, MAX_CHARS = 480, 120
 KB = 1000
 FEED_KB, FEED_REQUESTS, BOARD_KB = 60, 6, 60
 ASSET = re.compile(r'(?:href|src)="(/assets/[^"]+)"')
