@@ -17,6 +17,7 @@ from infra.log.port import Span
 from infra.projections import Placed, placed
 from infra.settings import PREFIX, Settings
 from infra.sqlite.projection_store import generation_path
+from infra.status import kept
 from schemas.codec import decode
 from streams.bootstrap import PROJECTIONS
 from tests.e2e.checks import check
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from infra.log.port import LogReader
     from infra.projections import ProjectionStore
     from schemas.envelope import Event
+    from streams.parts import Projection
     from tests.e2e.conftest import Starting
     from tests.e2e.system import System
 
@@ -52,34 +54,37 @@ class Seen(NamedTuple):
 class Place(NamedTuple):
     """Where a system records generations, and how another one of tweets is opened to be filled by hand."""
 
-    kept: Kept
+    records: Kept
     make: Callable[[str, int], None]
     open_tweets: Callable[[int, str], ProjectionStore]
     project: Callable[[Sequence[Event]], Sequence[Any]]
+    projections: Sequence[Projection]
 
 
 @contextmanager
 def place_of(system: System) -> Iterator[Place]:
-    told = {name.removeprefix(PREFIX).lower(): it for name, it in system.environment.items() if name.startswith(PREFIX)}
+    named = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
+    told = {named[variable]: value for variable, value in system.environment.items() if variable in named}
     settings = Settings.model_validate({**told, "data_dir": system.data})
+    projections = [it for it in PROJECTIONS if it.name in kept(settings)]
     if settings.profile == "cluster":
         from tests.e2e.generations_on_servers import place  # noqa: PLC0415 - its clients are installed with servers
 
         with place(settings) as found:
-            yield Place(*found, project=placed(TWEETS_PROJECTION.project))
+            yield Place(*found, placed(TWEETS_PROJECTION.project), projections)
         return
 
     def open_tweets(number: int, log_id: str) -> ProjectionStore:
         path = generation_path(settings.projections_dir, "tweets", number)
         return TWEETS_PROJECTION.open_store(path, log_id, settings)
 
-    kept = FileGenerations(settings.projections_dir)
-    yield Place(kept, lambda *_: None, open_tweets, TWEETS_PROJECTION.project)
+    records = FileGenerations(settings.projections_dir)
+    yield Place(records, lambda *_: None, open_tweets, TWEETS_PROJECTION.project, projections)
 
 
 def build_others(system: System, place: Place, generations: Generations) -> None:
     """Build another generation of every projection; in that of tweets, all that was posted by now reads `second`."""
-    for projection in PROJECTIONS:
+    for projection in place.projections:
         number = generations.begin(projection.name, UNKNOWN_VERSION)
         place.make(projection.name, number)
         if projection is TWEETS_PROJECTION:
@@ -133,7 +138,7 @@ async def followed(system: System, client: httpx.AsyncClient, number: int) -> fl
 
 
 async def swap(system: System, place: Place) -> tuple[Seen, list[float]]:
-    generations = Generations(place.kept, SystemClock())
+    generations = Generations(place.records, SystemClock())
     seen, took = Seen({}, []), []
     async with httpx.AsyncClient(timeout=15) as client:
         author = await Person.register(system, client, "author")
@@ -147,7 +152,7 @@ async def swap(system: System, place: Place) -> tuple[Seen, list[float]]:
             for _ in range(READERS):
                 tasks.create_task(read(system, client, author, seen, over))
             for turn in range(SWAPS):
-                for projection in PROJECTIONS:
+                for projection in place.projections:
                     if turn:
                         await asyncio.to_thread(generations.rollback, projection.name)
                     else:
