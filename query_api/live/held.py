@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import apsw
+
 from infra.http.problems import Problem, response_of
+from infra.projections import StoreError
 from query_api.errors import QueryError
 from query_api.live.endpoint import ADMITTED, HELD, PATH
 from query_api.live.sockets import Listener, Socket
@@ -118,7 +121,7 @@ class Held:
         try:
             await begin
             stream = await self._live.open(admitted.viewer, admitted.wanted, sink, connection.room)
-        except (TimeoutError, OSError, QueryError):
+        except (TimeoutError, OSError, QueryError, StoreError, apsw.Error):
             self._let_out(admitted)
             sink.close("restarting")  # the reader is gone or takes nothing, or the log is away: it may come back
             return None

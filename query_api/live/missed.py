@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from projections.notifications.notices import told as notices_of
 from query_api.live.hub import NEW_TWEET, decoded, deleted, tweets_of
 from query_api.live.messages import Message
-from query_api.live.notices import NOTIFICATION, place_in_ids
+from query_api.live.notices import NOTIFICATION, from_ids, place_in_ids, places_in_ids
 from query_api.notifications.response import live
 from schemas.catalogue import TWEETS
 from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from infra.log.port import TopicPartition
     from query_api.live.fresh import Fresh
     from query_api.live.hub import Hub
-    from query_api.live.index import Viewer
+    from query_api.live.index import Stream, Viewer
+    from query_api.live.notices import Notices
     from query_api.live.positions import Vector
     from query_api.live.window import Window
-    from query_api.stores import Readers
+    from query_api.stores import Readers, Stores
     from schemas.envelope import Event
 
 MOST_MISSED = 1_000
@@ -33,6 +34,27 @@ MOST_SEARCHED = 20_000
 
 class TooMuchMissedError(Exception):
     """What came after the id is not kept here any more, or is too much to be told again."""
+
+
+class Missed(NamedTuple):
+    """What was missed up to where: in the words of ids, and of notices (None: they are not asked for)."""
+
+    messages: list[Message]
+    upto: Vector
+    notices: Vector | None
+
+
+def missed(hub: Hub, notices: Notices, stores: Stores, stream: Stream, since: Vector) -> Missed:
+    """Return what a stream has missed since. Raises TooMuchMissedError. May wait, on servers."""
+    told: list[Message] = []
+    vector, upto, until = dict(since), dict(hub.positions.at), None
+    if stream.home:
+        told += missed_tweets(hub, stream.viewer, vector)
+    if stream.notifications:
+        until = notices.reach(from_ids(since))
+        upto |= places_in_ids(until)
+        told += missed_notices(hub, stores.readers(), stream.viewer, vector, until)
+    return Missed(told, upto, until)
 
 
 class _Said(NamedTuple):

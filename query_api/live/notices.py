@@ -28,6 +28,7 @@ PROJECTION = read_model.PROJECTION
 NOTIFICATION = b"notification"
 _PREFIX = "notices/"
 RECORDS_PER_STEP = 500
+LOOKED_UP_PER_STEP = 10  # some milliseconds on servers, for which new tweets wait
 
 
 def place_in_ids(place: TopicPartition) -> TopicPartition:
@@ -58,6 +59,31 @@ class Notices:
         self.at = dict(hub.at)
         self.listeners = 0  # streams that want notifications
 
+    def reach(self, since: Mapping[TopicPartition, int]) -> Vector:
+        """Return how far somebody who was told up to `since` can be told now.
+
+        Where others listen, as far as they were told; else as far as the projection is, or `since` where that is more.
+        """
+        if self.listeners:
+            return dict(self.at)
+        applied = self._stores.checkpoints(PROJECTION) or {}
+        return {place: max(since[place], min(end, applied.get(place, 0))) for place, end in self._hub.at.items()}
+
+    def is_behind(self, since: Mapping[TopicPartition, int]) -> bool:
+        """Tell whether those who listen were told less than that."""
+        return bool(self.listeners) and any(self.at[place] < offset for place, offset in since.items())
+
+    def join(self, told: Mapping[TopicPartition, int] | None) -> None:
+        """Count one who listens, and was told so far (None: from now on); the first one says where it goes on."""
+        if not self.listeners and told is not None:
+            for place, offset in told.items():
+                self._advance(place, offset)
+        self.listeners += 1
+
+    def leave(self) -> None:
+        """Count one less."""
+        self.listeners -= 1
+
     def follow(self) -> None:
         """Go along with the hub, where nobody listens."""
         if not self.listeners:
@@ -72,26 +98,29 @@ class Notices:
     def step(self) -> None:
         """Tell what the projection has passed, some records of it. May wait, on servers; nobody opens a stream then."""
         applied = self._stores.checkpoints(PROJECTION) or {}
+        looked_up = 0
         for place, end in self._hub.at.items():
             window = self._hub.windows[place]
             start = max(self.at[place], window.first)
             until = min(end, applied.get(place, 0), start + RECORDS_PER_STEP)
             for kept in window.since(start):
-                if kept.offset >= until:
+                if kept.offset >= until or looked_up >= LOOKED_UP_PER_STEP:
                     break
-                self._tell(_notices(kept.value), place, kept.offset + 1)
-            if until > self.at[place]:
-                self._advance(place, until)
+                looked_up += self._tell(_notices(kept.value), place, kept.offset + 1)
 
-    def _tell(self, notices: Iterable[Notice], place: TopicPartition, after: int) -> None:
+    def _tell(self, notices: Iterable[Notice], place: TopicPartition, after: int) -> int:
+        """Tell those who are here; return how many notices had to be looked up."""
+        self._advance(place, after)
+        looked_up = 0
         for notice in notices:
             streams = self._streams(notice)
             body = live(notice, self._stores.readers()) if streams else None
+            looked_up += bool(streams)
             if body is not None:
-                self._advance(place, after)
                 message = Message(NOTIFICATION, body, self._hub.positions.text())
                 for stream in streams:
                     self._hub.send(stream, message)
+        return looked_up
 
     def _streams(self, notice: Notice) -> list[Stream]:
         viewer = self._hub.index.viewers.get(notice.recipient_id)

@@ -1,52 +1,31 @@
-"""The live side of the query process: follows the log from the first moment, and opens and closes streams."""
+"""The live side of the query process: opens and closes streams, at the hub that follows the log."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import apsw
-
-from infra.json_logs import FIELDS
-from infra.log.port import LogError
-from infra.projections import StoreError
-from query_api.errors import NotReadyError, QueryError
+from query_api.errors import NotReadyError
 from query_api.live import counters, messages, opening
-from query_api.live.fresh import FreshTweets
-from query_api.live.hub import TOPICS, Hub
+from query_api.live.following import PATIENCE_S, Following
 from query_api.live.index import Stream, Wanted
-from query_api.live.missed import TooMuchMissedError, missed_notices, missed_tweets
-from query_api.live.notices import PROJECTION as NOTIFICATIONS
-from query_api.live.notices import Notices, places_in_ids
-from query_api.live.positions import Positions
-from query_api.live.tail import LogReplacedError, until_cancelled
+from query_api.live.missed import Missed, TooMuchMissedError, missed
+from query_api.live.notices import from_ids
+from query_api.live.tail import until_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Coroutine
 
-    from infra.log.port import Batch
     from query_api.live.doors import Doors
+    from query_api.live.following import Followed
+    from query_api.live.hub import Hub
     from query_api.live.index import Sink, Viewer
-    from query_api.live.messages import Message
     from query_api.live.positions import Vector
     from query_api.live.tail import Tail
     from query_api.live.watch import Watch
     from query_api.stores import Stores
-
-PATIENCE_S = 0.25  # between two attempts to read what a new tweet refers to
-AGAIN_S = 1.0  # after a failure to read the log
-NOTICES_WAIT_S = 1.0  # for the notifications' projection; then it is asked how far it is
-
-log = logging.getLogger(__name__)
-
-
-class Followed(NamedTuple):
-    """A hub at the end of the log, and the notices that follow it."""
-
-    hub: Hub
-    notices: Notices
 
 
 class Live:
@@ -62,166 +41,108 @@ class Live:
         kept: int,
         below: Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]] | None = None,
     ) -> None:
-        self._tail = tail
         self._stores = stores
-        self._secret = secret
         self.doors = doors
-        self._kept = kept
         self.below = below or at_once
-        self._followed: Followed | None = None
-        self._ready = asyncio.Event()
-        self._news = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._taking = asyncio.Lock()  # held while what the log says is told, so that nobody opens a stream meanwhile
+        self.log = Following(tail, stores, secret, kept=kept, below=self.below, lose=self.close, end=self.close_all)
         self._watch: Watch | None = None
+        self._watching: asyncio.Task[None] | None = None
         self.streams: set[Stream] = set()
         self.closed: Counter[str] = Counter()  # by reason
-        self._delivered = 0  # by hubs before this one
+        self._draining = False
 
-    def start(self, watch: Watch | None = None) -> None:
-        """Begin, inside the event loop; more than once is once."""
-        if not self._tasks:
-            begun = [self._follow(), self._follow_notices(), *([watch.follow()] if watch is not None else [])]
-            self._tasks = [asyncio.get_running_loop().create_task(it) for it in begun]
+    def start(self, watch: Watch) -> None:
+        """Begin, inside the event loop."""
+        self.log.start()
         self._watch = watch
-
-    # The log
+        self._watching = asyncio.get_running_loop().create_task(watch.follow())
 
     @property
     def hub(self) -> Hub | None:
         """The hub, where it is at the end of the log."""
-        return None if self._followed is None else self._followed.hub
+        return None if self.log.current is None else self.log.current.hub
 
     @property
     def delivered(self) -> int:
         """How many messages were handed to streams."""
-        return self._delivered + (0 if self._followed is None else self._followed.hub.delivered)
+        return self.log.delivered
 
     async def followed(self) -> Followed:
         """Return the hub, once the end of the log was reached; raises NotReadyError where that takes too long."""
-        if self._followed is None:
-            try:
-                async with asyncio.timeout(opening.CATCH_UP_S):
-                    await self._ready.wait()
-            except TimeoutError:
-                pass
-        if self._followed is None:
-            raise NotReadyError("the end of the log was not reached yet")
-        return self._followed
-
-    async def _follow(self) -> None:
-        while True:
-            try:
-                await self._run()
-            except LogReplacedError:
-                log.warning("the log was replaced: streams are closed")
-            except LogError as error:
-                log.warning("the log cannot be read", extra={FIELDS: {"error": str(error)}})
-            except Exception:
-                log.exception("what the log says could not be told: streams are closed")
-            self.close_all("restarting")
-            self._delivered = self.delivered
-            self._followed = None
-            self._ready.clear()
-            await asyncio.sleep(AGAIN_S)
-
-    async def _run(self) -> None:
-        starts = await self._tail.begin(TOPICS, self._kept)
-        tweets = {place: offset for place, offset in starts.items() if place.topic == TOPICS[0]}
-        positions = Positions(self._secret, self._tail.log_id, {**tweets, **places_in_ids(starts)})
-        hub = Hub(positions, dict(starts), FreshTweets(self._stores.readers), self._kept, self.close)
-        followed = Followed(hub, Notices(hub, self._stores))
-        while True:
-            if self._followed is None and hub.reached(self._tail.ends()):
-                self._followed = followed
-                self._ready.set()
-            for batch in await self._tail.more():
-                await self._take(followed, batch)
-                self._news.set()
-                await asyncio.sleep(0)  # let requests in, and what was written out
-
-    async def _take(self, followed: Followed, batch: Batch) -> None:
-        """Tell what a batch says; while read models do not answer, nobody is told anything, and nothing is lost."""
-        told = False
-        while True:
-            try:
-                async with self._taking:
-                    await self.below(_take(followed.hub, batch))
-                    followed.notices.follow()
-            except (StoreError, QueryError, apsw.Error) as error:
-                if not told:
-                    log.warning("streams wait for a read model", extra={FIELDS: {"error": str(error)}})
-                told = True
-                await asyncio.sleep(PATIENCE_S)
-            else:
-                return
-
-    async def _follow_notices(self) -> None:
-        while True:
-            self._news.clear()
-            notices = None if self._followed is None else self._followed.notices
-            behind = notices.behind() if notices is not None and notices.listeners else []
-            if notices is None or not behind:
-                await self._news.wait()
-                continue
-            try:
-                await self._stores.until_passed(NOTIFICATIONS, behind, NOTICES_WAIT_S)
-                async with self._taking:
-                    await self.below(_step(notices))
-            except Exception:
-                log.exception("notifications could not be told; they are tried again")
-                await asyncio.sleep(AGAIN_S)
+        return await self.log.followed()
 
     # Streams
 
     async def admit(self, user_id: int) -> Viewer:
-        """Bring a viewer in, pinned until `leave`. Below the bridge."""
+        """Bring a viewer in, pinned until `leave`. Below the bridge. Raises NotReadyError."""
+        if self._draining:
+            raise NotReadyError("the process is stopping")
         return await opening.bring_in((await self.followed()).hub, self._stores, user_id)
 
     async def open(self, viewer: Viewer, wanted: Wanted, sink: Sink, room: Callable[[], Awaitable[object]]) -> Stream:
         """Tell what was missed, and from then on what comes; `room` waits until the reader has room for more."""
         followed = await self.followed()
         stream = Stream(viewer, wanted, sink)
-        since, kind = wanted.since, "ready"
-        while True:
-            async with self._taking:
-                try:
-                    told = [] if since is None else await self.below(self._missed(followed, stream, since))
-                except TooMuchMissedError:
-                    told, kind = [], "reset"
-                if not told:
-                    self._register(followed, stream)
-                    followed.hub.send(stream, messages.of(kind, {}, followed.hub.positions.text()))
-                    break
-                since = dict(followed.hub.positions.at)
-            for message in told:
-                await room()
-                if not followed.hub.send(stream, message):
-                    return stream
-        await self.watch(stream, wanted.tweet_ids)
-        if self._watch is not None and stream.place:
-            await self.below(self._watch.tell_trends(stream))
+        try:
+            await self._begin(followed, stream, wanted.since, room)
+            if stream in self.streams:
+                await self.watch(stream, wanted.tweet_ids)
+                if self._watch is not None and stream.place:
+                    await self.below(self._watch.tell_trends(stream))
+        except BaseException:
+            self.forget(stream)
+            raise
         return stream
 
-    async def _missed(self, followed: Followed, stream: Stream, since: Vector) -> list[Message]:
-        hub, notices = followed
-        told: list[Message] = []
-        vector = dict(since)
-        if stream.home:
-            told += missed_tweets(hub, stream.viewer, vector)
-        if stream.notifications and notices.listeners:
-            told += missed_notices(hub, self._stores.readers(), stream.viewer, vector, notices.at)
-        return told
+    async def _begin(
+        self, followed: Followed, stream: Stream, since: Vector | None, room: Callable[[], Awaitable[object]]
+    ) -> None:
+        hub, kind = followed.hub, "ready"
+        if since is not None and not await self._notices_reach(followed, stream, since):
+            since, kind = None, "reset"
+        while True:
+            async with self.log.taking:
+                if (
+                    self.log.current is not followed
+                    or hub.index.viewers.get(stream.viewer.user_id) is not stream.viewer
+                ):
+                    raise NotReadyError("the log was replaced")
+                found = Missed([], {}, None)
+                try:
+                    if since is not None:
+                        found = await self.below(_missed(followed, self._stores, stream, since))
+                except TooMuchMissedError:
+                    kind = "reset"
+                if not found.messages:
+                    self._register(followed, stream, found.notices)
+                    hub.send(stream, messages.of(kind, {}, hub.positions.text()))
+                    return
+            since = found.upto
+            for message in found.messages:
+                await room()
+                if not hub.send(stream, message):
+                    return
 
-    def _register(self, followed: Followed, stream: Stream) -> None:
+    async def _notices_reach(self, followed: Followed, stream: Stream, since: Vector) -> bool:
+        """Wait until those who listen here were told as much as the stream was at another process."""
+        told = from_ids(since)
+        until = time.monotonic() + opening.CATCH_UP_S
+        while stream.notifications and followed.notices.is_behind(told):
+            if time.monotonic() > until:
+                return False
+            await asyncio.sleep(PATIENCE_S)
+        return True
+
+    def _register(self, followed: Followed, stream: Stream, told: Vector | None) -> None:
         stream.viewer.streams += (stream,)
         self.streams.add(stream)
-        followed.notices.listeners += stream.notifications
-        self._news.set()
+        if stream.notifications:
+            followed.notices.join(told)
+        self.log.news.set()
 
     async def watch(self, stream: Stream, tweet_ids: Collection[int]) -> None:
         """Tell a stream of the counters of these tweets, too, and what they are now."""
-        if (hub := self.hub) is not None:
+        if (hub := self.hub) is not None and stream in self.streams:
             hub.counters.watch(stream, tweet_ids)
             await self.below(self._tell_counts(stream, tweet_ids))
 
@@ -250,9 +171,10 @@ class Live:
             return
         self.streams.discard(stream)
         stream.viewer.streams = tuple(it for it in stream.viewer.streams if it is not stream)
-        if self._followed is not None:
-            self._followed.notices.listeners -= stream.notifications
-            self._followed.hub.counters.unwatch(stream, stream.counters)
+        if self.log.current is not None:
+            if stream.notifications:
+                self.log.current.notices.leave()
+            self.log.current.hub.counters.unwatch(stream, stream.counters)
 
     def leave(self, viewer: Viewer) -> None:
         """Undo one `admit`: who has no stream is forgotten."""
@@ -268,14 +190,15 @@ class Live:
 
     def drain(self) -> None:
         """Send everybody away, to come back to another process, or to this one's successor."""
+        self._draining = True
         self.close_all("restarting")
 
     async def stop(self) -> None:
         """End all streams, and read no more."""
         self.close_all("restarting")
-        for task in self._tasks:
-            await until_cancelled(task)
-        self._tail.close()
+        if self._watching is not None:
+            await until_cancelled(self._watching)
+        await self.log.stop()
 
 
 async def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -283,9 +206,5 @@ async def at_once(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return await coroutine
 
 
-async def _take(hub: Hub, batch: Batch) -> None:
-    hub.take(hub.prepare(batch))
-
-
-async def _step(notices: Notices) -> None:
-    notices.step()
+async def _missed(followed: Followed, stores: Stores, stream: Stream, since: Vector) -> Missed:
+    return missed(followed.hub, followed.notices, stores, stream, since)

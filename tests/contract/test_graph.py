@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from projections.graph.read_model import Edge, FollowCounts, GraphReader, Hidden, Relation
+from projections.graph.read_model import Aversions, Edge, FollowCounts, GraphReader, Hidden, Relation
 from schemas.follows.events import Blocked, Muted, Unblocked, Unmuted
 from tests.builders import envelope, followed, unfollowed
 from tests.contract.backends import BACKENDS, Kept
@@ -77,6 +77,15 @@ def test_a_relation_is_told_from_each_side(kept: Kept[GraphReader]) -> None:
     )
     assert kept.reader.relation(1, 3).blocked_by
     assert kept.reader.relation(3, 1).blocking
+
+
+def test_aversions_are_told_each_way_by_itself(kept: Kept[GraphReader]) -> None:
+    kept.say_at_once(Blocked(envelope(), 1, 2), Blocked(envelope(), 2, 1), Blocked(envelope(), 3, 1))
+    kept.say_at_once(Muted(envelope(), 1, 2), Muted(envelope(), 4, 1))
+    assert kept.reader.aversions(1) == Aversions(frozenset({2}), frozenset({2, 3}), frozenset({2}))
+    kept.say(Unblocked(envelope(), 1, 2), Unmuted(envelope(), 1, 2))
+    assert kept.reader.aversions(1) == Aversions(frozenset(), frozenset({2, 3}), frozenset())
+    assert kept.reader.aversions(2) == Aversions(frozenset({1}), frozenset(), frozenset())
 
 
 def test_hidden_are_the_blocked_of_both_sides_and_the_muted(kept: Kept[GraphReader]) -> None:
