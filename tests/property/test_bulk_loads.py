@@ -16,6 +16,8 @@ from infra.settings import Settings
 from infra.sqlite.bulk import is_loading
 from infra.sqlite.connections import open_reader, rows
 from infra.sqlite.content import compare
+from projections.home_timeline.projector import CloseLapsed
+from schemas.catalogue import BY_EVENT
 from streams.bootstrap import PROJECTIONS
 from streams.replay.kinds import KINDS
 from streams.replay.pages import page_differences
@@ -102,3 +104,20 @@ def test_a_file_that_is_half_loaded_is_opened_by_nobody_else(projection: Any) ->
         store.apply((), Span(projection.topics[0], 0, 0, 1))
     with pytest.raises(Exception, match="delete the file to rebuild it"):
         projection.open_store(path, "a-log", SETTINGS)
+
+
+NOTHING_OF_ITSELF = {CloseLapsed}  # says only how late it is, which other events say as well
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda it: it.name)
+@a_law
+@given(history=histories)
+def test_what_replay_passes_over_says_nothing_to_the_projector(projection: Any, history: list[Event]) -> None:
+    passed_over = KINDS[projection.name].passes_over
+    for event in history:
+        if type(event) in passed_over and BY_EVENT[type(event)].topic in projection.topics:
+            assert {type(write) for write in projection.project([event])} <= NOTHING_OF_ITSELF, event
+
+
+def test_replay_knows_every_projection() -> None:
+    assert KINDS.keys() == {it.name for it in PROJECTIONS}
