@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.bridge import bridged
+from infra.cluster import entrusted
 from infra.elastic import Elastic, ElasticError
 from infra.log.port import Span, TopicPartition
 from infra.projections import Placed, RejectedWriteError, StoreError, StoreUnavailableError, WrongSpanError
@@ -218,3 +219,13 @@ def test_a_document_that_fails_is_told_by_its_kind(
     server.on["_bulk"] = lambda: results(server.bulks[-1], {"3": status})
     with pytest.raises(kind, match="3: no: so it is"):
         opened(elastic, server).apply(TWEETS, SPAN)
+
+
+def test_the_query_process_is_given_the_log_in_that_only_reads(server: Scripted) -> None:
+    logins = {"elasticsearch_user": "writer", "elasticsearch_password": "w"}
+    reading = {"elasticsearch_query_user": "reader", "elasticsearch_query_password": "r"}
+    settings = server.settings(**logins, **reading)
+    query, app = entrusted(settings, "query"), entrusted(settings, "app")
+    assert (query.elasticsearch_user, query.elasticsearch_password) == ("reader", "r")
+    assert (app.elasticsearch_user, app.elasticsearch_password, app.elasticsearch_query_password) == ("writer", "w", "")
+    assert entrusted(server.settings(**logins), "query").elasticsearch_user == "writer"
