@@ -52,8 +52,21 @@ class _Quarter(NamedTuple):
 
 
 class Boards:
-    """The boards of all places that were asked for lately."""
+    """The boards of all places that were asked for lately, of the generation that is read."""
 
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        self._reader: TrendsReader | None = None
+        self._boards = _BoardsOfReader(judge)
+
+    def of(self, reader: TrendsReader, place: int, now_ms: int) -> Board:
+        """Return the board of a place, KEPT_MS old at most, unless it is being made anew by somebody else."""
+        if reader is not self._reader:  # of another generation: a request in hand goes on with the boards before
+            self._reader, self._boards = reader, _BoardsOfReader(self.judge)
+        return self._boards.of(reader, place, now_ms)
+
+
+class _BoardsOfReader:
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
         self._kept: dict[int, Board] = {}
@@ -61,7 +74,6 @@ class Boards:
         self._past: dict[int, _Quarter] = {}
 
     def of(self, reader: TrendsReader, place: int, now_ms: int) -> Board:
-        """Return the board of a place, KEPT_MS old at most, unless it is being made anew by somebody else."""
         kept = self._kept.get(place)
         if kept is not None and (0 <= now_ms - kept.as_of_ms < KEPT_MS or place in self._making):
             return kept

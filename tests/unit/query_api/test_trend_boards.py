@@ -60,6 +60,11 @@ def test_whoever_asks_within_some_seconds_is_told_the_same() -> None:
     assert [trend.rank_change for trend in first.trends] == [None, 0]
 
 
+def test_a_board_is_of_the_generation_that_is_read() -> None:
+    boards = Boards(JUDGE)
+    assert boards.of(Reader(), 1, NOW) is not boards.of(Reader(), 1, NOW)
+
+
 def test_what_is_past_is_worked_out_once_a_quarter() -> None:
     reader, boards = Reader(), Boards(JUDGE)
     for seconds in range(0, 15 * 60, 60):
@@ -79,6 +84,7 @@ def test_whatever_is_posted_and_asked_for_no_more_than_so_much_is_kept(monkeypat
     for place in range(board.PLACES_KEPT * 2):
         for seconds in range(0, 300, 5):
             boards.of(reader, place, NOW + seconds * 1000)
-    assert len(boards._kept) <= board.PLACES_KEPT
-    assert len(boards._past) <= board.PLACES_KEPT
-    assert max(len(past.expected) for past in boards._past.values()) <= 20
+    made = boards._boards
+    assert len(made._kept) <= board.PLACES_KEPT
+    assert len(made._past) <= board.PLACES_KEPT
+    assert max(len(past.expected) for past in made._past.values()) <= 20
