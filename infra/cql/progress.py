@@ -11,6 +11,8 @@ from infra.cql.projection_tables import known_build
 from infra.generations.reading import Checkpointed, Reading
 from infra.generations.record import unrecorded
 from infra.log.port import TopicPartition
+from infra.projections import StoreError, StoreUnavailableError
+from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -72,9 +74,17 @@ class Look:
         """`lwt` is the keyspace of compare-and-set, where generations are recorded."""
         self._session = session
         self._records_of = READ.format(lwt)
-        self._records: dict[str, Record] = decoded(session.run(self._records_of, (FAMILY,)))
+        self._records: dict[str, Record] = self._read_records()
         self._readings: list[Reading[Any]] = []
         self._last: dict[int, dict[str, Of]] = {}
+
+    def _read_records(self) -> dict[str, Record]:
+        try:
+            return decoded(self._session.run(self._records_of, (FAMILY,)))
+        except StoreUnavailableError:
+            raise
+        except StoreError as error:  # the table is missing, or this role may not read it yet
+            raise TroubleError(f"generations cannot be read ({error})", "make their table: `murmur migrate`") from error
 
     def reading(self, projection: str, make: Callable[[int], C], schema_version: int) -> Reading[C]:
         """Return what reads a projection in the generation that is to be read, from now on."""

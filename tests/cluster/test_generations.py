@@ -16,6 +16,7 @@ from infra.cql.generations import CqlGenerations
 from infra.cql.projection_tables import create, find_build
 from infra.cql.roles import role
 from infra.cql.session import CqlSession
+from infra.elastic import Elastic
 from infra.generations.changes import Generations
 from infra.generations.record import State
 from infra.log.port import Span
@@ -30,6 +31,8 @@ from projections.home_timeline.redis import RedisHomeTimelineStore
 from projections.home_timeline.redis_drop import drop, is_there
 from projections.home_timeline.redis_layout import Layout
 from projections.notifications.cql_reader import CqlNotificationsReader
+from projections.search import elasticsearch_indices
+from projections.search.elasticsearch import ElasticsearchSearchStore
 from projections.trends.cql_reader import CqlTrendsReader
 from projections.tweets.cql import CqlTweetsStore
 from projections.tweets.cql_reader import CqlTweetsReader
@@ -39,6 +42,7 @@ from streams.bootstrap import PROJECTIONS
 from streams.cluster import CQL_STORES
 from streams.generations import servers
 from streams.generations.servers import ServerStock
+from streams.tables import make_generation
 from tests import builders
 from tests.cluster.query_backing import prepared
 from tests.conftest import settings_of
@@ -229,3 +233,26 @@ def test_readers_read_what_the_stores_of_this_version_write() -> None:
     )
     for reader in readers:
         assert reader.SCHEMA_VERSION == CQL_STORES[reader.PROJECTION].SCHEMA_VERSION, reader.PROJECTION
+
+
+def test_search_indices_are_told_of_and_deleted(
+    stock: ServerStock, fleet: Fleet, generations: Generations, world: World, tmp_path: Path
+) -> None:
+    own = {
+        "elasticsearch_prefix": f"generations-{os.getpid()}",
+        "kafka_bootstrap": stock.bootstrap,
+        "elasticsearch_urls": settings_of(fleet, tmp_path, "elasticsearch").elasticsearch_urls,
+    }
+    settings = world.settings.model_copy(update=own)
+    search, number = OF["search"], generations.begin("search", elasticsearch_indices.SCHEMA_VERSION)
+    make_generation(settings, "search", number)
+    with closing(ServerStock(settings)) as searching, closing(Elastic(settings)) as elastic:
+        assert searching.checkpoints(search, number) == {}
+        store = ElasticsearchSearchStore(elastic, settings, "a-log", number)
+        store.apply([], Span("tweets", 0, 0, 5))
+        assert searching.checkpoints(search, number) == {("tweets", 0): 5}
+        assert len(searching.parts(search, number)) == len(elasticsearch_indices.Indices._fields)
+        for _ in range(2):
+            searching.delete(search, number)
+            assert searching.checkpoints(search, number) is None
+        elasticsearch_indices.drop_templates(elastic, settings)
