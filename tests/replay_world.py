@@ -67,12 +67,15 @@ class ReplayWorld:
     def live(self, *names: str, generation: int = 1) -> None:
         """Apply what is on the log, batch by batch, as stream workers do."""
         for name in names or NAMED:
-            projection = NAMED[name]
-            store = projection.open_store(self.path(name, generation), self.log.log_id, self.settings)
-            with closing(store):
-                for topic in projection.topics:
-                    for partition in range(self.log.partitions(topic)):
-                        self._catch_up(projection, store, TopicPartition(topic, partition))
+            self.keep_up(NAMED[name], generation)
+
+    def keep_up(self, projection: Projection, generation: int = 1) -> None:
+        """Apply what is on the log to a generation of this projection."""
+        store = projection.open_store(self.path(projection.name, generation), self.log.log_id, self.settings)
+        with closing(store):
+            for topic in projection.topics:
+                for partition in range(self.log.partitions(topic)):
+                    self._catch_up(projection, store, TopicPartition(topic, partition))
 
     def _catch_up(self, projection: Projection, store: Any, place: TopicPartition) -> None:
         offset = store.checkpoints().get(place, 0)

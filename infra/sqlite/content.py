@@ -38,6 +38,7 @@ class Table(NamedTuple):
     source: str = ""
     prepare: str = ""
     by_key: bool = False
+    base: str = ""  # the table of the file that the source shows, where it is not the name
 
 
 class Invariant(NamedTuple):
@@ -74,28 +75,38 @@ class Compared(NamedTuple):
 
 
 def columns_of(connection: apsw.Connection, table: Table) -> tuple[str, ...]:
-    """Return the names of the columns that are compared."""
+    """Return the names of the columns that are compared; none where there is no such table."""
+    of = table.base or table.name
     if table.columns:
-        return table.columns
-    return tuple(row[0] for row in rows(connection, "SELECT name FROM pragma_table_info(?)", (table.name,)))
+        return table.columns if rows(connection, "SELECT 1 FROM sqlite_schema WHERE name = ?", (of,)) else ()
+    return tuple(row[0] for row in rows(connection, "SELECT name FROM pragma_table_info(?)", (of,)))
 
 
 def compare(one: apsw.Connection, other: apsw.Connection | None, table: Table, limit: int) -> Compared:
-    """Compare a table of two files; without another only digest it. Ends comparing after `limit` differences."""
+    """Compare a table of two files; without another only digest it. Ends comparing after `limit` differences.
+
+    Of files of two layouts the columns that both have are compared; a table that the other does not have is not.
+    """
     columns = columns_of(one, table)
     digesting = _Digesting(_rows(one, table, columns))
-    if other is None:
-        for _ in digesting.chunks():
-            pass
-        return Compared(table.name, digesting.count, digesting.hex(), [])
+    shared = columns if other is None else tuple(it for it in columns_of(other, table) if it in columns)
+    if other is None or not {*table.key} <= {*shared}:
+        return Compared(table.name, *digesting.all(), [])
+    if len(shared) < len(columns):
+        beside = _Digesting(_rows(one, table, shared))
+        return Compared(table.name, *digesting.all(), _differences(beside, other, table, shared, limit))
+    differences = _differences(digesting, other, table, columns, limit)
+    return Compared(table.name, *digesting.all(), differences)
+
+
+def _differences(
+    digesting: _Digesting, other: apsw.Connection, table: Table, columns: tuple[str, ...], limit: int
+) -> list[RowDifference]:
     key = [columns.index(name) for name in table.key]
-    found = [
+    return [
         RowDifference(table.name, columns, tuple((columns[at], (mine or theirs or ())[at]) for at in key), mine, theirs)
         for mine, theirs in islice(_unequal(digesting, _rows(other, table, columns), key), limit)
     ]
-    for _ in digesting.chunks():
-        pass
-    return Compared(table.name, digesting.count, digesting.hex(), found)
 
 
 def _rows(connection: apsw.Connection, table: Table, columns: tuple[str, ...]) -> Iterator[Row]:
@@ -121,8 +132,11 @@ class _Digesting:
             self._hash.update(self._encode(chunk))
             yield chunk
 
-    def hex(self) -> str:
-        return self._hash.hexdigest()
+    def all(self) -> tuple[int, str]:
+        """Read what is left; return how many rows there were, and their digest."""
+        for _ in self.chunks():
+            pass
+        return self.count, self._hash.hexdigest()
 
 
 def _unequal(digesting: _Digesting, other: Iterator[Row], key: list[int]) -> Iterator[tuple[Row | None, Row | None]]:

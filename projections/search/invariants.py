@@ -9,7 +9,7 @@ def _words(table: str) -> Table:
     """Return every word of a full-text table with where it stands: all that can be read back of one."""
     made = f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.{table}_words USING fts5vocab('main', '{table}', 'instance')"
     columns = ("term", "doc", "col", '"offset"')
-    return Table(f"{table}_words", columns, columns, f"temp.{table}_words", made, by_key=True)
+    return Table(f"{table}_words", columns, columns, f"temp.{table}_words", made, by_key=True, base=table)
 
 
 CONTENT = Content(

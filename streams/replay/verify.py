@@ -95,7 +95,7 @@ def _compared(subject: Subject, turn: int) -> tuple[int, str, list[Finding]]:
         told += result.rows
         digests.append(f"{table.name}={result.digest}")
         findings += [_difference(it, subject.beside) for it in result.differences]
-    if other is not None and subject.kind.pages:
+    if other is not None and subject.kind.pages and pin.reader.schema_version() == other.reader.schema_version():
         chosen = readers_of(other.connection, turn)
         findings += _first(page_differences(chosen, pin.reader, other.reader, subject.beside))
     return told, " ".join(digests), findings
