@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ME, ANN, BOB, EVE = (uid(n) for n in range(4))
 FOR_EVER_MS = 1 << 50
+BUSY_S = 2.0  # what a busy machine may take besides
 
 
 def ticket(world: LiveWorld, until_ms: int = FOR_EVER_MS) -> str:
@@ -84,7 +85,7 @@ async def test_a_revoked_session_is_told_nothing_more(world: LiveWorld, streams:
     world.services.revocations.add(SESSION)
     began = time.monotonic()
     assert [(it.event, it.data) for it in await mine.ended()] == [("closing", {"reason": "session_ended"})]
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 1 + BUSY_S
     await world.say(builders.posted(ANN, tweet_id(2)))
     assert (await other.next()).event == "new_tweet"
 
