@@ -63,17 +63,21 @@ class Counters:
             if tweet_id in self.watched:
                 self._touched.setdefault(tweet_id, {})[place] = offset + 1
 
-    def due(self, applied: Mapping[TopicPartition, int]) -> list[int]:
-        """Return the tweets whose counts may have changed and can be read, and take them for told."""
-        found = []
+    def due(self, applied: Mapping[TopicPartition, int]) -> dict[int, Mapping[TopicPartition, int]]:
+        """Return the tweets whose counts may have changed and can be read, and up to where they have."""
+        found: dict[int, Mapping[TopicPartition, int]] = {}
         for tweet_id, places in self._touched.items():
             if all(applied.get(place, 0) >= offset for place, offset in places.items()):
-                found.append(tweet_id)
+                found[tweet_id] = places.copy()
                 if len(found) == MOST_READ:
                     break
-        for tweet_id in found:
-            del self._touched[tweet_id]
         return found
+
+    def done(self, due: Mapping[int, Mapping[TopicPartition, int]]) -> None:
+        """Take these for told, but for those to which something was done since."""
+        for tweet_id, places in due.items():
+            if self._touched.get(tweet_id) == places:
+                del self._touched[tweet_id]
 
     def tell(self, shown: Shown, counts: CountsRow, send: Callable[[Stream, Message], object]) -> None:
         """Tell all who show the tweet of its counts, unless they are what was told last."""

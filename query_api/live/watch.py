@@ -12,7 +12,10 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+import apsw
+
 from infra.places import places
+from infra.projections import StoreError
 from projections.engagement.read_model import PROJECTION as ENGAGEMENT
 from query_api.errors import QueryError
 from query_api.live import counters
@@ -66,8 +69,8 @@ class Watch:
                 self.end()
                 self.beat()
                 await self._live.below(self._tell())
-            except QueryError:
-                pass  # a read model is not there for a moment: /readyz tells
+            except (QueryError, StoreError, apsw.Error):
+                pass  # a read model does not answer for a moment: /readyz tells
             except Exception:
                 log.exception("a look at the streams failed")
 
@@ -104,6 +107,7 @@ class Watch:
         due = hub.counters.due(self._stores.checkpoints(ENGAGEMENT) or {})
         for shown, counts in counters.read(self._stores.readers(), due) if due else ():
             hub.counters.tell(shown, counts, hub.send)
+        hub.counters.done(due)
         if self._looks % int(TRENDS_S / LOOK_S) == 0:
             watched = {stream.place for stream in self._live.streams if stream.place}
             for place in watched:
