@@ -13,7 +13,7 @@ from projections.notifications import read_model
 from projections.notifications.notices import told
 from query_api.live.hub import decoded
 from query_api.live.messages import Message
-from query_api.notifications.response import live
+from query_api.notifications import response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -110,17 +110,15 @@ class Notices:
 
     def _tell(self, notices: Iterable[Notice], place: TopicPartition, after: int) -> int:
         """Tell those who are here; return how many notices had to be looked up."""
+        heard = [(streams, notice) for notice in notices if (streams := self._streams(notice))]
+        bodies = [response.live(notice, self._stores.readers()) for _, notice in heard]  # before: a read may fail
         self._advance(place, after)
-        looked_up = 0
-        for notice in notices:
-            streams = self._streams(notice)
-            body = live(notice, self._stores.readers()) if streams else None
-            looked_up += bool(streams)
+        for (streams, _), body in zip(heard, bodies, strict=True):
             if body is not None:
                 message = Message(NOTIFICATION, body, self._hub.positions.text())
                 for stream in streams:
                     self._hub.send(stream, message)
-        return looked_up
+        return len(heard)
 
     def _streams(self, notice: Notice) -> list[Stream]:
         viewer = self._hub.index.viewers.get(notice.recipient_id)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.clock import SystemClock
-from query_api.live import watch
+from infra.projections import StoreUnavailableError
+from query_api.live import following, watch
+from query_api.notifications import response
 from query_api.trends import board
 from schemas.follows.events import Blocked
 from schemas.ids import to_uuid
@@ -71,6 +73,25 @@ async def test_whom_the_recipient_hides_is_not_told_of(anywhere: LiveWorld, stre
     anywhere.project()
     told = (await bob.next()).data
     assert [actor["user_id"] for actor in told["actors"]] == [to_uuid(ME)]
+
+
+async def test_a_notification_is_told_although_a_read_failed(
+    world: LiveWorld, streams: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "AGAIN_S", 0.05)
+    really, away = response.live, [StoreUnavailableError("away")] * 2
+
+    def live(*asked: Any) -> bytes | None:
+        if away:
+            raise away.pop()
+        return really(*asked)
+
+    monkeypatch.setattr(response, "live", live)
+    bob = await world.opened(BOB, streams, streams="notifications")
+    await world.say(builders.liked(ME, OF_BOB))
+    world.project()
+    assert (await bob.next()).data["kind"] == "like"
+    assert not away
 
 
 async def test_counters_of_watched_tweets_are_told_as_they_are_and_as_they_change(
