@@ -23,6 +23,7 @@ import asyncio
 import gc
 import logging
 import signal
+import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SWITCH_S = 0.0005
 STOP_SECONDS = 5.0  # the batch in hand takes milliseconds; a store that is down must not hold up a restart
 
 
@@ -242,6 +244,15 @@ def collect_garbage_rarely() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+def let_threads_take_turns() -> None:
+    """Let nobody hold the interpreter for long: on its way a record goes from thread to thread, some seven times.
+
+    Fetched in one, applied in another, and each answer of Cassandra comes in a third. By default each such step waits
+    5 ms for whoever computes: 6 ms on average where two do, against 1.
+    """
+    sys.setswitchinterval(SWITCH_S)
 
 
 def watch_lag(

@@ -34,7 +34,7 @@ from projections.trends.sqlite import SqliteTrendsStore
 from projections.tweets import projector as tweets
 from projections.tweets.sqlite import SqliteTweetsStore
 from streams.accounts import agent as accounts_agent
-from streams.app import collect_garbage_rarely
+from streams.app import collect_garbage_rarely, let_threads_take_turns
 from streams.decoded import DecodedBatches
 from streams.dlq import Retried, retry
 from streams.engagement import agent as engagement_agent
@@ -152,6 +152,7 @@ async def run(settings: Settings, names: Sequence[str], stop: asyncio.Event | No
         followers = Followers(parts, wanted, DecodedBatches(), StreamMetrics(registry), settings, loops)
         besides = [asyncio.create_task(_tell_lag(followers, parts)), asyncio.create_task(parts.guard())]
         collect_garbage_rarely()
+        let_threads_take_turns()
         try:
             async with served(registry, settings, parts.look):
                 await followers.run(stop)
