@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import orjson
 
@@ -21,6 +22,10 @@ QUIET = {"httpx": logging.WARNING, "cassandra": logging.CRITICAL, "aiokafka": lo
 CHATTY = {"aiokafka"}
 """Clients that say the same some hundred times a second while their server is away."""
 
+ACCESS = "murmuration.access"
+"""The logger that says a line for each request."""
+
+GATHER_SECONDS = 0.1
 SILENT_SECONDS = 10.0
 _KINDS = 1_000  # of lines that are remembered
 
@@ -75,9 +80,46 @@ class Sparse(logging.Filter):
         return True
 
 
+class Lines(logging.StreamHandler[TextIO]):
+    """Writes each line at once, but those of requests together, some times a second: a system call a line is dear."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._gathered: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line, and those that were gathered before it; or gather it too."""
+        try:
+            self._gathered.append(self.format(record) + self.terminator)
+            if record.name != ACCESS or not self._gathers():
+                self.flush()
+        except Exception:  # noqa: BLE001 - as every handler of the library does
+            self.handleError(record)
+
+    def _gathers(self) -> bool:
+        """Tell whether an event loop sees to it that what is gathered is written."""
+        if len(self._gathered) == 1:
+            try:
+                asyncio.get_running_loop().call_later(GATHER_SECONDS, self.flush)
+            except RuntimeError:
+                return False
+        return True
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        self.acquire()
+        try:
+            lines, self._gathered = self._gathered, []
+            if lines:
+                self.stream.write("".join(lines))
+            super().flush()
+        finally:
+            self.release()
+
+
 def configure(level: str) -> None:
     """Make JSON lines of everything the process logs from `level` on."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Lines(sys.stderr)
     handler.setFormatter(JsonFormatter())
     handler.addFilter(Sparse())
     root = logging.getLogger()

@@ -14,7 +14,7 @@ from prometheus_client import Counter, Histogram
 from starlette.requests import ClientDisconnect
 
 from infra.http.problems import REQUEST_ID, Problem, response_of
-from infra.json_logs import FIELDS
+from infra.json_logs import ACCESS, FIELDS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,7 +40,7 @@ _PROCESS = os.urandom(8).hex()  # once: each call would let go of the GIL
 _serial = itertools.count(1)
 
 log = logging.getLogger(__name__)
-access = logging.getLogger("murmuration.access")
+access = logging.getLogger(ACCESS)
 
 
 class Edge:

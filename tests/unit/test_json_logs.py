@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from infra.json_logs import FIELDS, HIDDEN, SILENT_SECONDS, JsonFormatter, Sparse
+from infra import json_logs
+from infra.json_logs import ACCESS, FIELDS, HIDDEN, SILENT_SECONDS, JsonFormatter, Lines, Sparse
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class Ear:
@@ -55,3 +61,28 @@ def test_tokens_and_tickets_are_not_written() -> None:
     assert token.rpartition(".")[2] not in line
     assert json.loads(line)["message"] == f'GET "/stream?ticket={HIDDEN}&x=1"'
     assert json.loads(line)["header"] == f"Bearer {HIDDEN}"
+
+
+def record_of(logger: str, message: str) -> logging.LogRecord:
+    return logging.LogRecord(logger, logging.INFO, "", 0, message, (), None)
+
+
+async def test_lines_of_requests_are_written_together_and_before_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_logs, "GATHER_SECONDS", 0.01)
+    written = io.StringIO()
+    lines = Lines(written)
+    for message in ("one", "two"):
+        lines.handle(record_of(ACCESS, message))
+    assert written.getvalue() == ""
+    lines.handle(record_of("commands.app", "three"))
+    assert written.getvalue() == "one\ntwo\nthree\n"
+    lines.handle(record_of(ACCESS, "four"))
+    async with asyncio.timeout(5):
+        while not written.getvalue().endswith("four\n"):  # noqa: ASYNC110 - what is waited for announces nothing
+            await asyncio.sleep(0.001)
+
+
+def test_outside_of_an_event_loop_lines_of_requests_are_written_at_once() -> None:
+    written = io.StringIO()
+    Lines(written).handle(record_of(ACCESS, "one"))
+    assert written.getvalue() == "one\n"
