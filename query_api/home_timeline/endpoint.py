@@ -25,7 +25,7 @@ from schemas.ids import to_uuid
 
 if TYPE_CHECKING:
     from query_api.paging import Page
-    from query_api.tweets.cards import Ready
+    from query_api.tweets.cards import Card, Ready
     from query_api.tweets.rules import Shown
 
 router = APIRouter(prefix=API, route_class=DirectRoute, tags=["timelines"], dependencies=[limited(RateClass.READ)])
@@ -79,14 +79,20 @@ def _joined(reading: Reading, ready: Ready, below: int | None, limit: int) -> by
     hidden = reading.hidden()
     if hidden and any(not hidden.isdisjoint(card.author_ids) for card in cards):
         return None
-    newest = {card.subject_id: card for card in reversed(cards)}
-    page = [card for card in cards if newest[card.subject_id] is card] if len(newest) < len(cards) else cards
-    page = page[:limit]
+    page = once_each(cards)[:limit]
     more = len(page) == limit and page[-1] is not cards[-1]
     if not more and len(ids) == wanted:
         return None
     bodies = ready.of(reading.viewer_id, page)
     return frame("tweets", [b",".join(bodies)], "next_max_id", to_uuid(page[-1].tweet_id) if more else None)
+
+
+def once_each(cards: list[Card]) -> list[Card]:
+    """Return the newest card of each subject."""
+    if len({card.subject_id for card in cards}) == len(cards):  # as a rule
+        return cards
+    newest = {card.subject_id: card for card in reversed(cards)}
+    return [card for card in cards if newest[card.subject_id] is card]
 
 
 def _ranked(reading: Reading, page: Page[int, Shown], ranking: str, limit: int, explain: bool) -> bytes:

@@ -151,12 +151,14 @@ class Ready(NamedTuple):
         """Return the bodies of a page's cards as a viewer sees them."""
         shown = [card.subject_id for card in page] + [card.quoted_id for card in page if card.quoted_id]
         flags = self.marks.flags(viewer_id, page[-1].tweet_id if page else 0, shown)
-        if all(marked.isdisjoint(shown) for marked in flags):
-            return [card.body for card in page]
-        marked = flags.liked | flags.retweeted | flags.bookmarked
-        mine = [card for card in page if card.subject_id in marked or card.quoted_id in marked]
-        anew = self.cards.marked(mine, flags)
-        return [anew.get(card.tweet_id) or card.body for card in page]
+        bodies = [card.body for card in page]
+        marked = flags.liked.union(flags.retweeted, flags.bookmarked).intersection(shown)
+        if marked:
+            mine = [at for at, card in enumerate(page) if card.subject_id in marked or card.quoted_id in marked]
+            anew = self.cards.marked([page[at] for at in mine], flags)
+            for at in mine:
+                bodies[at] = anew[page[at].tweet_id]
+        return bodies
 
 
 def _card(item: Shown, body: bytes) -> Card:
