@@ -2,8 +2,8 @@
 
 The people of benchmarks/feed_data.py, fewer of them; timelines are full (800 entries). The server is the real query
 process with its default settings but for rate limits, caches warm: `python -m benchmarks.cluster_home`. Beside it, in
-the same run: one LRANGE and one `orjson.dumps` of the same page. What Redis and Cassandra spend is told. Needs the
-extra `cluster`.
+the same run: one LRANGE and one `orjson.dumps` of the same page, and as many bytes through FastAPI. What Redis and
+Cassandra spend is told. Needs the extra `cluster`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import orjson
 import redis
 import uvloop
 
-from benchmarks import feed_data, http_load
+from benchmarks import bare_page, feed_data, http_load
 from benchmarks.cluster_servers import prepared
-from benchmarks.home_timeline import LIMIT, PATH, measure, server
+from benchmarks.home_timeline import CONNECTIONS, LIMIT, PATH, measure, server
 from benchmarks.row import Row
 from infra.cql.session import CqlSession
 from infra.projections import placed
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
 
 TOWN = feed_data.Town(people=150, followees=100, tweets_each=14, likes_each=50)
+SHOWN = ("accounts", "tweets", "graph", "engagement", "home_timeline")
 SECONDS = 6.0
 BARE_FEEDS = 1_000
 _CACHE = re.compile(r'murmur_cache_(hits|misses)_total\{cache="(\w+)"\} ([\d.e+]+)')
@@ -65,6 +66,8 @@ def fill(settings: Settings) -> None:
     told = feed_data.facts(TOWN)
     with closing(CqlSession(settings)) as session:
         for projection in PROJECTIONS:
+            if projection.name not in SHOWN:
+                continue
             in_rows = projection.name in CQL_STORES
             store: ProjectionStore = CQL_STORES[projection.name](session, "bench") if in_rows else timelines(settings)
             with closing(store):
@@ -115,13 +118,15 @@ def rows() -> list[Row]:
             each = {name: (after - spent[name]) * 1e6 / feeds for name, after in usage(servers).items()}
             hit_rate = Caches.read(port).rate_since(caches)
             ceiling = bare(settings, port, tokens[0])
+    size = full.body_bytes / len(full.latencies_ms)
     beside = {
+        "bytes through FastAPI": bare_page.per_core(int(size), CONNECTIONS),
         "bare read + dump": ceiling,
         "ratio": per_core / ceiling,
         "cache hit rate": hit_rate,
         "Redis's µs": each["redis"],
         "Cassandra's µs": each["cassandra"],
-        "KiB a feed": full.body_bytes / len(full.latencies_ms) / 1024,
+        "KiB a feed": size / 1024,
     }
     latency = {"p50 ms": half.percentile(50), "feeds/s": len(half.latencies_ms) / half.seconds}
     return [

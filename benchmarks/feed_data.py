@@ -94,7 +94,7 @@ def apply(
 ) -> None:
     """Fill a store as if each topic had one partition."""
     for topic in topics:
-        events = told[topic]
+        events = told.get(topic, [])  # what the town has none of
         for first in range(0, len(events), BATCH):
             batch = events[first : first + BATCH]
             surely_apply(store, project(batch), Span(topic, 0, first, first + len(batch)))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import orjson
 import uvloop
 
-from benchmarks import feed_data, http_load
+from benchmarks import bare_page, feed_data, http_load
 from benchmarks.cpu import cpu_seconds
 from benchmarks.row import Row
 from infra.settings import PREFIX, Settings
@@ -143,11 +143,13 @@ def rows() -> list[Row]:
             per_core, full, half = uvloop.run(measure(pid, port, requests))
         with server(folder, tweet_cache_entries="0") as (pid, port):
             uncached, _, _ = uvloop.run(measure(pid, port, requests))
+    size = full.body_bytes / len(full.latencies_ms)
     beside = {
+        "bytes through FastAPI": bare_page.per_core(int(size), CONNECTIONS),
         "bare reads + join": bare,
         "ratio": per_core / bare,
         "without tweet cache": uncached,
-        "KiB a feed": full.body_bytes / len(full.latencies_ms) / 1024,
+        "KiB a feed": size / 1024,
     }
     latency = {"p50 ms": half.percentile(50), "p99.9 ms": half.percentile(99.9), "feeds/s": _rate(half)}
     return [
