@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Protocol
 
 import apsw
@@ -23,7 +24,7 @@ from query_api.live.messages import Heartbeat, Message
 from query_api.trends import response
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Awaitable, Callable, Collection
 
     from infra.clock import Clock
     from query_api.live.index import Stream
@@ -59,20 +60,31 @@ class Watch:
         self._boards = boards
         self._looks = 0
         self._trends: dict[int, object] = {}
+        self._trends_due = 0.0
 
     async def follow(self) -> None:
-        """Look until cancelled."""
+        """Look until cancelled; what waits for read models ends no stream later."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._again_and_again(self._end_and_beat))
+            group.create_task(self._again_and_again(self._tell_below))
+
+    async def _again_and_again(self, look: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            self._looks += 1
             try:
-                self.end()
-                self.beat()
-                await self._live.below(self._tell())
+                await look()
             except (QueryError, StoreError, apsw.Error):
                 pass  # a read model does not answer for a moment: /readyz tells
             except Exception:
                 log.exception("a look at the streams failed")
+
+    async def _end_and_beat(self) -> None:
+        self._looks += 1
+        self.end()
+        self.beat()
+
+    async def _tell_below(self) -> None:
+        await self._live.below(self._tell())
 
     def end(self) -> None:
         """End the streams of sessions that have ended, and those whose token has expired."""
@@ -108,7 +120,8 @@ class Watch:
         for shown, counts in counters.read(self._stores.readers(), due) if due else ():
             hub.counters.tell(shown, counts, hub.send)
         hub.counters.done(due)
-        if self._looks % int(TRENDS_S / LOOK_S) == 0:
+        if (now := time.monotonic()) >= self._trends_due:
+            self._trends_due = now + TRENDS_S
             watched = {stream.place for stream in self._live.streams if stream.place}
             for place in watched:
                 self._tell_trends(place)
