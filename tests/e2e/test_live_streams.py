@@ -64,8 +64,9 @@ class Writer:
             self.posted.append(answer.json()["tweet_id"])
             if self._dice.random() < 0.05:
                 gone = self._dice.choice(self.posted)
-                await self._author.command(self._client, "DELETE", f"/tweets/{gone}")
-                self.deleted.add(gone)
+                answer = await self._author.command(self._client, "DELETE", f"/tweets/{gone}")
+                if answer.status_code == httpx.codes.OK:  # else its read model is behind, or it is gone already
+                    self.deleted.add(gone)
             await asyncio.sleep(PAUSE_S)
 
 
