@@ -160,10 +160,12 @@ class Followers:
     async def _leave(self, followed: Followed) -> None:
         """Let the batch in hand be finished, then give the store back."""
         loop = followed.loop
-        self._followed.pop((loop.name, loop.generation))
-        await stop_app(followed.app)
-        followed.life.cancel()
-        followed.open_things.close()
+        try:
+            await stop_app(followed.app)
+            followed.life.cancel()
+            followed.open_things.close()
+        finally:
+            del self._followed[loop.name, loop.generation]
         logger.info("%s is no longer followed", label(loop.name, loop.generation))
 
     def _say(self, place: tuple[str, int], what: str) -> None:
