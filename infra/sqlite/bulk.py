@@ -5,26 +5,31 @@ the same statements; `finish` then makes the indices, counts (COUNT), and adds t
 that the store itself would have written, content and schema, and the store goes on with it. Until then the file says
 that it is half made — its schema version is negative — and neither a store nor a reader opens it.
 
-Guarantee:  as the store's own: a span is there entirely or not at all, also after `kill -9`. A power cut may cost the
-            file, because nothing is synced before `finish`
+Many spans are one transaction: rows of one kind come in no order, and a page that many spans change is written once.
+
+Guarantee:  a span is there entirely or not at all, with its checkpoint, also after `kill -9`, which may cost the spans
+            since the last COMMIT_RECORDS. A power cut may cost the file, because nothing is synced before `finish`
 Rebuild:    delete the file
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import apsw
 
 from infra.sqlite.connections import open_reader, rows, run_script, scalar
-from infra.sqlite.projection_store import SqliteProjectionStore
+from infra.sqlite.projection_store import SqliteProjectionStore, said_as_a_store_does
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from infra.log.port import Span
 
 CACHE_KIB = 131_072  # rows of one kind come in no order: the pages that they go to stay in memory up to 128 MB
 WAL_PAGES = 32_000  # 128 MB between two copies into the file
+COMMIT_RECORDS = 100_000  # a second or two of work, which a kill may cost
 
 
 class SqliteBulkStore(SqliteProjectionStore):
@@ -34,6 +39,7 @@ class SqliteBulkStore(SqliteProjectionStore):
     """
 
     STORE: ClassVar[type[SqliteProjectionStore]]
+    COMMIT_RECORDS: ClassVar[int] = COMMIT_RECORDS
     KEPT_TRIGGERS: ClassVar[frozenset[str]] = frozenset()
     COUNT: ClassVar[str] = ""
 
@@ -49,11 +55,38 @@ class SqliteBulkStore(SqliteProjectionStore):
 
     def __init__(self, path: Path, log_id: str) -> None:
         super().__init__(path, log_id)
+        self._uncommitted = 0
         for pragma in ("synchronous=OFF", f"cache_size=-{CACHE_KIB}", f"wal_autocheckpoint={WAL_PAGES}"):
             self._connection.execute(f"PRAGMA {pragma}").fetchall()
 
+    def apply(self, writes: Sequence[Any], span: Span) -> None:
+        """Apply the writes and move the checkpoint, in one step; it lasts once COMMIT_RECORDS are applied, or `close`.
+
+        Raises StoreUnavailableError: what was not committed may be gone. Raises RejectedWriteError, WrongSpanError.
+        """
+        with said_as_a_store_does():
+            if not self._connection.in_transaction:
+                self._connection.execute("BEGIN IMMEDIATE")
+            with self._connection:  # inside a transaction it is a savepoint
+                if self._move_checkpoint(span):
+                    self._write(writes, span)
+            self._uncommitted += span.end - span.start
+            if self._uncommitted >= self.COMMIT_RECORDS:
+                self._commit()
+
+    def _commit(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("COMMIT")
+        self._uncommitted = 0
+
+    def close(self) -> None:
+        """Let what was applied last, and close the file."""
+        self._commit()
+        super().close()
+
     def finish(self) -> None:
         """Make of the file what its store would have written, and make that durable; the store may open it now."""
+        self._commit()
         whole = list(statements(self.STORE.SCHEMA))
         with self._connection:
             run_script(self._connection, "\n".join(it for it in whole if _is_index(it)))

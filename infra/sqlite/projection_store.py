@@ -77,7 +77,7 @@ class SqliteProjectionStore:
 
         Raises StoreUnavailableError, RejectedWriteError or WrongSpanError; then nothing is applied.
         """
-        try:
+        with said_as_a_store_does():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 if self._move_checkpoint(span):
@@ -87,11 +87,6 @@ class SqliteProjectionStore:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-        except apsw.Error as error:
-            kind = StoreUnavailableError if is_disk_trouble(error) else RejectedWriteError
-            raise kind(f"{type(error).__name__}: {error}") from error
-        except (OverflowError, TypeError) as error:  # apsw: a value that no column can hold
-            raise RejectedWriteError(f"{type(error).__name__}: {error}") from error
         self._bell.ring()
 
     def _move_checkpoint(self, span: Span) -> bool:
@@ -118,6 +113,18 @@ class SqliteProjectionStore:
         """Close the file."""
         self._bell.close()
         self._connection.close()
+
+
+@contextmanager
+def said_as_a_store_does() -> Iterator[None]:
+    """Raise what a store promises to raise, for what SQLite does."""
+    try:
+        yield
+    except apsw.Error as error:
+        kind = StoreUnavailableError if is_disk_trouble(error) else RejectedWriteError
+        raise kind(f"{type(error).__name__}: {error}") from error
+    except (OverflowError, TypeError) as error:  # apsw: a value that no column can hold
+        raise RejectedWriteError(f"{type(error).__name__}: {error}") from error
 
 
 class SqliteProjectionReader:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.log.embedded import EmbeddedLogReader
+from infra.sqlite.bulk import SqliteBulkStore
 from infra.sqlite.connections import open_reader
 from infra.sqlite.content import compare
 from streams.replay.kinds import KINDS
@@ -57,7 +58,8 @@ def digests(world: ReplayWorld, generation: int) -> dict[str, list[str]]:
 
 
 @pytest.fixture
-def world() -> Iterator[ReplayWorld]:
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReplayWorld]:
+    monkeypatch.setattr(SqliteBulkStore, "COMMIT_RECORDS", 2 * SPAN_RECORDS)
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         world = ReplayWorld(Path(folder))
         world.publish(*random_history(500))
