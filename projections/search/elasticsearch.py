@@ -5,8 +5,8 @@ Writes:     the documents of projections.search.elasticsearch_indices
 Guarantee:  a document is what the log has said of it up to its version, which is the position of the record that said
             it last: Elasticsearch refuses what is older (`external_gte`), whoever sends it and however late. Each
             document is of one log partition, so nobody else's positions meet it. A removal outranks every post.
-            Writes first, then the refresh that shows them, then the checkpoint: whoever sees it can find what it
-            covers, and a span that is cut off anywhere comes again and changes nothing twice
+            Writes first, then the refresh that shows them, then the checkpoint (elasticsearch_showing): whoever sees
+            it can find what it covers, and a span that is cut off anywhere comes again and changes nothing twice
 Rebuild:    delete the indices, `murmur migrate`, start
 
 What Elasticsearch turns down because it is busy (429) is sent again, in halves, until it takes it or the patience is
@@ -16,6 +16,7 @@ over; then the loop above waits. Nothing is read ahead meanwhile: that is the ba
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from http import HTTPStatus
@@ -27,7 +28,8 @@ from infra.log.port import TopicPartition
 from infra.projections import RejectedWriteError, StoreError, StoreUnavailableError, WrongSpanError
 from infra.trouble import TroubleError
 from projections.search.elasticsearch_indices import check, indices
-from projections.search.elasticsearch_progress import move_checkpoint, read_checkpoints
+from projections.search.elasticsearch_progress import read_checkpoints
+from projections.search.elasticsearch_showing import Showing
 from projections.search.projector import IndexPerson, IndexTweet, RemoveTweet, RenamePerson
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ class ElasticsearchSearchStore:
         self._is_open = False
         self._next: dict[TopicPartition, int] | None = None
         self._at_once = BULK_DOCUMENTS
+        self._showing = Showing(elastic, self._indices.progress)
         try:
             self._open()
         except StoreUnavailableError as error:
@@ -85,11 +88,12 @@ class ElasticsearchSearchStore:
         """Read, per partition, the offset of the next record to apply (absent: 0)."""
         if not self._is_open:
             self._open_late()
+        self._showing.show()
         self._next = read_checkpoints(self._elastic, self._indices.progress)
         return dict(self._next)
 
     def apply(self, writes: Sequence[Placed], span: Span) -> None:
-        """Apply the writes, show them, then move the checkpoint.
+        """Apply the writes; then, at once or soon after, show them and move the checkpoint.
 
         Raises StoreUnavailableError: some of it may be applied, and the span has to come again. Raises
         RejectedWriteError, WrongSpanError, StoreError.
@@ -99,13 +103,19 @@ class ElasticsearchSearchStore:
             return
         if span.start != stored:
             raise WrongSpanError(f"{span.topic}/{span.partition}: applied up to {stored}, given {span.start}")
-        self._write(self._indices.tweets, _tweets(writes, span.start))
-        self._write(self._indices.people, self._people(writes, span.start))
-        move_checkpoint(self._elastic, self._indices.progress, span)
+        documents = {
+            self._indices.tweets: _tweets(writes, span.start),
+            self._indices.people: self._people(writes, span.start),
+        }
+        for index, those in documents.items():
+            self._write(index, those)
+        self._showing.add((index for index, those in documents.items() if those), span)
         self._remember(span, span.end)
 
     def close(self) -> None:
-        """Nothing: the connections are their opener's."""
+        """Say how far all of it is, if Elasticsearch answers; the connections are their opener's."""
+        with contextlib.suppress(StoreError):
+            self._showing.show()
 
     def _open_late(self) -> None:
         """Open; what a person has to put right ends the process, whose next start says so."""
@@ -175,13 +185,11 @@ class ElasticsearchSearchStore:
         }
 
     def _write(self, index: str, documents: Sequence[Document]) -> None:
-        """Send the documents, and let them be found."""
-        waits, portions = 0, 0
+        waits = 0
         left = documents
         while left:
             portion, left = left[: self._at_once], left[self._at_once :]
-            turned_down = self._send(index, portion, show=not left and not portions)
-            portions += 1
+            turned_down = self._send(index, portion)
             if not turned_down:
                 self._at_once = min(self._at_once * 2, BULK_DOCUMENTS)
                 continue
@@ -191,18 +199,13 @@ class ElasticsearchSearchStore:
             _wait(FIRST_WAIT_SECONDS * 2**waits)
             waits += 1
             left = [*turned_down, *left]
-        if portions > 1:
-            self._elastic.ask("POST", f"/{index}/_refresh")
 
-    def _send(self, index: str, documents: Sequence[Document], *, show: bool) -> list[Document]:
-        """Send the documents in one request; return those that were turned down because there was too much to do.
-
-        With `show` it refreshes what it wrote to, which is one round trip less than to do it after.
-        """
+    def _send(self, index: str, documents: Sequence[Document]) -> list[Document]:
+        """Send the documents in one request; return those that were turned down because there was too much to do."""
         lines: list[Any] = []
         for it in documents:
             lines += ({"index": {"_id": str(it.id), "version": it.version, "version_type": "external_gte"}}, it.body)
-        answer = self._elastic.ask("POST", f"/{index}/{_BULK}&refresh={'true' if show else 'false'}", lines)
+        answer = self._elastic.ask("POST", f"/{index}/{_BULK}", lines)
         if not answer["errors"]:
             return []
         results = [item["index"] for item in answer["items"]]

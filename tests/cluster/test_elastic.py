@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,14 @@ from infra.elastic import Elastic, ElasticError
 from infra.log.port import Span, TopicPartition
 from infra.projections import Placed, RejectedWriteError, StoreError, StoreUnavailableError, WrongSpanError
 from infra.trouble import TroubleError
-from projections.search import elasticsearch
+from projections.search import elasticsearch, elasticsearch_showing
 from projections.search.elasticsearch import ElasticsearchSearchStore
 from projections.search.projector import IndexTweet
 from tests.cluster.scripted_elastic import LOG_ID, scripted
 from tests.e2e.system import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.cluster.scripted_elastic import Answer, Scripted
 
@@ -159,17 +160,81 @@ def test_what_is_written_is_shown_before_the_checkpoint(
     tweets, progress = "/murmuration-search-tweets-g1", "/murmuration-search-progress-g1"
     how = "version=60&version_type=external_gte&require_alias=true&filter_path=result"
     checkpoint = f"PUT {progress}/_doc/tweets-0?{how}"
-    assert server.asked == [f"POST {tweets}/{elasticsearch._BULK}&refresh=true", checkpoint]
+    bulk, refresh = f"POST {tweets}/{elasticsearch._BULK}", f"POST {tweets}/_refresh"
+    assert server.asked == [bulk, refresh, checkpoint]
     monkeypatch.setattr(elasticsearch, "BULK_DOCUMENTS", 40)
     store = opened(elastic, server)
     store.checkpoints()
     server.asked.clear()
     store.apply(TWEETS, SPAN)
-    bulk = f"POST {tweets}/{elasticsearch._BULK}&refresh=false"
-    assert server.asked == [bulk, bulk, f"POST {tweets}/_refresh", checkpoint]
+    assert server.asked == [bulk, bulk, refresh, checkpoint]
     server.asked.clear()
     store.apply([], SPAN._replace(start=60, end=70))
     assert server.asked == [checkpoint.replace("version=60", "version=70")]
+
+
+def refreshes(server: Scripted) -> int:
+    return sum("tweets-g1/_refresh" in asked for asked in server.asked)
+
+
+def one(offset: int) -> tuple[list[Placed], Span]:
+    return TWEETS[:1], Span("tweets", 0, offset, offset + 1)
+
+
+@pytest.fixture
+def _seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows within a second follows soon, on a slow machine too."""
+    monkeypatch.setattr(elasticsearch_showing, "SHOW_SECONDS", 1.0)
+
+
+@pytest.mark.usefixtures("_seldom")
+async def test_what_comes_fast_below_the_bridge_is_shown_together_soon(server: Scripted, elastic: Elastic) -> None:
+    store = opened(elastic, server)
+
+    async def apply(offset: int) -> None:
+        store.apply(*one(offset))
+
+    for offset in range(20):
+        await bridged(apply(offset))
+    assert len(server.bulks) == 20
+    await eventually(lambda: any("tweets-0?version=20&" in asked for asked in server.asked))
+    assert refreshes(server) < 10
+
+
+async def test_what_is_applied_is_told_as_a_checkpoint_when_somebody_asks(server: Scripted, elastic: Elastic) -> None:
+    store = opened(elastic, server)
+
+    async def apply_and_ask() -> None:
+        for offset in range(3):
+            store.apply(*one(offset))
+        store.checkpoints()
+        assert (
+            [asked for asked in server.asked if "_doc/tweets-0" in asked][-1].partition("?")[2].startswith("version=3&")
+        )
+
+    await bridged(apply_and_ask())
+
+
+@pytest.mark.usefixtures("_seldom")
+async def test_what_could_not_be_shown_is_shown_when_elasticsearch_is_back(server: Scripted, elastic: Elastic) -> None:
+    store = opened(elastic, server)
+
+    async def apply(offset: int) -> None:
+        store.apply(*one(offset))
+
+    await bridged(apply(0))
+    server.on["_refresh"] = lambda: (503, {"error": "no master"})
+    await bridged(apply(1))  # written, to be shown soon
+    await eventually(lambda: refreshes(server) > 2)
+    assert not any("tweets-0?version=2&" in asked for asked in server.asked)
+    del server.on["_refresh"]
+    await eventually(lambda: any("tweets-0?version=2&" in asked for asked in server.asked))
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - what is waited for announces nothing
+            await asyncio.sleep(0.01)
 
 
 def results(ids: list[str], status_of: dict[str, int], error: str = "no") -> Answer:
