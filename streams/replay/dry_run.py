@@ -6,9 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-import apsw
-
-from infra.log.embedded import EmbeddedLogReader
+from infra.log import embedded
 from infra.sqlite.projection_store import generation_path
 from infra.trouble import TroubleError
 from streams.replay.kinds import KINDS
@@ -18,6 +16,7 @@ from streams.replay.plan import estimates, measured_decode_us, shared_out
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from infra.log.embedded import EmbeddedLogReader
     from infra.log.port import LogReader
     from infra.settings import Settings
     from streams.parts import Projection
@@ -28,11 +27,12 @@ MB = 1_000_000
 
 
 def opened_log(settings: Settings) -> EmbeddedLogReader:
-    """Open the log; raises TroubleError where there is none."""
-    try:
-        return EmbeddedLogReader(settings.log_dir)
-    except apsw.CantOpenError as error:
-        raise TroubleError(f"there is no log in {settings.log_dir}", "name the data folder with --data") from error
+    """Open the log, with topics that it is too old to have made; raises TroubleError where there is none."""
+    if not embedded.path_of(settings.log_dir, "facts").exists():
+        raise TroubleError(f"there is no log in {settings.log_dir}", "name the data folder with --data")
+    partitions = {topic: settings.partitions for topics in embedded.PARTS.values() for topic in topics}
+    embedded.ensure(settings.log_dir, partitions)
+    return embedded.EmbeddedLogReader(settings.log_dir)
 
 
 def dry_run(settings: Settings, log: LogReader, projections: Sequence[Projection], options: Options) -> int:

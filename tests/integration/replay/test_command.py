@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,10 @@ from infra.clock import SystemClock
 from infra.generations.changes import Generations
 from infra.generations.files import FileGenerations
 from infra.generations.record import State
+from infra.log.embedded import path_of
 from infra.log.port import TopicPartition
+from infra.log.sqlite import create
+from infra.settings import Settings
 from infra.trouble import TroubleError
 from streams.replay.options import parsed
 from streams.replay.run import STOPPED, Replay
@@ -114,6 +118,20 @@ def test_a_dry_run_does_nothing(world: ReplayWorld, capsys: pytest.CaptureFixtur
     assert estimate["records"] == sum(world.log.end_offsets(("tweets",)).values())
     assert not world.path("tweets", 2).exists()
     assert record(world, "tweets").last == 1
+
+
+def test_a_folder_without_a_log_is_told(world: ReplayWorld, tmp_path: Path) -> None:
+    settings = world.settings.model_copy(update={"data_dir": tmp_path / "other"})
+    with pytest.raises(TroubleError, match="there is no log in .*other"):
+        Replay(settings, parsed(["tweets"])).run()
+
+
+def test_a_log_that_is_older_than_a_topic_gets_it(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, partitions=2)
+    tmp_path.mkdir(exist_ok=True)
+    with closing(create(path_of(settings.log_dir, "facts"), {"accounts": 2})):
+        pass
+    assert Replay(settings, parsed(["notifications", "--dry-run", "--json"])).run() == 0
 
 
 @pytest.mark.parametrize(
