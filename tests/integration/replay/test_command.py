@@ -122,7 +122,7 @@ def test_a_dry_run_does_nothing(world: ReplayWorld, capsys: pytest.CaptureFixtur
 
 def test_a_folder_without_a_log_is_told(world: ReplayWorld, tmp_path: Path) -> None:
     settings = world.settings.model_copy(update={"data_dir": tmp_path / "other"})
-    with pytest.raises(TroubleError, match="there is no log in .*other"):
+    with pytest.raises(TroubleError, match=r"there is no log in .*other"):
         Replay(settings, parsed(["tweets"])).run()
 
 
