@@ -19,7 +19,7 @@ from infra.log.port import Record
 from infra.settings import Settings
 from infra.sqlite.projection_store import generation_path
 from infra.trouble import TroubleError
-from projections.tweets.sqlite import SqliteTweetsReader
+from projections.tweets.sqlite import SqliteTweetsReader, SqliteTweetsStore
 from schemas.catalogue import DEAD_LETTERS
 from schemas.codec import encode, topic_and_key
 from streams import following
@@ -31,8 +31,10 @@ from streams.writer_lock import WriterLock
 from tests.builders import posted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
+
+    from streams.parts import Projection
 
 PATIENCE_SECONDS = 30.0
 TWEETS = [it for it in PROJECTIONS if it.name == "tweets"]
@@ -59,11 +61,13 @@ def registry() -> CollectorRegistry:
 
 
 @asynccontextmanager
-async def worker(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[Followers]:
+async def worker(
+    settings: Settings, registry: CollectorRegistry, wanted: Sequence[Projection] = tuple(TWEETS)
+) -> AsyncIterator[Followers]:
     """Follow tweets while the block runs."""
     with ExitStack() as open_things:
-        parts = open_parts(settings, TWEETS, open_things)
-        followers = Followers(parts, TWEETS, DecodedBatches(), StreamMetrics(registry), settings)
+        parts = open_parts(settings, wanted, open_things)
+        followers = Followers(parts, wanted, DecodedBatches(), StreamMetrics(registry), settings)
         stop = asyncio.Event()
         running = asyncio.create_task(followers.run(stop))
         try:
@@ -197,6 +201,27 @@ async def test_what_is_of_another_version_is_told_and_passed_by(
     told = [line for line in caplog.messages if "of version 2" in line]
     what = "active, of version 2, and not kept up by this program, which is of version 1 and keeps up 1"
     assert told == [f"tweets (generation 2): {what}; run the other one, too"]
+
+
+class NewerStore(SqliteTweetsStore):
+    SCHEMA_VERSION = 2
+
+
+async def test_workers_of_two_versions_keep_up_each_their_own(
+    settings: Settings, generations: Generations, registry: CollectorRegistry
+) -> None:
+    newer = TWEETS[0]._replace(schema_version=2, open_store=lambda path, log_id, _: NewerStore(path, log_id))
+    await append(settings, tweet(10))
+    async with worker(settings, registry) as old:
+        await until(holds(settings, 1, 10))
+        number = begun(generations, version=2)
+        async with worker(settings, CollectorRegistry(), [newer]) as new:
+            await until(holds(settings, number, 10))
+            generations.promote("tweets", number, force=True)
+            await append(settings, tweet(11))
+            await until(holds(settings, 1, 11))
+            await until(holds(settings, number, 11))
+            await until(lambda: (numbers_of(old), numbers_of(new)) == ({1: False}, {number: True}))
 
 
 def test_the_versions_of_projections_are_those_of_their_stores_and_readers(settings: Settings, tmp_path: Path) -> None:
