@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import apsw
+
 from infra.clock import SystemClock
 from infra.generations.files import FileGenerations
 from infra.log import embedded
+from infra.projections import StoreError
 from infra.sqlite.projection_store import generation_path
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
 from streams.app import StreamSettings, build_app
@@ -58,7 +61,11 @@ class FileParts:
         """Open the file of a generation, which no other process may have for writing."""
         path = generation_path(self._settings.projections_dir, projection.name, generation)
         open_things.enter_context(closing(WriterLock(path)))
-        return open_things.enter_context(closing(projection.open_store(path, self.log.log_id, self._settings)))
+        try:
+            store = projection.open_store(path, self.log.log_id, self._settings)
+        except apsw.Error as error:  # a damaged file of one generation is not the end of the others
+            raise StoreError(f"{path} cannot be opened ({type(error).__name__}: {error}); delete it") from error
+        return open_things.enter_context(closing(store))
 
     def places(self, projection: Projection) -> bool:  # noqa: ARG002 - the same for all
         """Files have transactions, and need no places."""

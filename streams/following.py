@@ -76,12 +76,12 @@ class Followers:
         as soon as an app has died: let it end the process, which must not go on in part.
         """
         stop = stop or asyncio.Event()
-        try:
-            await self._settle(await self._parts.records(), first=True)
-            with stopped_by_signals(stop):
+        with stopped_by_signals(stop):
+            try:
+                await self._settle(await self._parts.records(), first=True)
                 await self._until(stop)
-        finally:
-            await asyncio.gather(*(self._leave(it) for it in self))
+            finally:
+                await asyncio.gather(*(self._leave(it) for it in self))
 
     async def _until(self, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())

@@ -180,6 +180,18 @@ async def test_one_that_another_process_writes_is_followed_once_it_lets_go(
             await until(holds(settings, number, 10))
 
 
+async def test_a_damaged_file_is_told_and_the_others_go_on(
+    settings: Settings, generations: Generations, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    await append(settings, tweet(10))
+    path = generation_path(settings.projections_dir, "tweets", begun(generations))
+    path.write_bytes(b"no database" * 1000)
+    async with worker(settings, registry) as followers:
+        await until(holds(settings, 1, 10))
+        assert numbers_of(followers) == {1: True}
+    assert [line for line in caplog.messages if f"{path} cannot be opened (NotADBError" in line]
+
+
 async def test_where_none_can_be_followed_the_worker_does_not_start(
     settings: Settings, registry: CollectorRegistry
 ) -> None:
