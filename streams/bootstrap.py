@@ -154,7 +154,7 @@ async def run(settings: Settings, names: Sequence[str], stop: asyncio.Event | No
         collect_garbage_rarely()
         let_threads_take_turns()
         try:
-            async with served(registry, settings, parts.look):
+            async with served(registry, settings, followers.look):
                 await followers.run(stop)
         finally:
             for task in besides:

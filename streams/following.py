@@ -65,6 +65,7 @@ class Followers:
         self._reading = StreamSettings(batch_records=settings.batch_records)
         self._followed: dict[tuple[str, int], Followed] = {}
         self._said: dict[tuple[str, int], str] = {}
+        self._begun = False
 
     def __iter__(self) -> Iterator[Followed]:
         return iter(tuple(self._followed.values()))
@@ -79,9 +80,15 @@ class Followers:
         with stopped_by_signals(stop):
             try:
                 await self._settle(await self._parts.records(), first=True)
+                self._begun = True
                 await self._until(stop)
             finally:
                 await asyncio.gather(*(self._leave(it) for it in self))
+
+    async def look(self) -> Mapping[str, bool]:
+        """Tell, by part, whether it does its work: as long as not all have begun, one that may yet be refused."""
+        looked = await self._parts.look()
+        return looked if self._begun else {**looked, "projections": False}
 
     async def _until(self, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
