@@ -20,9 +20,7 @@ Sample = Annotated[
 def replay(
     projections: Annotated[list[str], typer.Argument(metavar="PROJECTION…", help="Names of projections, or all.")],
     data: Data = None,
-    until: Annotated[
-        str | None, typer.Option(help="Build up to a time or positions, and freeze it there.")
-    ] = None,
+    until: Annotated[str | None, typer.Option(help="Build up to a time or positions, and freeze it there.")] = None,
     user: Annotated[
         str | None, typer.Option(help="Only put right, in place, what is held of this account: an id.")
     ] = None,
