@@ -38,4 +38,4 @@ class AccountsReader(ProjectionReader, Protocol):
         """Return user ids by lower-cased name, for the names that exist."""
 
     def changed(self) -> list[int]:
-        """Return the ids of the accounts that were edited since the last call: caches drop them."""
+        """Return at least the ids of the accounts that were edited since the last call: caches drop them."""
