@@ -123,6 +123,10 @@ def test_a_text_is_refused_in_the_same_way_before_and_after_it_is_normalised(tex
 )
 def test_hostile_texts_take_linear_time(start: str, unit: str) -> None:
     text = (start + unit * HOSTILE_CODE_POINTS)[:HOSTILE_CODE_POINTS]
+    assert min(cpu_seconds(text) for _ in range(2)) < HOSTILE_CPU_SECONDS  # a collection of garbage may fall into one
+
+
+def cpu_seconds(text: str) -> float:
     began = time.process_time()
     extract(text)
-    assert time.process_time() - began < HOSTILE_CPU_SECONDS
+    return time.process_time() - began
