@@ -158,8 +158,11 @@ class System:
         self.wait_for(lambda: self.lag() == 0, CAUGHT_UP_SECONDS)
 
     def lag(self) -> int:
-        """Events that some projection has not applied."""
-        answer = httpx.get(f"{self.query}/projections", timeout=5)
+        """Events that some projection has not applied; -1 where nobody can tell."""
+        try:
+            answer = httpx.get(f"{self.query}/projections", timeout=5)
+        except httpx.TransportError:  # the query process is just being started again
+            return -1
         if answer.status_code != httpx.codes.OK:
             return -1
         return sum(projection["lag_events"] for projection in answer.json()["projections"])
