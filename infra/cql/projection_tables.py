@@ -122,6 +122,12 @@ def known_build(session: CqlSession, projection: str, generation: int) -> Build:
     return build
 
 
+def put(table: str, columns: str) -> str:
+    """Return the statement that writes a row of `table{g}` at a timestamp, which is its last value."""
+    values = ", ".join("?" * len(columns.split(",")))
+    return f"INSERT INTO {table}{{g}} ({columns}) VALUES ({values}) USING TIMESTAMP ?"
+
+
 @cache
 def named(text: str, generation: int) -> str:
     """Return a statement with every `{g}`, which ends the name of a table, replaced."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from infra.cql.cell_tables import CellTable
+from infra.cql.projection_tables import put
 from schemas.ids import LOW_BITS
 
 if TYPE_CHECKING:
@@ -44,17 +45,12 @@ TABLES: Mapping[str, str] = {
 }
 
 
-def _put(table: str, columns: str) -> str:
-    values = ", ".join("?" * len(columns.split(",")))
-    return f"INSERT INTO {table}{{g}} ({columns}) VALUES ({values}) USING TIMESTAMP ?"
-
-
-PUT_MARK = _put("marks", "user_id, era, tweet_id, kind, own_id, stands, at_ms, author_id")
-PUT_LIKER = _put("likers", "tweet_id, bucket, at_ms, user_id, stands")
-PUT_RETWEETER = _put("retweeters", "tweet_id, bucket, at_ms, user_id, own_id, stands")
-PUT_BOOKMARK = _put("bookmarks", "user_id, at_ms, tweet_id, stands")
-PUT_INTERACTIONS = _put("interactions", "viewer_id, author_id, source, n")
-PUT_GONE = _put("posts", "tweet_id, gone")
+PUT_MARK = put("marks", "user_id, era, tweet_id, kind, own_id, stands, at_ms, author_id")
+PUT_LIKER = put("likers", "tweet_id, bucket, at_ms, user_id, stands")
+PUT_RETWEETER = put("retweeters", "tweet_id, bucket, at_ms, user_id, own_id, stands")
+PUT_BOOKMARK = put("bookmarks", "user_id, at_ms, tweet_id, stands")
+PUT_INTERACTIONS = put("interactions", "viewer_id, author_id, source, n")
+PUT_GONE = put("posts", "tweet_id, gone")
 
 MARKS = (
     "SELECT user_id, tweet_id, kind, stands, at_ms, author_id, WRITETIME(stands) FROM marks{g}"
@@ -89,7 +85,7 @@ class Post(NamedTuple):
 
 
 _POST = ", ".join(Post._fields)
-PUT_POST = _put("posts", f"tweet_id, {_POST}")
+PUT_POST = put("posts", f"tweet_id, {_POST}")
 POSTS = f"SELECT tweet_id, gone, WRITETIME(user_id), WRITETIME(gone), {_POST} FROM posts{{g}} WHERE tweet_id IN ?"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.cql.projection_tables import put
 from projections.notifications.read_model import DAY_MS
 from schemas.ids import LOW_BITS
 
@@ -34,17 +35,12 @@ TABLES: Mapping[str, str] = {
 }
 
 
-def _put(table: str, columns: str) -> str:
-    values = ", ".join("?" * len(columns.split(",")))
-    return f"INSERT INTO {table}{{g}} ({columns}) VALUES ({values}) USING TIMESTAMP ?"
-
-
-PUT_TOLD = _put("told", "actor_id, era, tweet_id, kind, recipient_id, stands, at_ms")
-PUT_GROUP = _put("notice_groups", "recipient_id, tweet_id, kind, day, at_ms, actor_id, stands")
-PUT_ENTRY = _put("notice_entries", "recipient_id, week, minute, tweet_id, kind")
-PUT_WEEK = _put("notice_weeks", "recipient_id, week")
-PUT_MARK = _put("read_marks", "user_id, up_to_ms")
-PUT_SWITCH = _put("notice_switches", "user_id, kind, off")
+PUT_TOLD = put("told", "actor_id, era, tweet_id, kind, recipient_id, stands, at_ms")
+PUT_GROUP = put("notice_groups", "recipient_id, tweet_id, kind, day, at_ms, actor_id, stands")
+PUT_ENTRY = put("notice_entries", "recipient_id, week, minute, tweet_id, kind")
+PUT_WEEK = put("notice_weeks", "recipient_id, week")
+PUT_MARK = put("read_marks", "user_id, up_to_ms")
+PUT_SWITCH = put("notice_switches", "user_id, kind, off")
 
 TOLD = (
     "SELECT actor_id, tweet_id, kind, recipient_id, stands, at_ms, WRITETIME(stands) FROM told{g}"
