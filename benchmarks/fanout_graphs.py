@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import gzip
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from projections.home_timeline.redis_layout import packed
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ EPINIONS = (
 CAP, SLACK = 800, 128
 READERS_AT_ONCE = 50
 KEYS_AT_ONCE = 5_000
+REWRITTEN_SECONDS = 300.0
 
 FILL = """
 local entries = {}
@@ -99,8 +100,12 @@ def set_up(client: Any, graph: Graph, layout: Layout) -> None:
             some = _ids(readers[first : first + READERS_AT_ONCE])
             client.evalsha(fill, 0, layout.of_shard("home", shard), some)
     client.config_set("appendonly", "yes")
-    while any(client.info("persistence")[f"aof_rewrite_{state}"] for state in ("in_progress", "scheduled")):
-        time.sleep(0.1)
+    until(lambda: not _is_rewriting(client), REWRITTEN_SECONDS)
+
+
+def _is_rewriting(client: Any) -> bool:
+    persistence = client.info("persistence")
+    return any(persistence[f"aof_rewrite_{state}"] for state in ("in_progress", "scheduled"))
 
 
 def rename_timelines(client: Any, graph: Graph, layout: Layout) -> None:

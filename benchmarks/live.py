@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ from infra.settings import Settings
 from schemas.codec import encode, topic_and_key
 from schemas.ids import first_id_at
 from tests import builders
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,6 +49,7 @@ STAR_POSTS = 30
 STAR_PAUSE_S = 0.3
 POSTS_PER_S = 200
 SECONDS = 10.0
+CAUGHT_UP_SECONDS = 300.0
 STAR = 0
 ENVIRONMENT = {"MURMURATION_RATE_LIMITS": "off", "MURMURATION_QUERY_PORT": "0", "MURMURATION_LOG_LEVEL": "WARNING"}
 
@@ -101,18 +103,15 @@ class Bench:
         self.commands = opening.enter_context(serving("commands", environment=environment))
         self.query = opening.enter_context(serving("query_api", environment=environment))
         opening.enter_context(streaming(environment))
-        self._wait_until_caught_up()
+        until(self._has_caught_up, CAUGHT_UP_SECONDS)
 
-    def _wait_until_caught_up(self) -> None:
-        url = f"http://127.0.0.1:{self.query.port}/projections"
-        while True:
-            with suppress(httpx.HTTPError):
-                answer = httpx.get(url, timeout=5)
-                if answer.status_code == httpx.codes.OK:
-                    known = answer.json()["projections"]
-                    if known and not any(it["lag_events"] for it in known):
-                        return
-            time.sleep(0.2)
+    def _has_caught_up(self) -> bool:
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self.query.port}/projections", timeout=5)
+        except httpx.HTTPError:
+            return False
+        known = answer.json()["projections"] if answer.status_code == httpx.codes.OK else []
+        return bool(known) and not any(it["lag_events"] for it in known)
 
     def reads(self, number: int) -> bytes:
         """Return the request for a stream."""
