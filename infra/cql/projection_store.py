@@ -18,6 +18,7 @@ Rebuild:    the next generation; or drop the tables (`drop`), create them again 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -51,7 +52,7 @@ _MOVE_CHANGED = f"UPDATE checkpoints USING TIMESTAMP ? SET changed_at = ?{_OF_PA
 _TELL = "INSERT INTO news (build, projection, topic, partition, place, ids) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
 
 
-class CqlProjectionStore:
+class CqlProjectionStore(ABC):
     """Base of the stores (ProjectionStore, of Placed writes); a subclass gives the constants and `steps`.
 
     TABLES maps the name of a table to what follows it in CREATE TABLE; statements name it `likes{g}`, see `cql`.
@@ -68,12 +69,12 @@ class CqlProjectionStore:
         self.build = open_tables(session, type(self), generation, log_id).id
         self._next: dict[TopicPartition, int] | None = None
 
+    @abstractmethod
     def steps(self, writes: Sequence[Placed], span: Span) -> Steps:
         """Yield what is to be sent, in the order in which it has to be acknowledged.
 
         Return the ids that caches have to drop, of all that the span says, also where it was applied before in part.
         """
-        raise NotImplementedError
 
     def cql(self, text: str) -> str:
         """Return a statement with its `{g}` replaced."""
@@ -135,7 +136,7 @@ class CqlProjectionStore:
     def _key(self, span: Span) -> tuple[Any, ...]:
         return (self.generation, self.PROJECTION, self.build, span.topic, span.partition)
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - no store has to say that it has nothing to close
         """Nothing: the session is its opener's."""
 
 

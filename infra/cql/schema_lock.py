@@ -61,4 +61,4 @@ def _take(session: CqlSession, table: str, owner: str, say: Callable[[str], None
         if not told:
             say(f"waiting for {row[-1]}, which is changing the schema")
             told = True
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)  # Cassandra tells nobody when a row is gone
