@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from infra.cql.calls import Batch, Call
 from infra.cql.portions import portions
-from infra.cql.progress import packed_ids, progress_of
+from infra.cql.progress import Changes, packed_ids, progress_of
 from infra.cql.projection_tables import known_build, named, open_tables
 from infra.log.port import TopicPartition
 from infra.projections import WrongSpanError
@@ -171,6 +171,24 @@ class CqlProjectionReader:
 
     def close(self) -> None:
         """Nothing: the session is its opener's."""
+
+
+class CqlTellingReader(CqlProjectionReader):
+    """Base of the readers whose store tells caches what to drop: what its `steps` return."""
+
+    def __init__(
+        self,
+        session: CqlSession,
+        generation: int = 1,
+        progress: Callable[[], Mapping[TopicPartition, Progress]] | None = None,
+    ) -> None:
+        """Read a generation; `progress`: see infra.cql.progress.Changes."""
+        super().__init__(session, generation)
+        self._changes = Changes(session, self.PROJECTION, generation, progress)
+
+    def changed(self) -> list[int]:
+        """Return the ids that the store told of since the last call; the read model's port says what they are."""
+        return self._changes.new()
 
 
 def timestamp(span: Span, write: Placed) -> int:

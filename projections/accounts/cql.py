@@ -11,19 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from infra.cql.many import read_many
-from infra.cql.progress import Changes
-from infra.cql.projection_store import CqlProjectionReader, CqlProjectionStore, timestamp
+from infra.cql.projection_store import CqlProjectionStore, CqlTellingReader, timestamp
 from infra.cql.session import Call
 from projections.accounts.projector import EditAccount
 from projections.accounts.read_model import PROJECTION, Account
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from infra.cql.progress import Progress
     from infra.cql.projection_store import Steps
-    from infra.cql.session import CqlSession
-    from infra.log.port import Span, TopicPartition
+    from infra.log.port import Span
     from infra.projections import Placed
 
 _COLUMNS = ", ".join(Account._fields)
@@ -70,20 +67,10 @@ class CqlAccountsStore(CqlProjectionStore):
         return [Call(self.cql(_EDIT.format(columns)), (at, *fields.values(), write.user_id))]
 
 
-class CqlAccountsReader(CqlProjectionReader):
+class CqlAccountsReader(CqlTellingReader):
     """Reads accounts (AccountsReader)."""
 
     PROJECTION = PROJECTION
-
-    def __init__(
-        self,
-        session: CqlSession,
-        generation: int = 1,
-        progress: Callable[[], Mapping[TopicPartition, Progress]] | None = None,
-    ) -> None:
-        """Read a generation; `progress`: see infra.cql.progress.Changes."""
-        super().__init__(session, generation)
-        self._changes = Changes(session, PROJECTION, generation, progress)
 
     def many(self, user_ids: Collection[int]) -> dict[int, Account]:
         """Return the accounts that exist among the ids."""
@@ -93,7 +80,3 @@ class CqlAccountsReader(CqlProjectionReader):
         """Return user ids by lower-cased name, for the names that exist."""
         names = (name.lower() for name in usernames)
         return {row[0]: row[1] for row in read_many(self.session, self.cql(_BY_NAME), names)}
-
-    def changed(self) -> list[int]:
-        """Return the ids of the accounts that came or were edited since the last call: caches drop them."""
-        return self._changes.new()

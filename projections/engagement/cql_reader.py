@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING
 
 from infra.cql.lists import Bucketed, Whole, newest
 from infra.cql.many import chunks, read_many
-from infra.cql.progress import Changes
-from infra.cql.projection_store import CqlProjectionReader
+from infra.cql.projection_store import CqlTellingReader
 from infra.cql.session import Call
 from projections.engagement.cql_layout import BOOKMARK, LIKE, RETWEET, era_of, first_of_era
 from projections.engagement.read_model import PROJECTION, Flags, Mark, Marks
 from schemas.ids import MAX_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection
 
-    from infra.cql.progress import Progress
-    from infra.cql.session import CqlSession, Row
-    from infra.log.port import TopicPartition
+    from infra.cql.session import Row
     from projections.engagement.read_model import CountsRow
 
 _COUNTS = "SELECT tweet_id, likes, retweets, replies, quotes FROM counts{g} WHERE tweet_id IN ?"
@@ -50,24 +47,10 @@ _INTERACTIONS = "SELECT author_id, n FROM interactions{g} WHERE author_id IN ? A
 _NEWEST = Mark(MAX_ID, MAX_ID)
 
 
-class CqlEngagementReader(CqlProjectionReader):
+class CqlEngagementReader(CqlTellingReader):
     """Reads engagement (EngagementReader)."""
 
     PROJECTION = PROJECTION
-
-    def __init__(
-        self,
-        session: CqlSession,
-        generation: int = 1,
-        progress: Callable[[], Mapping[TopicPartition, Progress]] | None = None,
-    ) -> None:
-        """Read a generation; `progress`: see infra.cql.progress.Changes."""
-        super().__init__(session, generation)
-        self._changes = Changes(session, PROJECTION, generation, progress)
-
-    def changed(self) -> list[int]:
-        """Return the tweets whose counts, and the users whose marks, changed since the last call: caches drop them."""
-        return self._changes.new()
 
     def counts(self, tweet_ids: Collection[int]) -> dict[int, CountsRow]:
         """Return the fields of Counts of each tweet; a tweet nobody engaged with may be absent."""

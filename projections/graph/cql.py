@@ -19,21 +19,18 @@ from infra.cql.cell_tables import Cells, CellTable, Listed, changed_cells, pair_
 from infra.cql.cells import Counted, Row, Said, Turn, play
 from infra.cql.lists import SEGMENT_ROWS, Bucketed, Whole, bucket_of, newest
 from infra.cql.many import read_many
-from infra.cql.progress import Changes
-from infra.cql.projection_store import CqlProjectionReader, CqlProjectionStore, in_batches, timestamp
+from infra.cql.projection_store import CqlProjectionStore, CqlTellingReader, in_batches, timestamp
 from infra.cql.session import Call
 from projections.graph.projector import Block, Follow, Mute, Unblock, Unfollow, Unmute
 from projections.graph.read_model import PROJECTION, Aversions, Edge, FollowCounts, Hidden, Relation
 from schemas.ids import MAX_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from infra.cql.cell_tables import Pair
-    from infra.cql.progress import Progress
     from infra.cql.projection_store import Steps
-    from infra.cql.session import CqlSession
-    from infra.log.port import Span, TopicPartition
+    from infra.log.port import Span
     from infra.projections import Placed
 
 BLOCKS, MUTES, BLOCKED_BY = 0, 1, 2
@@ -154,24 +151,10 @@ _OF_VIEWER = "SELECT kind, other_id, stands FROM relations{g} WHERE user_id = ?"
 _NEWEST = Edge(MAX_ID, MAX_ID)
 
 
-class CqlGraphReader(CqlProjectionReader):
+class CqlGraphReader(CqlTellingReader):
     """Reads the graph (GraphReader)."""
 
     PROJECTION = PROJECTION
-
-    def __init__(
-        self,
-        session: CqlSession,
-        generation: int = 1,
-        progress: Callable[[], Mapping[TopicPartition, Progress]] | None = None,
-    ) -> None:
-        """Read a generation; `progress`: see infra.cql.progress.Changes."""
-        super().__init__(session, generation)
-        self._changes = Changes(session, PROJECTION, generation, progress)
-
-    def changed(self) -> list[int]:
-        """Return the accounts of which `hidden` may say something else since the last call: caches drop them."""
-        return self._changes.new()
 
     def followers(self, user_id: int, before: Edge | None, limit: int) -> list[Edge]:
         """Return who follows the account."""

@@ -5,19 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.cql.many import read_many
-from infra.cql.progress import Changes
-from infra.cql.projection_store import CqlProjectionReader
+from infra.cql.projection_store import CqlTellingReader
 from infra.cql.session import Call
 from projections.tweets.cql_layout import BUCKETS, CONVERSATION, QUOTES, REPLIES, era
 from projections.tweets.read_model import PROJECTION, Tweet
 from schemas.ids import MAX_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
-    from infra.cql.progress import Progress
-    from infra.cql.session import CqlSession
-    from infra.log.port import TopicPartition
 
 SLACK_ROWS = 8  # read beyond what is wanted of a list, as some of it was removed
 MOST_ROWS = 4_000  # of one question: an answer of the driver ends at 5,000
@@ -39,20 +35,10 @@ _BURIED = (
 )
 
 
-class CqlTweetsReader(CqlProjectionReader):
+class CqlTweetsReader(CqlTellingReader):
     """Reads tweets (TweetsReader)."""
 
     PROJECTION = PROJECTION
-
-    def __init__(
-        self,
-        session: CqlSession,
-        generation: int = 1,
-        progress: Callable[[], Mapping[TopicPartition, Progress]] | None = None,
-    ) -> None:
-        """Read a generation; `progress`: see infra.cql.progress.Changes."""
-        super().__init__(session, generation)
-        self._changes = Changes(session, PROJECTION, generation, progress)
 
     def many(self, tweet_ids: Collection[int]) -> dict[int, Tweet]:
         """Return the tweets that stand among the ids."""
