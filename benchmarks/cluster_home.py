@@ -28,7 +28,7 @@ from infra.projections import placed
 from projections.home_timeline.redis import RedisHomeTimelineStore
 from projections.home_timeline.redis_layout import Layout
 from streams.bootstrap import PROJECTIONS
-from streams.cluster import CQL_STORES
+from streams.server_stores import CQL_STORES
 
 if TYPE_CHECKING:
     from benchmarks.cluster_servers import Servers

@@ -22,7 +22,7 @@ from infra.cql.projection_tables import create
 from infra.cql.session import CqlSession
 from infra.projections import placed
 from streams.bootstrap import PROJECTIONS
-from streams.cluster import CQL_STORES
+from streams.server_stores import CQL_STORES
 
 if TYPE_CHECKING:
     from benchmarks.cluster_servers import Servers

@@ -21,47 +21,31 @@ from infra.cluster import (
     cassandra_trouble,
     check_tables,
     check_topics,
-    elasticsearch_trouble,
     kafka_trouble,
-    redis_trouble,
 )
 from infra.cql.generations import FAMILY, READ, decoded
 from infra.cql.roles import role
 from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
-from infra.elastic import Elastic
 from infra.generations.record import unrecorded
 from infra.log.kafka import KafkaEventLog
 from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import LogUnavailableError
 from infra.projections import StoreError
 from infra.servers.fleet import servers_of
-from projections.accounts.cql import CqlAccountsStore
-from projections.engagement.cql import CqlEngagementStore
-from projections.graph.cql import CqlGraphStore
-from projections.home_timeline.redis import RedisHomeTimelineStore
-from projections.home_timeline.redis_layout import SCHEMA_VERSION as OF_TIMELINES
-from projections.notifications.cql import CqlNotificationsStore
-from projections.search import read_model as search
-from projections.search.elasticsearch import ElasticsearchSearchStore
-from projections.search.elasticsearch_indices import SCHEMA_VERSION as OF_SEARCH
-from projections.trends.cql import CqlTrendsStore
-from projections.tweets.cql import CqlTweetsStore
 from schemas.catalogue import DEAD_LETTERS
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
 from streams.app import StreamSettings, build_cluster_app
 from streams.buried import Buried
 from streams.dead_letters import DeadLetters
 from streams.loop import EXIT_CODE, end_process, label
-from streams.push.agent import NAME as PUSH
-from streams.push.cql import CqlProgress
+from streams.server_stores import ServerStores, places, version_of
 from streams.watched import WatchedStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import ExitStack
 
-    from infra.cql.projection_store import CqlProjectionStore
     from infra.generations.record import Record
     from infra.log.port import Batch, TopicPartition
     from infra.projections import ProjectionStore
@@ -75,16 +59,6 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0  # how long an emptied store may go unnoticed while no record comes
 DEAD_LETTER_WORKER = MAX_WORKER  # of the ids of dead letters; commands count their workers from 0
 LOOK_BOUND_SECONDS = 2.0
-CQL_STORES: dict[str, type[CqlProjectionStore]] = {
-    "accounts": CqlAccountsStore,
-    "tweets": CqlTweetsStore,
-    "graph": CqlGraphStore,
-    "engagement": CqlEngagementStore,
-    "trends": CqlTrendsStore,
-    "notifications": CqlNotificationsStore,
-    PUSH: CqlProgress,
-}
-"""Projection → its store on Scylla or Cassandra; search is on Elasticsearch, the others on Redis."""
 
 
 class ClusterParts:
@@ -94,7 +68,7 @@ class ClusterParts:
         self._settings = servers_of(settings)
         self._open_things = open_things
         self._opened: CqlSession | None = None
-        self._elastic: Elastic | None = None
+        self._engines = ServerStores(self._settings, self._session, open_things)
         self._look: asyncio.Task[bool] | None = None
         self._names = [projection.name for projection in wanted]
         self._stores: dict[tuple[str, int], WatchedStore] = {}
@@ -137,23 +111,11 @@ class ClusterParts:
     async def _opened_store(self, projection: Projection, generation: int) -> ProjectionStore:
         with kafka_trouble(self._settings):
             log_id = self._reader.log_id_of(projection.topics)
-        if projection.name in CQL_STORES:
-            with cassandra_trouble(self._settings):
-                return CQL_STORES[projection.name](self._session(), log_id, generation)
-        if projection.name == search.PROJECTION:
-            with elasticsearch_trouble():
-                return ElasticsearchSearchStore(self._searching(), self._settings, log_id, generation)
-        with redis_trouble():
-            return _redis_store(self._settings, log_id, generation)
+        return self._engines.open(projection.name, log_id, generation)
 
     def places(self, projection: Projection) -> bool:
         """Tell whether the store takes each write with the place of its record."""
-        return projection.name in {*CQL_STORES, search.PROJECTION}
-
-    def _searching(self) -> Elastic:
-        if self._elastic is None:
-            self._elastic = self._open_things.enter_context(closing(Elastic(self._settings)))
-        return self._elastic
+        return places(projection.name)
 
     def _session(self) -> CqlSession:
         if self._opened is None:
@@ -228,13 +190,6 @@ class ClusterParts:
                         end_process(EXIT_CODE)
 
 
-def version_of(projection: Projection) -> int:
-    """Return which version of a projection's store on servers this program writes."""
-    if projection.name in CQL_STORES:
-        return CQL_STORES[projection.name].SCHEMA_VERSION
-    return OF_SEARCH if projection.name == search.PROJECTION else OF_TIMELINES
-
-
 class KnownEnds:
     """The log (LogReader); its ends are as of the last look, because asking takes the network."""
 
@@ -270,17 +225,6 @@ def member_name(settings: Settings) -> str | None:
         return None
     installation = crc32(str(settings.data_dir.absolute()).encode())
     return f"{socket.gethostname()}-{installation:08x}-{settings.instance}"
-
-
-def _redis_store(settings: Settings, log_id: str, generation: int) -> RedisHomeTimelineStore:
-    return RedisHomeTimelineStore(
-        settings.redis_urls.split(","),
-        log_id,
-        celebrity_followers=settings.celebrity_followers,
-        active_days=settings.active_days,
-        shards=settings.redis_shards,
-        generation=generation,
-    )
 
 
 async def _checkpoints(store: WatchedStore) -> Mapping[TopicPartition, int]:

@@ -20,7 +20,7 @@ from infra.projections import StoreError, StoreUnavailableError
 from infra.servers.fleet import located
 from projections.search import elasticsearch_indices
 from projections.search import read_model as search
-from streams.cluster import CQL_STORES
+from streams.server_stores import CQL_STORES
 
 if TYPE_CHECKING:
     from infra.cql.projection_store import CqlProjectionStore

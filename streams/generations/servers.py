@@ -26,7 +26,7 @@ from projections.home_timeline.redis_layout import Layout, read_checkpoints
 from projections.search import elasticsearch_indices, elasticsearch_progress
 from projections.search import read_model as search
 from streams.app import group_of
-from streams.cluster import CQL_STORES, version_of
+from streams.server_stores import CQL_STORES, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,6 +19,7 @@ from streams.replay.kinds import KINDS, chosen
 from streams.replay.messages import Lines, Orders, placed
 from streams.replay.rebuild import Told
 from streams.replay.servers import OnServers
+from streams.server_stores import places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,11 +44,11 @@ def main(arguments: list[str]) -> int:
         builds = []
         for order, projection in zip(orders.tasks, projections, strict=True):
             goal = {place: end for place, end in placed(order.until or {}).items() if place.partition % of == number}
-            places = servers.places(projection)
-            project = with_places(projection.project) if places else projection.project
+            placing = places(projection.name)
+            project = with_places(projection.project) if placing else projection.project
             store = servers.store(projection, order.generation)
             builds.append(
-                Build(order.projection, project, store, goal, KINDS[order.projection].passes_over, placing=places)
+                Build(order.projection, project, store, goal, KINDS[order.projection].passes_over, placing=placing)
             )
         lines = Lines()
 

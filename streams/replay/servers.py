@@ -7,10 +7,9 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from infra.cluster import cassandra_trouble, elasticsearch_trouble, kafka_trouble, redis_trouble
+from infra.cluster import cassandra_trouble, kafka_trouble
 from infra.cql.roles import role
 from infra.cql.session import CqlSession
-from infra.elastic import Elastic
 from infra.log.kafka_reader import KafkaLogReader
 from infra.projections import StoreUnavailableError
 from infra.redis_primaries import Primaries
@@ -18,16 +17,14 @@ from infra.servers.fleet import servers_of
 from projections.accounts.cql import CqlAccountsReader
 from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph.cql import CqlGraphReader
-from projections.home_timeline.redis import RedisHomeTimelineStore
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
 from projections.notifications.cql_reader import CqlNotificationsReader
 from projections.search import read_model as search
-from projections.search.elasticsearch import ElasticsearchSearchStore
 from projections.search.elasticsearch_reader import ElasticsearchSearchReader
 from projections.trends.cql_reader import CqlTrendsReader
 from projections.tweets.cql_reader import CqlTweetsReader
 from streams.backoff import Backoff
-from streams.cluster import CQL_STORES
+from streams.server_stores import ServerStores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,45 +58,21 @@ class OnServers:
             self.log = open_things.enter_context(closing(reader))
         with cassandra_trouble(self._settings):
             self._rows = open_things.enter_context(closing(CqlSession(role(self._settings, "app"))))
-        self._elastic: Elastic | None = None
+        self._engines = ServerStores(self._settings, lambda: self._rows, open_things)
 
     def store(self, projection: Projection, generation: int) -> Retrying:
         """Open the store of a generation."""
-        log_id = self.log.log_id_of(projection.topics)
-        if projection.name in CQL_STORES:
-            with cassandra_trouble(self._settings):
-                return Retrying(CQL_STORES[projection.name](self._rows, log_id, generation))
-        if projection.name == search.PROJECTION:
-            with elasticsearch_trouble():
-                return Retrying(ElasticsearchSearchStore(self._searching(), self._settings, log_id, generation))
-        with redis_trouble():
-            store = RedisHomeTimelineStore(
-                self._settings.redis_urls.split(","),
-                log_id,
-                celebrity_followers=self._settings.celebrity_followers,
-                active_days=self._settings.active_days,
-                shards=self._settings.redis_shards,
-                generation=generation,
-            )
-            return Retrying(self._open_things.enter_context(closing(store)))
+        store = self._engines.open(projection.name, self.log.log_id_of(projection.topics), generation)
+        return Retrying(self._open_things.enter_context(closing(store)))
 
     def reader(self, name: str, generation: int) -> Any:
         """Open what reads a generation."""
         if name in _ROW_READERS:
             return _ROW_READERS[name](self._rows, generation)
         if name == search.PROJECTION:
-            return ElasticsearchSearchReader(self._searching(), self._settings, generation)
+            return ElasticsearchSearchReader(self._engines.elastic(), self._settings, generation)
         primaries = self._open_things.enter_context(closing(Primaries(self._settings.redis_urls.split(","))))
         return RedisHomeTimelineReader.over(primaries, self._settings.redis_shards, generation)
-
-    def places(self, projection: Projection) -> bool:
-        """Tell whether the store takes each write with the place of its record."""
-        return projection.name in {*CQL_STORES, search.PROJECTION}
-
-    def _searching(self) -> Elastic:
-        if self._elastic is None:
-            self._elastic = self._open_things.enter_context(closing(Elastic(self._settings)))
-        return self._elastic
 
 
 class Retrying:
