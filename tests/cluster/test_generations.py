@@ -12,6 +12,7 @@ import redis
 from confluent_kafka import Consumer
 
 from infra.clock import SystemClock
+from infra.cluster import make_topics
 from infra.cql.generations import CqlGenerations
 from infra.cql.projection_tables import create, find_build
 from infra.cql.roles import role
@@ -193,6 +194,7 @@ def test_only_the_keys_of_the_generation_are_deleted(on_servers: Servers) -> Non
 @pytest.fixture
 def stock(cluster: Settings, on_servers: Servers, world: World) -> Iterator[ServerStock]:
     own = world.settings.model_copy(update={"kafka_bootstrap": cluster.kafka_bootstrap})
+    make_topics(own)
     with closing(ServerStock(own)) as made:
         yield made
     assert on_servers.redis.alive("redis")
