@@ -93,7 +93,7 @@ class KafkaLogReader:
         """Return the end of the partition, asked for only where what was last heard does not reach."""
         key = self._checked(topic, partition)
         if offset >= self._ends.get(key, 0):
-            first, end = self._bounds(key)
+            first, end = kafka_topics.bounds(self._consumer, key)
             if not first <= offset <= end:
                 raise OffsetOutOfRangeError(f"{topic}/{partition}: offset {offset} is not in {first} to {end}")
             self._ends[key] = end
@@ -106,16 +106,6 @@ class KafkaLogReader:
         if not 0 <= partition < count:
             raise IndexError(f"{topic} has partitions 0 to {count - 1}, not {partition}")
         return TopicPartition(topic, partition)
-
-    def _bounds(self, key: TopicPartition) -> tuple[int, int]:
-        try:
-            found = self._consumer.get_watermark_offsets(KafkaPartition(*key), timeout=kafka_topics.ANSWER_SECONDS)
-        except KafkaException as error:
-            raise LogUnavailableError(f"no Kafka broker answers: {error.args[0].str()}") from error
-        if found is None:
-            raise LogUnavailableError(f"{key.topic}/{key.partition}: no answer about its end")
-        first, end = found
-        return first, end
 
     def _fetch(self, place: _Place, end: int) -> list[Message]:
         """Return the records from `place` up to, not including, `end`; as many as come, at least one if there is."""
@@ -142,7 +132,7 @@ class KafkaLogReader:
 
     def first_offset(self, topic: str, partition: int) -> int:
         """Return the first offset kept: 0 unless retention has cut the partition."""
-        return self._bounds(self._checked(topic, partition))[0]
+        return kafka_topics.bounds(self._consumer, self._checked(topic, partition))[0]
 
     def end_offsets(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """Return, for each partition of the topics, the offset that the next record will get: one question for all."""

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient
 
@@ -83,20 +83,10 @@ class KafkaTail:
             self._consumer = Consumer(kafka_topics.client_config(self._bootstrap, _OPTIONS))
         starts = {}
         for place in places:
-            first, self._ends[place] = self._bounds(self._consumer, place)
+            first, self._ends[place] = kafka_topics.bounds(self._consumer, place)
             starts[place] = max(first, self._ends[place] - records)
         self._consumer.assign([KafkaPartition(*place, offset) for place, offset in starts.items()])
         return starts
-
-    def _bounds(self, consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
-        try:
-            found = consumer.get_watermark_offsets(KafkaPartition(*place), timeout=kafka_topics.ANSWER_SECONDS)
-        except KafkaException as error:
-            raise LogUnavailableError(f"no Kafka broker answers: {error.args[0].str()}") from error
-        if found is None:
-            raise LogUnavailableError(f"{place.topic}/{place.partition}: no answer about its end")
-        first, end = found
-        return first, end
 
     def _read(self) -> list[Batch]:
         consumer = self._consumer

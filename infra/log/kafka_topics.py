@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -27,6 +28,10 @@ from infra.log.port import LogUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from concurrent.futures import Future
+
+    from confluent_kafka import Consumer
+
+    from infra.log.port import TopicPartition
 
 ANSWER_SECONDS = 10.0  # a broker that starts up takes 4 to 8
 LEARN_SECONDS = 2.0
@@ -126,6 +131,18 @@ def _wait_for_leaders(admin: AdminClient, bootstrap: str, topics: Iterable[str])
         if time.monotonic() > until:
             raise LogUnavailableError(f"no leader for {', '.join(waiting)} after {LEADER_SECONDS:.0f} s")
         time.sleep(_LOOK_SECONDS)  # Kafka tells nobody when a leader is elected
+
+
+def bounds(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """Return the first offset that a partition keeps, and its end. Raises LogUnavailableError."""
+    try:
+        found = consumer.get_watermark_offsets(KafkaPartition(*place), timeout=ANSWER_SECONDS)
+    except KafkaException as error:
+        raise LogUnavailableError(f"no Kafka broker answers: {error.args[0].str()}") from error
+    if found is None:
+        raise LogUnavailableError(f"{place.topic}/{place.partition}: no answer about its end")
+    first, end = found
+    return first, end
 
 
 def partition_counts(client: Any, bootstrap: str) -> dict[str, int]:
