@@ -1,18 +1,22 @@
-"""What the processes of a replay say to the one that started them: a JSON line each, on standard output."""
+"""What the processes of a replay are told, and what they say: a JSON line each, on standard output."""
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from infra import json_logs
 from infra.log.port import TopicPartition
+from infra.settings import Settings
 from streams.replay.findings import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from streams.replay.rebuild import Told
 
@@ -39,6 +43,17 @@ class Orders(msgspec.Struct):
     rate: float = 0.0
     nice: int = 0
     share: tuple[int, int] = (0, 1)
+
+
+def begun(arguments: Sequence[str]) -> tuple[Orders, Settings]:
+    """Read the orders that a process was started with, and be as they want it: nice, and at nothing but the build."""
+    orders = msgspec.json.decode(arguments[0], type=Orders)
+    settings = Settings()
+    json_logs.configure(settings.log_level)
+    if orders.nice:
+        os.nice(orders.nice)
+    gc.disable()  # a build makes millions of tuples and no cycles: looking for some is a fifth of its time
+    return orders, settings
 
 
 class Line(msgspec.Struct):

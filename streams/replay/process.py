@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import sys
 from contextlib import ExitStack, closing
 
-import msgspec
-
-from infra import json_logs
 from infra.log.embedded import EmbeddedLogReader
-from infra.settings import Settings
 from infra.trouble import refusing
 from streams.bootstrap import PROJECTIONS
 from streams.replay.kinds import KINDS
 from streams.replay.lock import BUILD_FILE, ReplayLock
-from streams.replay.messages import Lines, Orders, placed
+from streams.replay.messages import Lines, begun, placed
 from streams.replay.rebuild import Rebuild, Task
 from streams.replay.sample import Sample
 
 
 def main(arguments: list[str]) -> int:
     """Build what the orders say; return the exit code."""
-    orders = msgspec.json.decode(arguments[0], type=Orders)
-    settings = Settings()
-    json_logs.configure(settings.log_level)
-    if orders.nice:
-        os.nice(orders.nice)
-    gc.disable()  # a build makes millions of tuples and no cycles: looking for some is a fifth of its time
+    orders, settings = begun(arguments)
     projections = {it.name: it for it in PROJECTIONS}
     tasks = [
         Task(

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from infra import json_logs
 from infra.projections import placed as with_places
-from infra.settings import Settings
 from infra.trouble import refusing
 from streams.replay.build import Build, Throttle, build
 from streams.replay.kinds import KINDS, chosen
-from streams.replay.messages import Lines, Orders, placed
+from streams.replay.messages import Lines, begun, placed
 from streams.replay.rebuild import Told
 from streams.replay.servers import OnServers
 from streams.server_stores import places
@@ -31,12 +25,7 @@ SPAN_RECORDS = 1_000  # what a stream worker applies in one step, and stores are
 
 def main(arguments: list[str]) -> int:
     """Build what the orders say; return the exit code."""
-    orders = msgspec.json.decode(arguments[0], type=Orders)
-    settings = Settings()
-    json_logs.configure(settings.log_level)
-    if orders.nice:
-        os.nice(orders.nice)
-    gc.disable()  # as in streams.replay.process
+    orders, settings = begun(arguments)
     number, of = orders.share
     projections = chosen([it.projection for it in orders.tasks])
     with ExitStack() as opened:
