@@ -45,7 +45,7 @@ from streams.home_timeline import agent as home_timeline_agent
 from streams.metrics import StreamMetrics
 from streams.metrics_server import served
 from streams.notifications import agent as notifications_agent
-from streams.parts import Projection
+from streams.parts import Projection, plain, with_limits
 from streams.push.bootstrap import PUSH, is_wanted, open_effects, open_loop
 from streams.search import agent as search_agent
 from streams.trends import agent as trends_agent
@@ -53,9 +53,7 @@ from streams.tweets import agent as tweets_agent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from infra.projections import ProjectionStore
     from infra.settings import Settings
     from streams.parts import Parts
 
@@ -64,61 +62,55 @@ logger = logging.getLogger(__name__)
 LAG_LINE_SECONDS = 60.0
 
 
-def _home_timeline_store(path: Path, log_id: str, settings: Settings) -> ProjectionStore:
-    return SqliteHomeTimelineStore(
-        path, log_id, celebrity_followers=settings.celebrity_followers, active_days=settings.active_days
-    )
-
-
 PROJECTIONS: tuple[Projection, ...] = (
     Projection(
         "accounts",
         accounts_agent.TOPICS,
         accounts_agent.accounts_agent,
         accounts.project,
-        lambda path, log_id, _: SqliteAccountsStore(path, log_id),
+        plain(SqliteAccountsStore),
     ),
     Projection(
         "tweets",
         tweets_agent.TOPICS,
         tweets_agent.tweets_agent,
         tweets.project,
-        lambda path, log_id, _: SqliteTweetsStore(path, log_id),
+        plain(SqliteTweetsStore),
     ),
     Projection(
         "graph",
         graph_agent.TOPICS,
         graph_agent.graph_agent,
         graph.project,
-        lambda path, log_id, _: SqliteGraphStore(path, log_id),
+        plain(SqliteGraphStore),
     ),
     Projection(
         "engagement",
         engagement_agent.TOPICS,
         engagement_agent.engagement_agent,
         engagement.project,
-        lambda path, log_id, _: SqliteEngagementStore(path, log_id),
+        plain(SqliteEngagementStore),
     ),
     Projection(
         "home_timeline",
         home_timeline_agent.TOPICS,
         home_timeline_agent.home_timeline_agent,
         home_timeline.project,
-        _home_timeline_store,
+        with_limits(SqliteHomeTimelineStore),
     ),
     Projection(
         "search",
         search_agent.TOPICS,
         search_agent.search_agent,
         search.project,
-        lambda path, log_id, _: SqliteSearchStore(path, log_id),
+        plain(SqliteSearchStore),
     ),
     Projection(
         "trends",
         trends_agent.TOPICS,
         trends_agent.trends_agent,
         trends.project,
-        lambda path, log_id, _: SqliteTrendsStore(path, log_id),
+        plain(SqliteTrendsStore),
         schema_version=SqliteTrendsStore.SCHEMA_VERSION,
     ),
     Projection(
@@ -126,7 +118,7 @@ PROJECTIONS: tuple[Projection, ...] = (
         notifications_agent.TOPICS,
         notifications_agent.notifications_agent,
         notifications.project,
-        lambda path, log_id, _: SqliteNotificationsStore(path, log_id),
+        plain(SqliteNotificationsStore),
     ),
 )
 

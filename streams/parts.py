@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from streams.loop import ProjectionLoop
 
 
+S = TypeVar("S")
+
+
 class Projection(NamedTuple):
     """One projection: what it reads, how it decides, where it writes."""
 
@@ -37,6 +40,18 @@ class PushParts(NamedTuple):
 
     subscriptions: Subscriptions
     sources: Mapping[str, Source[Any]]
+
+
+def plain(store: Callable[[Path, str], S]) -> Callable[[Path, str, Settings], S]:
+    """Return how a file is opened whose store no setting concerns."""
+    return lambda path, log_id, _: store(path, log_id)
+
+
+def with_limits(store: Callable[..., S]) -> Callable[[Path, str, Settings], S]:
+    """Return how a file of home timelines is opened."""
+    return lambda path, log_id, settings: store(
+        path, log_id, celebrity_followers=settings.celebrity_followers, active_days=settings.active_days
+    )
 
 
 class Parts(Protocol):

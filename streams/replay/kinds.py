@@ -33,6 +33,7 @@ from schemas.engagements.events import Bookmarked, Unbookmarked
 from schemas.follows.events import Blocked, Muted, Unblocked, Unmuted
 from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted
 from streams.bootstrap import PROJECTIONS
+from streams.parts import plain, with_limits
 from streams.replay.recount.accounts import AccountsRecount
 from streams.replay.recount.engagement import EngagementRecount
 from streams.replay.recount.graph import GraphRecount
@@ -78,18 +79,12 @@ class Kind(NamedTuple):
     gather: Callable[[apsw.Connection, int], None] | None = None
 
 
-def _home_timeline(path: Path, log_id: str, settings: Settings) -> SqliteHomeTimelineBulk:
-    return SqliteHomeTimelineBulk(
-        path, log_id, celebrity_followers=settings.celebrity_followers, active_days=settings.active_days
-    )
-
-
 KINDS: dict[str, Kind] = {
     "accounts": Kind(
         SqliteAccountsReader,
         accounts.CONTENT,
         AccountsRecount,
-        open_bulk=lambda path, log_id, _: SqliteAccountsBulk(path, log_id),
+        open_bulk=plain(SqliteAccountsBulk),
         passes_over=frozenset({SignedIn}),
         weight=3.0,
         mendable=True,
@@ -98,14 +93,14 @@ KINDS: dict[str, Kind] = {
         SqliteTweetsReader,
         tweets.CONTENT,
         TweetsRecount,
-        open_bulk=lambda path, log_id, _: SqliteTweetsBulk(path, log_id),
+        open_bulk=plain(SqliteTweetsBulk),
         weight=9.0,
     ),
     "graph": Kind(
         SqliteGraphReader,
         graph.CONTENT,
         GraphRecount,
-        open_bulk=lambda path, log_id, _: SqliteGraphBulk(path, log_id),
+        open_bulk=plain(SqliteGraphBulk),
         weight=5.0,
         mendable=True,
     ),
@@ -113,7 +108,7 @@ KINDS: dict[str, Kind] = {
         SqliteEngagementReader,
         engagement.CONTENT,
         EngagementRecount,
-        open_bulk=lambda path, log_id, _: SqliteEngagementBulk(path, log_id),
+        open_bulk=plain(SqliteEngagementBulk),
         weight=4.0,
         mendable=True,
     ),
@@ -121,7 +116,7 @@ KINDS: dict[str, Kind] = {
         SqliteHomeTimelineReader,
         home_timeline.CONTENT,
         HomeTimelineRecount,
-        open_bulk=_home_timeline,
+        open_bulk=with_limits(SqliteHomeTimelineBulk),
         passes_over=frozenset({Blocked, Unblocked, Muted, Unmuted, AccountRegistered, ProfileEdited}),
         weight=8.0,
         pages=True,
@@ -131,7 +126,7 @@ KINDS: dict[str, Kind] = {
         SqliteSearchReader,
         search.CONTENT,
         SearchRecount,
-        open_bulk=lambda path, log_id, _: SqliteSearchBulk(path, log_id),
+        open_bulk=plain(SqliteSearchBulk),
         passes_over=frozenset({Retweeted, RetweetUndone, SignedIn}),
         weight=8.0,
     ),
@@ -147,7 +142,7 @@ KINDS: dict[str, Kind] = {
         SqliteNotificationsReader,
         notifications.CONTENT,
         NotificationsRecount,
-        open_bulk=lambda path, log_id, _: SqliteNotificationsBulk(path, log_id),
+        open_bulk=plain(SqliteNotificationsBulk),
         passes_over=frozenset({TweetDeleted, Blocked, Unblocked, Muted, Unmuted, Bookmarked, Unbookmarked}),
         weight=6.0,
         mendable=True,
