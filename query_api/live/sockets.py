@@ -16,15 +16,14 @@ from query_api.errors import InvalidValueError
 from query_api.live import messages
 from query_api.live.counters import MOST_WATCHED
 from query_api.live.endpoint import tweets_of_ids
-from query_api.live.streams import Stall, step
+from query_api.live.streams import Outlet, step
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Send
+    from starlette.types import Receive
 
     from query_api.live.index import Stream
     from query_api.live.messages import Message
     from query_api.live.service import Live
-    from query_api.live.streams import Connection
 
 MOST_SAID = 100
 SAID_S = 10.0  # MOST_SAID messages in that time, from a client
@@ -56,16 +55,10 @@ class Said(msgspec.Struct, forbid_unknown_fields=True):
     tweet_ids: list[str] = []
 
 
-class Socket:
+class Socket(Outlet):
     """Where a stream's messages go (Sink)."""
 
-    __slots__ = ("_closed", "_connection", "_send", "_stall")
-
-    def __init__(self, send: Send, connection: Connection) -> None:
-        self._send = send
-        self._connection = connection
-        self._closed = False
-        self._stall = Stall()
+    __slots__ = ()
 
     def send(self, message: Message) -> bool:
         """Write a message; False where the reader is too far behind."""
@@ -74,10 +67,6 @@ class Socket:
         text = message.text()
         self._stall.written += len(text)
         return not self._connection.is_full() and step(self._send({"type": "websocket.send", "text": text}))
-
-    def is_stuck(self) -> bool:
-        """Tell whether the reader has taken nothing of what was left since the last call."""
-        return self._stall.is_one(self._connection.unread())
 
     def close(self, reason: str) -> None:
         """End the connection, and say why."""

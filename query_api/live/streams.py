@@ -86,8 +86,8 @@ class Stall:
         return stalled
 
 
-class EventStream:
-    """Where a stream's messages go (Sink)."""
+class Outlet:
+    """What a message goes out by, whatever it is written as, and whether its reader still reads."""
 
     __slots__ = ("_closed", "_connection", "_send", "_stall")
 
@@ -100,6 +100,12 @@ class EventStream:
     def is_stuck(self) -> bool:
         """Tell whether the reader has taken nothing of what was left since the last call."""
         return self._stall.is_one(self._connection.unread())
+
+
+class EventStream(Outlet):
+    """Where a stream's messages go (Sink)."""
+
+    __slots__ = ()
 
     def send(self, message: Message) -> bool:
         """Write a message; False where the reader is too far behind."""
