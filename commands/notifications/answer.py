@@ -30,24 +30,20 @@ class ReadAnswer(msgspec.Struct):
     up_to: Time
 
 
-class PreferencesBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Which kinds of notifications are wanted; what is left out stays as it is."""
-
+class _Wanted(msgspec.Struct):
     mention: bool | None = None
     reply: bool | None = None
     quote: bool | None = None
     like: bool | None = None
     retweet: bool | None = None
     follow: bool | None = None
+
+
+class PreferencesBody(_Wanted, forbid_unknown_fields=True):
+    """Which kinds of notifications are wanted; what is left out stays as it is."""
+
     user_id: SentId | None = None
 
 
-class PreferencesAnswer(msgspec.Struct, omit_defaults=True):
+class PreferencesAnswer(_Wanted, omit_defaults=True):
     """What was set; the query API tells all."""
-
-    mention: bool | None = None
-    reply: bool | None = None
-    quote: bool | None = None
-    like: bool | None = None
-    retweet: bool | None = None
-    follow: bool | None = None
