@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,10 +20,12 @@ from streams.bootstrap import PROJECTIONS
 from streams.replay.kinds import KINDS
 from streams.replay.pages import page_differences
 from tests.histories import USERS, histories, log_of
-from tests.property.test_projection_laws import MEMORY, batches, sizes, turns
+from tests.memory_files import MemoryFiles
+from tests.property.test_projection_laws import batches, sizes, turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     import apsw
 
@@ -35,23 +35,9 @@ if TYPE_CHECKING:
 SETTINGS = Settings(celebrity_followers=3, active_days=1000)
 LOADED_AT_ONCE = [it for it in PROJECTIONS if it.name in KINDS and KINDS[it.name].open_bulk is not None]
 
-_folder = Path(tempfile.mkdtemp(prefix="murmur-bulk-", dir=MEMORY if MEMORY.is_dir() else None))
+FILES = MemoryFiles("murmur-bulk-")
 every_bulk = pytest.mark.parametrize("projection", LOADED_AT_ONCE, ids=lambda it: it.name)
 a_law = hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _files() -> Iterator[None]:
-    yield
-    for path in _folder.iterdir():
-        path.unlink()
-    _folder.rmdir()
-
-
-def fresh(name: str) -> Path:
-    for old in _folder.glob(f"{name}.db*"):
-        old.unlink()
-    return _folder / f"{name}.db"
 
 
 def schema(connection: apsw.Connection) -> list[Any]:
@@ -60,7 +46,7 @@ def schema(connection: apsw.Connection) -> list[Any]:
 
 def loaded(projection: Any, log: Any, first: Sequence[Turn]) -> Path:
     """The file of a bulk store that got these batches, and of its own store that got the rest."""
-    path, kind = fresh("loaded"), KINDS[projection.name]
+    path, kind = FILES.fresh("loaded"), KINDS[projection.name]
     spans = list(batches(log, first))
     with closing(kind.open_bulk(path, "a-log", SETTINGS)) as store:  # type: ignore[misc]  # those that have one
         for span, events in spans[: len(first)]:
@@ -81,7 +67,7 @@ def test_what_is_loaded_at_once_is_what_is_written_batch_by_batch(
     projection: Any, history: list[Event], order: list[Turn], first: list[int]
 ) -> None:
     log, kind = log_of(history, projection.topics), KINDS[projection.name]
-    path = fresh("written")
+    path = FILES.fresh("written")
     with closing(projection.open_store(path, "a-log", SETTINGS)) as store:
         for span, events in batches(log, order):
             store.apply(projection.project(events), span)
@@ -99,7 +85,7 @@ def test_what_is_loaded_at_once_is_what_is_written_batch_by_batch(
 
 @every_bulk
 def test_a_file_that_is_half_loaded_is_opened_by_nobody_else(projection: Any) -> None:
-    path, kind = fresh("loaded"), KINDS[projection.name]
+    path, kind = FILES.fresh("loaded"), KINDS[projection.name]
     with closing(kind.open_bulk(path, "a-log", SETTINGS)) as store:  # type: ignore[misc]  # those that have one
         store.apply((), Span(projection.topics[0], 0, 0, 1))
     with pytest.raises(Exception, match="delete the file to rebuild it"):

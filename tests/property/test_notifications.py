@@ -24,6 +24,7 @@ from schemas.follows.events import Blocked, Muted, Unblocked, Unmuted
 from schemas.notifications.events import NotificationsRead, NotificationsSwitched
 from schemas.tweets.events import TweetDeleted, TweetPosted
 from tests.histories import USERS, VERBS, Step, World, log_of
+from tests.memory_files import MEMORY
 from tests.naive_notifications import Fact, Shown, begun_or_ended, check_pages, expected, standing
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ histories = st.lists(
     st.builds(Step, st.sampled_from(VERBS), st.sampled_from(USERS), st.integers(0, 30), st.sampled_from(PAUSES)),
     max_size=60,
 ).map(lambda steps: World().play(steps))
-MEMORY = Path("/dev/shm")  # noqa: S108 - short-lived files: on a disk each waits for its fsyncs
 
 
 class Said(NamedTuple):
@@ -137,7 +137,7 @@ def as_shown(item: Item) -> Shown:
 @given(histories, st.integers(1, 6))
 def test_pages_and_counts_equal_a_naive_recomputation(history: list[Event], limit: int) -> None:
     known = said(history)
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         path = kept(history, Path(folder))
         with closing(SqliteNotificationsReader(path)) as reader:
             for user in USERS:
@@ -161,7 +161,7 @@ def test_an_entry_a_minute_at_most(history: list[Event]) -> None:
         if began
     }
     with (
-        tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder,
+        tempfile.TemporaryDirectory(dir=MEMORY) as folder,
         closing(SqliteNotificationsReader(kept(history, Path(folder)))) as reader,
     ):
         assert sum(len(reader.entries(user, None, 1_000)) for user in USERS) <= len(minutes)

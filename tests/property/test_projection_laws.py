@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -36,10 +34,12 @@ from projections.tweets.sqlite import SqliteTweetsReader, SqliteTweetsStore
 from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, TWEETS
 from tests.found import found
 from tests.histories import MARKS, RELATIONS, USERS, histories, log_of
+from tests.memory_files import MemoryFiles
 from tests.recount import recount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from infra.projections import ProjectionStore
     from schemas.envelope import Event
@@ -133,23 +133,12 @@ def batches(log: Log, order: Sequence[Turn]) -> Iterator[tuple[Span, list[Event]
             yield Span(*partition, start, len(log[partition])), log[partition][start:]
 
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - thousands of short-lived files: on a disk each waits for its fsyncs
-_folder = Path(tempfile.mkdtemp(prefix="murmur-laws-", dir=MEMORY if MEMORY.is_dir() else None))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _files() -> Iterator[None]:
-    yield
-    for path in _folder.iterdir():
-        path.unlink()
-    _folder.rmdir()
+FILES = MemoryFiles("murmur-laws-")
 
 
 def build(projection: Projection, log: Log, order: Sequence[Turn] = (), times: int = 1) -> Path:
     """The file of a store that got every batch that many times."""
-    path = _folder / f"{projection.name}.db"
-    for old in _folder.glob(f"{projection.name}.db*"):
-        old.unlink()
+    path = FILES.fresh(projection.name)
     with closing(projection.open_store(path, "a-log")) as store:
         for span, events in batches(log, order):
             for _ in range(times):

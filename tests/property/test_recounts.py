@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,10 +15,11 @@ from streams.replay.decoding import cheapest
 from streams.replay.kinds import KINDS
 from streams.replay.sample import Sample
 from tests.histories import histories, log_of
-from tests.property.test_projection_laws import MEMORY, batches, turns
+from tests.memory_files import MemoryFiles
+from tests.property.test_projection_laws import batches, turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from schemas.envelope import Event
     from streams.replay.findings import Finding
@@ -28,24 +27,14 @@ if TYPE_CHECKING:
 
 SETTINGS = Settings(celebrity_followers=3, active_days=1000)
 
-_folder = Path(tempfile.mkdtemp(prefix="murmur-recount-", dir=MEMORY if MEMORY.is_dir() else None))
+FILES = MemoryFiles("murmur-recount-")
 every_projection = pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda it: it.name)
 a_law = hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _files() -> Iterator[None]:
-    yield
-    for path in _folder.iterdir():
-        path.unlink()
-    _folder.rmdir()
-
-
 def recounted(projection: Any, log: Any, order: Sequence[Turn]) -> list[Finding]:
     """What the recount of all entities finds in a store that got these batches."""
-    for old in _folder.glob(f"{projection.name}.db*"):
-        old.unlink()
-    path, kind = _folder / f"{projection.name}.db", KINDS[projection.name]
+    path, kind = FILES.fresh(projection.name), KINDS[projection.name]
     with closing(projection.open_store(path, "a-log", SETTINGS)) as store:
         for span, events in batches(log, order):
             store.apply(projection.project(events), span)

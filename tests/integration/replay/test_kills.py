@@ -19,6 +19,7 @@ from infra.sqlite.content import compare
 from streams.replay.kinds import KINDS
 from streams.replay.rebuild import Rebuild, Task
 from streams.replay.sample import Sample
+from tests.memory_files import MEMORY
 from tests.replay_world import NAMED, ReplayWorld, random_history
 from tests.waiting import BOUND_SECONDS
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 KILLS = 20
 SPAN_RECORDS = 25
-MEMORY = Path("/dev/shm")  # noqa: S108 - what is tested is `kill -9`, not a power cut: no need to wait for fsyncs
 KILLED = -9
 
 
@@ -60,7 +60,7 @@ def digests(world: ReplayWorld, generation: int) -> dict[str, list[str]]:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReplayWorld]:
     monkeypatch.setattr(SqliteBulkStore, "COMMIT_RECORDS", 2 * SPAN_RECORDS)
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         world = ReplayWorld(Path(folder))
         world.publish(*random_history(500))
         yield world
