@@ -2,7 +2,8 @@
 
 FULL_TRANSITIVE: any two released versions of an event can read each other's records, in both directions, by Avro's
 own rules. Also: everything documented, names and defaults as in the event classes, no schema id twice, no file that
-the catalogue does not know. Run by `make schemas`: python -m infra.schema_check
+the catalogue does not know, versions without a hole, upcasters between versions that there are. Run by `make
+schemas`: python -m infra.schema_check
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import parse
 
-from schemas import catalogue
+from schemas import catalogue, upcasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ def problems() -> list[str]:
     return [
         *duplicate_ids(catalogue.CATALOGUE),
         *unknown_files(catalogue.CATALOGUE),
+        *misnumbered(catalogue.CATALOGUE),
         *itertools.chain.from_iterable(_problems_of(entry) for entry in catalogue.CATALOGUE),
     ]
 
@@ -62,6 +64,16 @@ def unknown_files(entries: Sequence[EventType]) -> Iterator[str]:
         for file in resources.files(f"schemas.{noun}").iterdir():
             if file.name.endswith(".avsc") and file.name not in known:
                 yield f"schemas/{noun}/{file.name}: not in the catalogue"
+
+
+def misnumbered(entries: Sequence[EventType]) -> Iterator[str]:
+    """Yield versions that do not count from 1, and upcasters that lead from none to the next."""
+    for entry in entries:
+        name, numbers = entry.event.__name__, sorted(entry.versions)
+        if numbers != list(range(1, len(numbers) + 1)):
+            yield f"{name}: its versions are {numbers}"
+        for number in sorted(set(entry.upcasters) - set(numbers[:-1])):
+            yield f"{name}: an upcaster leads from version {number}, which has no next one"
 
 
 def incompatible(versions: Mapping[int, Schema]) -> Iterator[str]:
@@ -112,8 +124,7 @@ def unlike(entry: EventType, schema: Schema) -> Iterator[str]:
 
 
 def _default_of_schema(field: Schema) -> Any:
-    default = field.get("default", msgspec.NODEFAULT)
-    return default.encode("latin-1") if field["type"] == "bytes" and isinstance(default, str) else default
+    return upcasting.default_of(field) if "default" in field else msgspec.NODEFAULT
 
 
 def _default_of_class(field: msgspec.structs.FieldInfo) -> Any:

@@ -1,14 +1,17 @@
 """Every event, its topic, its key and the schema ids of every released version: one table to read.
 
 Schema ids are the project's own and never change meaning; with a registry configured they are registered there.
-A new version adds a line `<Event>.v<n>.avsc` and an id; old versions stay and decode for ever.
+A new version adds a file `<Event>.v<n>.avsc`, an id and, where the defaults of its new fields do not say it all, an
+upcaster from the version before (docs/schemas.md); old versions stay and decode for ever.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
@@ -34,13 +37,23 @@ DERIVED_TOPICS = (DEAD_LETTERS,)
 """Facts are written by commands, derived topics by streams: one writing process each."""
 
 
+Fields = dict[str, Any]
+Upcaster = Callable[[Fields], Fields]
+"""Pure: the fields of one version, all of them, to those of the next. Functions of this kind are in
+`schemas/<noun>/upcasters.py`."""
+
+
 class EventType(NamedTuple):
-    """How one event is stored: `versions` maps a schema version, counted from 1, to its schema id."""
+    """How one event is stored: `versions` maps a schema version, counted from 1, to its schema id.
+
+    `upcasters` maps a version to what makes the next one of it, where that takes more than the defaults of new fields.
+    """
 
     event: type[Event]
     topic: str
     key_field: str
     versions: dict[int, int]
+    upcasters: Mapping[int, Upcaster] = MappingProxyType({})
 
 
 CATALOGUE: tuple[EventType, ...] = (

@@ -1,30 +1,26 @@
 """Events to bytes and back: Confluent's wire format (magic byte 0, 4-byte schema id, Avro body).
 
 A value of any released version decodes to today's event class: Avro schema resolution fills what is new with its
-default; what resolution cannot say, an upcaster in UPCASTERS does.
+default; what resolution cannot say, the upcasters of the catalogue do.
 """
 
 from __future__ import annotations
 
 import io
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import fastavro
 import msgspec
 
-from schemas import catalogue
+from schemas import catalogue, upcasting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from schemas.envelope import Event
+    from schemas.upcasting import Step
 
 _HEADER = struct.Struct(">bI")
 _MAGIC = 0
-
-UPCASTERS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-"""Schema id of an old version → what turns its fields into today's, where schema resolution alone cannot."""
 
 
 class DecodeError(Exception):
@@ -40,17 +36,30 @@ _WRITERS: dict[type[Event], tuple[bytes, Any]] = {
     entry.event: (_HEADER.pack(_MAGIC, entry.versions[max(entry.versions)]), _LATEST[entry.event])
     for entry in catalogue.CATALOGUE
 }
-_READERS: dict[int, tuple[type[Event], Any, Any]] = {
-    schema_id: (
-        entry.event,
-        _LATEST[entry.event]
-        if version == max(entry.versions)
-        else fastavro.parse_schema(catalogue.avro_schema(entry.event, version)),
-        None if version == max(entry.versions) else _LATEST[entry.event],
-    )
-    for entry in catalogue.CATALOGUE
-    for version, schema_id in entry.versions.items()
-}  # a reader schema is given only for old versions: resolution costs time, and today's bodies need none
+
+
+class _Reader(NamedTuple):
+    """How the records of one schema id are read: by schema resolution, or as written and then step by step."""
+
+    event: type[Event]
+    written: Any
+    wanted: Any
+    steps: tuple[Step, ...]
+
+
+def _reader(entry: catalogue.EventType, version: int) -> _Reader:
+    """Give a reader schema to old versions only: resolution costs time, and today's bodies need none."""
+    newest = _LATEST[entry.event]
+    if version == max(entry.versions):
+        return _Reader(entry.event, newest, None, ())
+    steps = upcasting.steps(entry, version)
+    written = fastavro.parse_schema(catalogue.avro_schema(entry.event, version))
+    return _Reader(entry.event, written, None if steps else newest, steps)
+
+
+_READERS = {
+    schema_id: _reader(entry, version) for entry in catalogue.CATALOGUE for version, schema_id in entry.versions.items()
+}
 
 
 def encode(event: Event) -> bytes:
@@ -76,14 +85,14 @@ def _decode(value: bytes) -> Event:
     magic, schema_id = _HEADER.unpack_from(value)
     if magic != _MAGIC or schema_id not in _READERS:
         raise DecodeError(f"no event of ours: magic byte {magic}, schema id {schema_id}")
-    event_type, written, wanted = _READERS[schema_id]
+    event_type, written, wanted, steps = _READERS[schema_id]
     body = io.BytesIO(value)
     body.seek(_HEADER.size)
     fields: Any = fastavro.schemaless_reader(body, written, wanted)
     if body.tell() != len(value):
         raise DecodeError(f"{len(value) - body.tell()} bytes left over after {event_type.__name__}")
-    if schema_id in UPCASTERS:
-        fields = UPCASTERS[schema_id](fields)
+    for step in steps:
+        fields = step(fields)
     return msgspec.convert(fields, event_type, builtin_types=(bytes,))
 
 

@@ -46,6 +46,23 @@ def test_the_newest_version_writes_the_bytes_that_it_wrote_when_it_was_released(
         assert encode(decode(value)) == value
 
 
+@pytest.mark.parametrize("schema_id", sorted(catalogue.BY_SCHEMA_ID))
+def test_what_an_old_version_says_can_be_said_in_the_newest(schema_id: int) -> None:
+    event = decode((GOLDEN / f"{schema_id}.bin").read_bytes())
+    assert decode(encode(event)) == event
+
+
+def test_versions_with_a_hole_and_upcasters_that_lead_nowhere_are_found() -> None:
+    entries = [
+        BY_EVENT[Followed]._replace(versions={1: 301, 3: 302}),
+        BY_EVENT[TweetPosted]._replace(versions={1: 201, 2: 211}, upcasters={1: dict, 2: dict}),
+    ]
+    assert list(schema_check.misnumbered(entries)) == [
+        "Followed: its versions are [1, 3]",
+        "TweetPosted: an upcaster leads from version 2, which has no next one",
+    ]
+
+
 def test_every_event_has_a_topic_that_one_process_writes() -> None:
     assert not set(FACT_TOPICS) & set(DERIVED_TOPICS)
     assert {entry.topic for entry in CATALOGUE} == {*FACT_TOPICS, *DERIVED_TOPICS}
