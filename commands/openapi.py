@@ -6,12 +6,15 @@ Made without opening anything: the routes alone say it.
 from __future__ import annotations
 
 import sys
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
 from commands.app import create_app
 from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 class _NoServices:
@@ -22,9 +25,14 @@ class _NoServices:
     rate_limits = None
 
 
+def bare_app() -> FastAPI:
+    """Return the app with its routes, which can serve none of them."""
+    return create_app(cast("Any", _NoServices()))
+
+
 def document() -> dict[str, Any]:
     """Return the document."""
-    return create_app(cast("Any", _NoServices())).openapi()
+    return bare_app().openapi()
 
 
 def render() -> bytes:

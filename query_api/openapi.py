@@ -61,7 +61,7 @@ def describe(
 ) -> dict[str, Any]:
     """Return the arguments of a route: its answer's shape, the problems it may answer, who may ask, with what."""
     always = ["parameter_invalid", "token_invalid", "token_expired", "session_revoked", "rate_limited", "not_ready"]
-    always += ["request_timeout", "internal_error"]
+    always += ["insufficient_scope", "request_timeout", "internal_error"]
     if parameters:
         always.append("consistency_token_invalid")
     if signed_in:

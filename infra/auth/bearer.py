@@ -1,20 +1,24 @@
-"""Reads the bearer token of a request: who is asking, as FastAPI dependencies.
+"""Reads the bearer token of a request: who is asking, as FastAPI dependencies, and whether the token goes so far.
 
-The app keeps its verifier at `app.state.verifier`.
+The app keeps its verifier at `app.state.verifier`. What a route needs says infra.auth.scopes: here alone it is held.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 
+from infra.auth.scopes import NEEDS
 from infra.auth.tokens import Subject, TokenError
 from infra.http.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _SCHEME = b"bearer "
 _KEPT = "murmur.subject"
-READ = "read"
-WRITE = "write"
 
 
 async def subject(request: Request) -> Subject:
@@ -31,15 +35,33 @@ async def optional_subject(request: Request) -> Subject | None:
 
 
 def identify(request: Request) -> Subject | None:
-    """Return who is asking, or None; verified once a request."""
+    """Return who is asking, or None; verified once a request, and held against what its route needs."""
     scope = request.scope
     if _KEPT in scope:
         kept: Subject | None = scope[_KEPT]
         return kept
     value = next((value for name, value in scope["headers"] if name == b"authorization"), None)
-    who = None if value is None else _verified(request, value)
+    who = None
+    if value is not None:
+        who = _verified(request, value)
+        needed = NEEDS[scope["method"], scope["route"].path].scope
+        if needed is not None and needed not in who.scopes:
+            raise insufficient((needed,))
     scope[_KEPT] = who
     return who
+
+
+def check_scopes(who: Subject, needed: Iterable[str]) -> None:
+    """Refuse a token that lacks one of the scopes: for what the route alone does not tell."""
+    if not who.scopes.issuperset(needed):
+        raise insufficient(needed)
+
+
+def insufficient(needed: Iterable[str]) -> Problem:
+    """Return the 403 that says which scopes are needed (RFC 6750, section 3.1)."""
+    scopes = " ".join(sorted(set(needed)))
+    challenge = f'Bearer error="insufficient_scope", scope="{scopes}"'
+    return Problem("insufficient_scope", f"Needed: {scopes}.", headers={"WWW-Authenticate": challenge})
 
 
 def _verified(request: Request, value: bytes) -> Subject:

@@ -1,7 +1,8 @@
 """Tickets: what a browser opens a stream with, as it can send no header along. Good once, and for half a minute.
 
-A ticket says who, in which session, and until when the access token that it was taken with is good: a stream opened by
-it lasts no longer. It is for streams alone (a type and an audience of its own), and no access token is a ticket.
+A ticket says who, in which session, with which scopes, and until when the access token that it was taken with is good:
+a stream opened by it tells no more, and lasts no longer. It is for streams alone (a type and an audience of its own),
+and no access token is a ticket.
 
 It is spent in a folder that all query processes of a machine share, by making a file that must not be there yet. What
 remains: query processes that share no data folder do not know of each other's, so that whoever gets hold of a ticket
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 TYPE = "stream-ticket+jwt"
 AUDIENCE = "murmuration-stream"
 LIFETIME_S = 30
-REQUIRED = ["exp", "iat", "iss", "aud", "sub", "sid", "jti", "until"]
-SCOPE = "read"
+REQUIRED = ["exp", "iat", "iss", "aud", "sub", "sid", "jti", "until", "scope"]
 _JTI = re.compile(r"[0-9a-f]{32}")
 _SWEEP_S = 30.0
 
@@ -56,6 +56,7 @@ class StreamTickets:
             "iat": now_s,
             "exp": now_s + LIFETIME_S,
             "until": subject.expires_at_ms,
+            "scope": " ".join(sorted(subject.scopes)),
         }
         return jwt.encode(claims, key.private, ALGORITHM, {"typ": TYPE, "kid": key.kid})
 
@@ -113,7 +114,8 @@ class TicketVerifier:
         try:
             claims = signed_claims(ticket, self._keys, TYPE, AUDIENCE, REQUIRED)
             until_ms, jti = int(claims["until"]), str(claims["jti"])
-            subject = Subject(int(claims["sub"]), int(claims["sid"]), frozenset((SCOPE,)), until_ms)
+            scopes = frozenset(str(claims["scope"]).split())
+            subject = Subject(int(claims["sub"]), int(claims["sid"]), scopes, until_ms)
             issued_ms, expires_ms = int(claims["iat"]) * 1000, int(claims["exp"]) * 1000
         except (jwt.PyJWTError, TokenError, ValueError, TypeError, OverflowError) as error:
             raise TokenError("ticket_invalid", str(error)) from error

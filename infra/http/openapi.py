@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _REF = "#/components/schemas/{name}"
 _COMMON = ("body_too_large", "parameter_invalid", "rate_limited", "request_timeout", "internal_error")
+_OF_TOKENS = ("token_missing", "token_invalid", "token_expired", "session_revoked", "insufficient_scope")
 BEARER = "bearer"
 CODES = "x-codes"  # the codes that a problem of this status may have
 
@@ -58,7 +59,7 @@ def operation(
 
     Headers are (name, description) pairs, optional in requests.
     """
-    codes = (*_COMMON, *problems, *(("token_missing", "token_invalid", "token_expired", "session_revoked") * bearer))
+    codes = (*_COMMON, *problems, *(_OF_TOKENS * bearer))
     responses: dict[int | str, dict[str, Any]] = {
         status: {
             "description": HTTPStatus(status).phrase,

@@ -54,6 +54,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
         401, "The refresh token was used before", "The session was ended for safety: log in again."
     ),
     "login_failed": ProblemType(401, "The username or the password is wrong", "Check both; names have no case."),
+    "insufficient_scope": ProblemType(
+        403, "The token may not do this", "Ask the account's owner for the scope that WWW-Authenticate names."
+    ),
+    "account_suspended": ProblemType(
+        403, "The account is suspended", "Wait for its end, or appeal: POST /api/v1/moderation/appeals."
+    ),
     "not_the_subject": ProblemType(
         403, "The request names another account", "Leave the id out: the access token says who acts."
     ),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from fastapi import APIRouter, Depends, Query, Response
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 
-from infra.auth.bearer import subject
+from infra.auth.bearer import check_scopes, subject
+from infra.auth.scopes import CHANNELS
 from infra.auth.tokens import MAX_TOKEN_CHARS, TokenError
 from infra.http.problems import Problem
 from infra.http.rate_limits import RateClass, limited
@@ -21,6 +22,7 @@ from query_api.live.notices import from_ids
 from query_api.live.opening import until_reached
 from query_api.live.positions import MAX_CHARS, InvalidEventIdError
 from query_api.openapi import API, describe_stream
+from query_api.reading import check_standing
 from schemas.ids import from_uuid
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ HELD = "murmuration.held"
 ADMITTED = "murmuration.stream"
 LAST_EVENT_ID = "Last-Event-ID"
 
-STREAMS = ("home", "notifications", "counters", "trends")
+STREAMS = tuple(CHANNELS)
 MOST_WATCHED = counters.MOST_WATCHED
 _ID_CHARS = 37  # of a UUID and its comma
 
@@ -85,7 +87,9 @@ async def stream(
     if woeid not in places():
         raise InvalidValueError("woeid", "there is no such place; /trends/places lists them")
     who = await subject(request) if ticket is None else _of_ticket(services, ticket)
+    check_scopes(who, {CHANNELS[kind] for kind in kinds})
     _check_kept(services, kinds)
+    check_standing(who.user_id, services.stores.readers())
     if HELD in request.scope:
         live = services.live
         visitor = Visitor(who.user_id, services.rate_limits.caller(request.scope))

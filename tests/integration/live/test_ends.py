@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from infra.auth.keys import KeyRing
+from infra.auth.scopes import FIRST_PARTY
 from infra.auth.tickets import StreamTickets
 from infra.auth.tokens import Subject
 from infra.clock import SystemClock
@@ -36,7 +37,7 @@ BUSY_S = 2.0  # what a busy machine may take besides
 
 def ticket(world: LiveWorld, until_ms: int = FOR_EVER_MS) -> str:
     keys = KeyRing(world.settings.keys_dir)
-    return StreamTickets(keys, SystemClock()).issue(Subject(ME, SESSION, frozenset(), until_ms))
+    return StreamTickets(keys, SystemClock()).issue(Subject(ME, SESSION, FIRST_PARTY, until_ms))
 
 
 async def refused(
