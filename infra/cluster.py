@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from infra.log import kafka_topics
 from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import LogUnavailableError
+from infra.objects.opening import make_bucket
 from infra.projections import StoreError, StoreUnavailableError, WrongSpanError
 from infra.servers.fleet import servers_of
 from infra.trouble import TroubleError
@@ -58,6 +59,8 @@ def prepare(settings: Settings, say: Callable[[str], None] = lambda _: None) -> 
     """Make the topics and tables that are missing; a repeat changes nothing."""
     make_topics(settings)
     make_tables(settings, say)
+    if where := make_bucket(settings):
+        say(f"objects: {where}")
 
 
 def make_topics(settings: Settings) -> None:

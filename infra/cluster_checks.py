@@ -21,6 +21,8 @@ from infra.cql.roles import role
 from infra.cql.session import CqlSession
 from infra.elastic import Elastic
 from infra.log import kafka_topics
+from infra.objects.opening import open_s3
+from infra.objects.port import ObjectError
 from infra.projections import StoreError
 from infra.servers.fleet import servers_of
 from infra.trouble import TroubleError
@@ -48,6 +50,7 @@ def servers(settings: Settings) -> Iterator[Check]:
     yield from cassandra(settings)
     yield from registry(settings)
     yield from elasticsearch(settings)
+    yield objects(settings)
 
 
 def kafka(settings: Settings) -> Iterator[Check]:
@@ -180,6 +183,17 @@ def _has_indices(elastic: Elastic, settings: Settings) -> Check:
     names = f"{settings.elasticsearch_prefix}-search-*"
     there = elastic.ask("GET", f"/_alias/{names}")
     return Check("search indices", f"{len(there)}, all there") if there else Check("search indices", "missing", MIGRATE)
+
+
+def objects(settings: Settings) -> Check:
+    """Check that the object store answers, and has the bucket."""
+    if not settings.objects_url:
+        return Check("objects", "none is named: this installation has no media and no archive")
+    try:
+        with closing(open_s3(settings)) as store:
+            return Check("objects", store.where, "" if store.has_bucket() else f"there is no such bucket; {MIGRATE}")
+    except (TroubleError, ObjectError) as error:
+        return Check("objects", str(error), _start("objects"))
 
 
 def _start(name: str) -> str:

@@ -19,6 +19,8 @@ PREFIX = "MURMURATION_"
 CONFIG_FILE = "murmuration.toml"
 _NAME = "^[a-z0-9-]{0,40}$"
 _INDEX = "^[a-z0-9][a-z0-9_-]{0,60}$"
+_BUCKET = "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
+_OBJECTS_URL = r"^(https?://[^/?#@\s]+/?)?$"
 _PUBLIC_URL = r"^(/|https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?)?$"
 _BY_LAUNCHER = "empty: as `murmur servers` says"
 
@@ -42,7 +44,12 @@ class Settings(BaseSettings):
     rate_limit_writes_per_minute: int = Field(120, ge=1, description="commands an account may send in a minute")
     rate_limit_auth_per_minute: int = Field(30, ge=1, description="register, log-in and refresh calls per address")
     rate_limit_reads_per_minute: int = Field(900, ge=1, description="queries an account (or address) may send")
-    trusted_proxies: str = Field("", description="addresses, comma-separated, whose X-Forwarded-For is believed")
+    trusted_proxies: str = Field(
+        "", description="addresses and CIDRs, comma-separated, of proxies that are believed who asks, and how"
+    )
+    proxy_header: Literal["x-forwarded-for", "forwarded"] = Field(
+        "x-forwarded-for", description="which header they tell it in; they have to overwrite it, or to add to its end"
+    )
 
     public_commands_url: str = Field(
         "",
@@ -117,6 +124,9 @@ class Settings(BaseSettings):
     redis_query_urls: str = Field(
         "", description="the same for the query API, whose user only reads; empty: redis_urls"
     )
+    redis_limits_urls: str = Field(
+        "", description="the same for rate limits, whose user only counts; empty: each process counts for itself"
+    )
     redis_shards: int = Field(4, ge=1, le=4096, description="logical shards over the primaries; fixed for life")
     elasticsearch_urls: str = Field("", description=f"http://host:port of nodes, comma-separated; {_BY_LAUNCHER}")
     elasticsearch_prefix: str = Field("murmuration", pattern=_INDEX, description="beginning of the indices' names")
@@ -132,6 +142,18 @@ class Settings(BaseSettings):
     elasticsearch_refresh_ms: int = Field(
         -1, ge=-1, description="an index refreshes itself so often; -1: with the batches alone, which always do"
     )
+    objects_url: str = Field(
+        "",
+        pattern=_OBJECTS_URL,
+        description=f"http://host:port of the S3 server of all objects; {_BY_LAUNCHER}, or a folder of data_dir",
+    )
+    objects_public_url: str = Field(
+        "", pattern=_OBJECTS_URL, description="the same server as browsers reach it; empty: objects_url"
+    )
+    objects_bucket: str = Field("murmuration", pattern=_BUCKET, description="bucket of all objects")
+    objects_region: str = Field("us-east-1", pattern=_NAME, description="region that requests are signed for")
+    objects_access_key: str = Field("", description="who reads and writes the objects")
+    objects_secret_key: str = Field("", description="its secret")
     servers_cache: Path = Field(Path("~/.cache/murmuration"), description="where `murmur servers` keeps its downloads")
 
     @classmethod
@@ -156,6 +178,11 @@ class Settings(BaseSettings):
     def projections_dir(self) -> Path:
         """Folder of the read models."""
         return self.data_dir / "projections"
+
+    @property
+    def objects_dir(self) -> Path:
+        """Folder of the objects, where no server keeps them."""
+        return self.data_dir / "objects"
 
     @property
     def keys_dir(self) -> Path:

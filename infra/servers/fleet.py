@@ -35,7 +35,7 @@ SERVERS: Mapping[str, Server] = {
     server.name: server for server in (KAFKA, REDIS, CASSANDRA, REGISTRY, ELASTICSEARCH, OBJECTS)
 }
 WANTED = tuple(name for name, server in SERVERS.items() if server.setting)
-"""Those that the profile uses; search and media will want the others."""
+"""Those that the profile uses."""
 MAX_NODES = 10
 LINE_BYTES = 1000  # more than a line of a server's log has, but for a stack trace
 FOLDER = "servers"

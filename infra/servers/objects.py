@@ -58,5 +58,7 @@ def is_ready(host: str, port: int) -> bool:
 
 
 OBJECTS = Server(
-    "objects", VERSION, ("objects",), fetch, command, is_ready, address=lambda host, port: f"{host}:{port}"
+    "objects", VERSION, ("objects",), fetch, command, is_ready,
+    address=lambda host, port: f"http://{host}:{port}", setting="objects_url",
+    credentials={"objects_access_key": ACCESS_KEY, "objects_secret_key": SECRET_KEY},
 )  # fmt: skip
