@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from benchmarks.cluster_servers import ALL, started
-from benchmarks.delivery_latency import one, percentile
+from benchmarks.delivery_latency import LIMITS, one, percentile
 from benchmarks.row import Row
 from infra.auth.keys import KeyRing
 from infra.auth.tokens import AccessTokens
@@ -75,7 +75,7 @@ async def measure(system: SystemOnServers, people: People, size: int) -> list[tu
         return {"Authorization": f"Bearer {tokens.issue(user_id, 1)}"}
 
     author, posts = headers(people.authors[size]), []
-    async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=100)) as client:
+    async with httpx.AsyncClient(timeout=30, limits=LIMITS) as client:
         began = time.perf_counter()
         for number in range(POSTS):
             await asyncio.sleep(max(0.0, began + number / POSTS_PER_SECOND - time.perf_counter()))

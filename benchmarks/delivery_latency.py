@@ -23,6 +23,7 @@ FOLLOWERS = 200
 POSTS = 600
 POSTS_PER_SECOND = 40.0
 WAIT_MS = 5_000
+LIMITS = httpx.Limits(max_connections=100, keepalive_expiry=2.0)  # before the server hangs up on idle ones, after 5 s
 
 
 async def register(client: httpx.AsyncClient, running: System, name: str) -> tuple[str, dict[str, str]]:
@@ -60,7 +61,7 @@ async def one(
 
 async def measure(running: System) -> list[tuple[float, float]]:
     """Post at a fixed rate, whatever the answers take; each time another follower reads."""
-    async with httpx.AsyncClient(timeout=15, limits=httpx.Limits(max_connections=100)) as client:
+    async with httpx.AsyncClient(timeout=15, limits=LIMITS) as client:
         author_id, author = await register(client, running, "author")
         readers = []
         for number in range(FOLLOWERS):
