@@ -32,6 +32,8 @@ from projections.graph import read_model as graph
 from projections.graph.sqlite import SqliteGraphReader
 from projections.tweets import read_model as tweets
 from projections.tweets.sqlite import SqliteTweetsReader
+from projections.media import read_model as media
+from projections.media.sqlite import SqliteMediaReader
 from schemas.catalogue import DERIVED_TOPICS, FACT_TOPICS
 from schemas.ids import SnowflakeGenerator
 
@@ -159,3 +161,4 @@ def _views(folder: Path, journal: Journal, wait_ms: int) -> Views:
         journal,
         wait_ms,
     )
+        View("media", source(media.PROJECTION, SqliteMediaReader), media.TOPICS),

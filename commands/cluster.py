@@ -31,6 +31,8 @@ from projections.graph import read_model as graph
 from projections.graph.cql import CqlGraphReader
 from projections.tweets import read_model as tweets
 from projections.tweets.cql_reader import CqlTweetsReader
+from projections.media import read_model as media
+from projections.media.cql import CqlMediaReader
 
 if TYPE_CHECKING:
     from infra.clock import Clock
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
 
 DAY_MS = 86_400_000
-ON_ROWS = (accounts.PROJECTION, tweets.PROJECTION, graph.PROJECTION, engagement.PROJECTION)
+ON_ROWS = (accounts.PROJECTION, tweets.PROJECTION, graph.PROJECTION, engagement.PROJECTION, media.PROJECTION)
 
 
 def open_parts(settings: Settings, clock: Clock) -> Parts:
@@ -90,3 +92,4 @@ def _views(progress: Progress, look: Look, journal: Journal, wait_ms: int) -> Vi
         wait_ms,
         places.of,
     )
+        View("media", ServerSource(look.rows(CqlMediaReader), progress), media.TOPICS),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from projections.engagement.read_model import EngagementReader
     from projections.graph.read_model import GraphReader
     from projections.tweets.read_model import TweetsReader
+    from projections.media.read_model import MediaReader
 
 R = TypeVar("R", bound=ProjectionReader)
 
@@ -78,6 +79,7 @@ class Views:
         graph: View[GraphReader],
         engagement: View[EngagementReader],
         journal: Journal,
+        media: View[MediaReader],
         wait_ms: int,
         places: Callable[[Collection[int]], Mapping[int, int]] | None = None,
     ) -> None:
@@ -86,8 +88,9 @@ class Views:
         self._places = places or (lambda author_ids: places_of(self.accounts, author_ids))
         self._journal = journal
         self._wait_s = wait_ms / 1000
-        self.all = (accounts, tweets, graph, engagement)
+        self.all = (accounts, tweets, graph, engagement, media)
 
+        self._media = media
     @property
     def accounts(self) -> AccountsReader:
         """Return the reader of accounts."""
@@ -113,6 +116,29 @@ class Views:
         return self._places((author_id,))[author_id]
 
     async def passed(self, positions: Sequence[Position]) -> None:
+    @property
+    def standings(self) -> Standings:
+        """Return what others decided about accounts; nothing while there is no projection yet."""
+        try:
+            self._standings.follow(self.accounts)
+        except CommandRefusedError:
+            return self._standings
+        if not self._told:
+            self._standings.refresh()
+        self._standings.look()
+        return self._standings
+
+    def check_standing(self, user_id: int) -> None:
+        """Refuse the command of an account that may do nothing now."""
+        code = self.standings.refusal(user_id)
+        if code is not None:
+            raise CommandRefusedError(code)
+
+    @property
+    def media(self) -> MediaReader:
+        """Return the reader of media."""
+        return self._media.reader
+
         """Wait for all models to pass the positions of a consistency token; a model that does not is left behind."""
         await asyncio.gather(*(view.passed(positions, self._wait_s) for view in self.all))
 
@@ -141,3 +167,7 @@ class Views:
         """Stop listening."""
         for view in self.all:
             view.close()
+    async def media_fresh(self, owner_id: int) -> bool:
+        """Wait until media know all that was said of those of an account."""
+        return await self._media.passed(self._journal.ends("media", owner_id), self._wait_s)
+

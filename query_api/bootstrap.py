@@ -23,6 +23,7 @@ from projections.notifications.sqlite import SqliteNotificationsReader
 from projections.search.sqlite import SqliteSearchReader
 from projections.trends.sqlite import SqliteTrendsReader
 from projections.tweets.sqlite import SqliteTweetsReader
+from projections.media.sqlite import SqliteMediaReader
 from query_api.freshness import Freshness
 from query_api.lag import FileEnds, LagMeter
 from query_api.letters import DeadLetters
@@ -59,6 +60,7 @@ TREND_HOURS, TREND_DAYS = 7 * 24, 28  # of the past that an hour and a day of a 
 
 class Services(NamedTuple):
     """What the process is made of."""
+    "media": SqliteMediaReader,
 
     settings: Settings
     clock: Clock

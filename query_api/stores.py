@@ -17,6 +17,7 @@ from projections.graph import read_model as graph
 from projections.home_timeline import read_model as home_timeline
 from projections.notifications import read_model as notifications
 from projections.search import read_model as search
+from projections.media import read_model as media
 from projections.trends import read_model as trends
 from projections.tweets import read_model as tweets
 from query_api.errors import NotReadyError
@@ -41,7 +42,7 @@ HOME = home_timeline.PROJECTION
 
 TOPICS: dict[str, tuple[str, ...]] = {
     model.PROJECTION: model.TOPICS
-    for model in (accounts, tweets, graph, engagement, home_timeline, search, trends, notifications)
+    for model in (accounts, tweets, graph, engagement, home_timeline, search, trends, notifications, media)
 }
 """Name of a projection → the topics whose positions it passes."""
 
@@ -68,6 +69,7 @@ class Readers(NamedTuple):
 
     def refresh(self) -> None:
         """Forget what was deleted or edited since the last request."""
+    media: media.MediaReader = _ELSEWHERE
         self.hydrate_tweets.refresh()
         self.hydrate_authors.refresh()
 

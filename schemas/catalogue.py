@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
 from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
 from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
+from schemas.media.events import MediaCollected, MediaDescribed, MediaFailed, MediaReady, MediaUploaded
 from schemas.notifications.events import NotificationsRead, NotificationsSwitched
 from schemas.operations.events import DeadLettered, ImportAdvanced
 from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
@@ -30,9 +31,10 @@ FOLLOWS = "follows"
 ENGAGEMENTS = "engagements"
 IMPORTS = "imports"
 NOTIFICATIONS = "notifications"
+MEDIA = "media"
 DEAD_LETTERS = "dead-letters"
 
-FACT_TOPICS = (ACCOUNTS, TWEETS, FOLLOWS, ENGAGEMENTS, IMPORTS, NOTIFICATIONS)
+FACT_TOPICS = (ACCOUNTS, TWEETS, FOLLOWS, ENGAGEMENTS, IMPORTS, NOTIFICATIONS, MEDIA)
 DERIVED_TOPICS = (DEAD_LETTERS,)
 """Facts are written by commands, derived topics by streams: one writing process each."""
 
@@ -60,7 +62,7 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType(AccountRegistered, ACCOUNTS, "user_id", {1: 101}),
     EventType(ProfileEdited, ACCOUNTS, "user_id", {1: 102}),
     EventType(SignedIn, ACCOUNTS, "user_id", {1: 103}),
-    EventType(TweetPosted, TWEETS, "author_id", {1: 201, 2: 211}),
+    EventType(TweetPosted, TWEETS, "author_id", {1: 201, 2: 211, 3: 221}),
     EventType(TweetDeleted, TWEETS, "author_id", {1: 202}),
     EventType(Retweeted, TWEETS, "author_id", {1: 203}),
     EventType(RetweetUndone, TWEETS, "author_id", {1: 204}),
@@ -76,6 +78,11 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType(Unbookmarked, ENGAGEMENTS, "tweet_id", {1: 404}),
     EventType(NotificationsRead, NOTIFICATIONS, "user_id", {1: 501}),
     EventType(NotificationsSwitched, NOTIFICATIONS, "user_id", {1: 502}),
+    EventType(MediaUploaded, MEDIA, "owner_id", {1: 601}),
+    EventType(MediaReady, MEDIA, "owner_id", {1: 602}),
+    EventType(MediaFailed, MEDIA, "owner_id", {1: 603}),
+    EventType(MediaDescribed, MEDIA, "owner_id", {1: 604}),
+    EventType(MediaCollected, MEDIA, "owner_id", {1: 605}),
     EventType(ImportAdvanced, IMPORTS, "source_key", {1: 901}),
     EventType(DeadLettered, DEAD_LETTERS, "partition", {1: 902}),
 )

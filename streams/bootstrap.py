@@ -25,6 +25,8 @@ from projections.graph import projector as graph
 from projections.graph.sqlite import SqliteGraphStore
 from projections.home_timeline import projector as home_timeline
 from projections.home_timeline.sqlite import SqliteHomeTimelineStore
+from projections.media import projector as media
+from projections.media.sqlite import SqliteMediaStore
 from projections.notifications import projector as notifications
 from projections.notifications.sqlite import SqliteNotificationsStore
 from projections.search import projector as search
@@ -42,6 +44,7 @@ from streams.files import FileParts
 from streams.following import Followers, lags
 from streams.graph import agent as graph_agent
 from streams.home_timeline import agent as home_timeline_agent
+from streams.media import agent as media_agent
 from streams.metrics import StreamMetrics
 from streams.metrics_server import served
 from streams.notifications import agent as notifications_agent
@@ -119,6 +122,13 @@ PROJECTIONS: tuple[Projection, ...] = (
         notifications_agent.notifications_agent,
         notifications.project,
         plain(SqliteNotificationsStore),
+    ),
+    Projection(
+        "media",
+        media_agent.TOPICS,
+        media_agent.media_agent,
+        media.project,
+        plain(SqliteMediaStore),
     ),
 )
 

@@ -12,6 +12,7 @@ from projections.engagement.cql import CqlEngagementStore
 from projections.graph.cql import CqlGraphStore
 from projections.home_timeline.redis import RedisHomeTimelineStore
 from projections.home_timeline.redis_layout import SCHEMA_VERSION as OF_TIMELINES
+from projections.media.cql import CqlMediaStore
 from projections.notifications.cql import CqlNotificationsStore
 from projections.search import read_model as search
 from projections.search.elasticsearch import ElasticsearchSearchStore
@@ -38,6 +39,7 @@ CQL_STORES: dict[str, type[CqlProjectionStore]] = {
     "engagement": CqlEngagementStore,
     "trends": CqlTrendsStore,
     "notifications": CqlNotificationsStore,
+    "media": CqlMediaStore,
     PUSH: CqlProgress,
 }
 """Projection → its store on Scylla or Cassandra; search is on Elasticsearch, the others on Redis."""

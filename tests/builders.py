@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from schemas.accounts.events import AccountRegistered, SignedIn
+from schemas.accounts.events import AccountRegistered, AccountRestored, AccountSuspended, SignedIn
 from schemas.engagements.events import Liked, Unliked
 from schemas.envelope import Envelope
 from schemas.follows.events import Followed, Unfollowed
 from schemas.ids import first_id_at
-from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+from schemas.media.events import MediaCollected, MediaReady, MediaUploaded, Thumbnail
+from schemas.tweets.events import AttachedThumbnail, Attachment, Retweeted, RetweetUndone, TweetDeleted, TweetPosted
 
 EPOCH_MS = 1_700_000_000_000
 
@@ -26,6 +27,16 @@ def registered(user_id: int, username: str = "", at_ms: int = EPOCH_MS) -> Accou
 def signed_in(user_id: int, at_ms: int = EPOCH_MS) -> SignedIn:
     """A reader who was seen."""
     return SignedIn(envelope(at_ms, user_id), user_id)
+
+
+def suspended(user_id: int, until_ms: int = 0, at_ms: int = EPOCH_MS) -> AccountSuspended:
+    """A suspension; until 0: without an end."""
+    return AccountSuspended(envelope(at_ms), user_id, until_ms, "spam")
+
+
+def restored(user_id: int, at_ms: int = EPOCH_MS) -> AccountRestored:
+    """The end of a suspension."""
+    return AccountRestored(envelope(at_ms), user_id)
 
 
 def followed(user_id: int, target_id: int, at_ms: int = EPOCH_MS) -> Followed:
@@ -58,6 +69,55 @@ def posted(
         reply_to_author_id=reply_to and reply_to[1],
         quoted_tweet_id=quoted and quoted[0],
         quoted_author_id=quoted and quoted[1],
+    )
+
+
+def uploaded(owner_id: int, media_id: int, alt_text: str = "", at_ms: int = EPOCH_MS) -> MediaUploaded:
+    """An image that was sent."""
+    return MediaUploaded(envelope(at_ms, owner_id), media_id, owner_id, "image/jpeg", 1000, "0" * 64, alt_text)
+
+
+def ready(owner_id: int, media_id: int, kind: str = "image", at_ms: int = EPOCH_MS) -> MediaReady:
+    """An image, or a video of one second, that can be shown."""
+    small = Thumbnail("small", f"{media_id:064x}.webp", 40, 30)
+    video = kind == "video"
+    return MediaReady(
+        envelope(at_ms),
+        media_id,
+        owner_id,
+        kind,
+        f"{media_id:064x}.{'mp4' if video else 'jpg'}",
+        "video/mp4" if video else "image/jpeg",
+        size=900,
+        width=400,
+        height=300,
+        blurhash="LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+        duration_ms=1000 if video else 0,
+        poster=f"{media_id + 1:064x}.webp" if video else "",
+        thumbnails=[small],
+    )
+
+
+def collected(owner_id: int, media_id: int, reason: str = "unattached", at_ms: int = EPOCH_MS) -> MediaCollected:
+    """What nobody is shown any more."""
+    return MediaCollected(envelope(at_ms), media_id, owner_id, reason)
+
+
+def attachment(media_id: int, kind: str = "image", alt_text: str = "") -> Attachment:
+    """What a tweet says of `ready(..., media_id, kind)`."""
+    event = ready(1, media_id, kind)
+    return Attachment(
+        media_id,
+        kind,
+        event.file,
+        event.content_type,
+        event.width,
+        event.height,
+        event.duration_ms,
+        event.blurhash,
+        alt_text,
+        event.poster,
+        [AttachedThumbnail(it.name, it.file, it.width, it.height) for it in event.thumbnails],
     )
 
 

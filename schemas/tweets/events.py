@@ -14,11 +14,38 @@ class Mention(msgspec.Struct, frozen=True):
     username: str
 
 
+class AttachedThumbnail(msgspec.Struct, frozen=True):
+    """A smaller picture of what is attached: `name` is small, medium or large; WebP."""
+
+    name: str
+    file: str
+    width: int
+    height: int
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """An image or video of a tweet, with all that is needed to show it; fields as in schemas.media.events."""
+
+    media_id: int
+    kind: str
+    file: str
+    content_type: str
+    width: int
+    height: int
+    duration_ms: int = 0
+    blurhash: str = ""
+    alt_text: str = ""
+    poster: str = ""
+    thumbnails: list[AttachedThumbnail] = []
+
+
 class TweetPosted(Event, frozen=True):
     """An author wrote a tweet, a reply (`reply_to_*` given) or a quote (`quoted_*` given).
 
     `conversation_id` is the tweet at the root of the thread: the tweet itself where it replies to nothing. `place` is
     where a tweet with hashtags counts: the woeid of its author's location at that time, 1 (the world) for others.
+    `media` says the same as `media_ids`, and how to show it; tweets of before version 3 have neither.
+    `sealed` is what is not here because only its author's key opens it (schemas.sealing).
     """
 
     tweet_id: int
@@ -34,6 +61,8 @@ class TweetPosted(Event, frozen=True):
     urls: list[str] = []
     media_ids: list[int] = []
     place: int = 1
+    media: list[Attachment] = []
+    sealed: bytes = b""
 
 
 class TweetDeleted(Event, frozen=True):

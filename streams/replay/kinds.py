@@ -17,6 +17,8 @@ from projections.graph.sqlite_bulk import SqliteGraphBulk
 from projections.home_timeline import invariants as home_timeline
 from projections.home_timeline.sqlite_bulk import SqliteHomeTimelineBulk, gather
 from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
+from projections.media import invariants as media
+from projections.media.sqlite import SqliteMediaReader
 from projections.notifications import invariants as notifications
 from projections.notifications.sqlite import SqliteNotificationsReader
 from projections.notifications.sqlite_bulk import SqliteNotificationsBulk
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+from streams.replay.recount.media import MediaRecount
     import apsw
 
     from infra.settings import Settings
@@ -158,3 +161,11 @@ def chosen(names: Sequence[str]) -> list[Projection]:
         if name not in known:
             raise TroubleError(f"there is no projection {name!r}", f"there are: all, {', '.join(known)}")
     return [known[name] for name in wanted]
+    "media": Kind(
+        SqliteMediaReader,
+        media.CONTENT,
+        MediaRecount,
+        passes_over=frozenset({AccountRegistered, SignedIn, Retweeted, RetweetUndone}),
+        weight=1.0,
+        mendable=True,
+    ),

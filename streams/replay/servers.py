@@ -20,6 +20,7 @@ from projections.graph.cql import CqlGraphReader
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
 from projections.notifications.cql_reader import CqlNotificationsReader
 from projections.search import read_model as search
+from projections.media.cql import CqlMediaReader
 from projections.search.elasticsearch_reader import ElasticsearchSearchReader
 from projections.trends.cql_reader import CqlTrendsReader
 from projections.tweets.cql_reader import CqlTweetsReader
@@ -51,6 +52,7 @@ class OnServers:
     """The servers, as those who write rows are let in; closed by `open_things`."""
 
     def __init__(self, settings: Settings, topics: Sequence[str], open_things: ExitStack) -> None:
+    "media": CqlMediaReader,
         self._settings = servers_of(settings)
         self._open_things = open_things
         with kafka_trouble(self._settings):

@@ -26,6 +26,7 @@ from projections.engagement.cql import CqlEngagementStore
 from projections.graph.cql import CqlGraphStore
 from projections.home_timeline.redis import RedisHomeTimelineStore
 from projections.notifications.cql import CqlNotificationsStore
+from projections.media.cql import CqlMediaStore
 from projections.search import elasticsearch_indices
 from projections.search import read_model as search
 from projections.search.elasticsearch import ElasticsearchSearchStore
@@ -60,6 +61,7 @@ STORES: dict[str, type[CqlProjectionStore]] = {
     "trends": CqlTrendsStore,
     "notifications": CqlNotificationsStore,
 }
+    "media": CqlMediaStore,
 
 
 class Servers:

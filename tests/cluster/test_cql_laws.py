@@ -14,7 +14,7 @@ from infra.cql.calls import Call
 from infra.log.port import Span, TopicPartition
 from infra.projections import StoreUnavailableError
 from projections.trends.read_model import DAY_MS, HOUR_MS, STEP_MS, day_of, quarter
-from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, NOTIFICATIONS, TWEETS
+from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, MEDIA, NOTIFICATIONS, TWEETS
 from tests.builders import EPOCH_MS
 from tests.conftest import settings_of
 from tests.contract.backends import BACKENDS, LOG_ID
@@ -41,6 +41,7 @@ TOPICS = {
     "engagement": (TWEETS, ENGAGEMENTS),
     "trends": (TWEETS,),
     "notifications": (TWEETS, FOLLOWS, ENGAGEMENTS, NOTIFICATIONS),
+    "media": (ACCOUNTS, MEDIA, TWEETS),
 }
 ENDINGS: dict[type[Event], type[Any]] = dict([*RELATIONS.values(), *MARKS.values()])
 NO_COUNTS = (0, 0, 0, 0)
@@ -81,6 +82,10 @@ def answers(name: str, reader: Any, ids: Sequence[int]) -> Any:
             of_users["hidden"] = reader.hidden
         case "trends":
             return of_trends(reader)
+        case "media":
+            owned = {media_id for user in USERS for media_id in reader.of_owner(user, None, 99)}
+            due = reader.due(EPOCH_MS - HOUR_MS, EPOCH_MS + DAY_MS)
+            return reader.many(owned), {it: use for it, use in reader.uses(owned).items() if any(use)}, sorted(due)
         case "notifications":
             of_users = {"entries": lambda user: reader.entries(user, None, 99)}
             of_users["wishes"] = reader.wishes

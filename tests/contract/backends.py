@@ -13,6 +13,8 @@ from projections.engagement import projector as engagement
 from projections.engagement.sqlite import SqliteEngagementReader, SqliteEngagementStore
 from projections.graph import projector as graph
 from projections.graph.sqlite import SqliteGraphReader, SqliteGraphStore
+from projections.media import projector as media
+from projections.media.sqlite import SqliteMediaReader, SqliteMediaStore
 from projections.notifications import projector as notifications
 from projections.notifications.sqlite import SqliteNotificationsReader, SqliteNotificationsStore
 from projections.search import projector as search
@@ -47,6 +49,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "graph": {"sqlite": Backend(graph.project, SqliteGraphStore, SqliteGraphReader)},
     "engagement": {"sqlite": Backend(engagement.project, SqliteEngagementStore, SqliteEngagementReader)},
     "notifications": {"sqlite": Backend(notifications.project, SqliteNotificationsStore, SqliteNotificationsReader)},
+    "media": {"sqlite": Backend(media.project, SqliteMediaStore, SqliteMediaReader)},
     "search": {"sqlite": Backend(search.project, SqliteSearchStore, SqliteSearchReader)},
     "trends": {"sqlite": Backend(trends.project, SqliteTrendsStore, SqliteTrendsReader)},
 }
@@ -56,6 +59,7 @@ if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not b
     from projections.engagement.cql import CqlEngagementStore
     from projections.engagement.cql_reader import CqlEngagementReader
     from projections.graph.cql import CqlGraphReader, CqlGraphStore
+    from projections.media.cql import CqlMediaReader, CqlMediaStore
     from projections.notifications.cql import CqlNotificationsReader, CqlNotificationsStore
     from projections.trends.cql import CqlTrendsStore
     from projections.trends.cql_reader import CqlTrendsReader
@@ -68,6 +72,7 @@ if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not b
     BACKENDS["tweets"]["cql"] = Backend(*cql_backend(tweets.project, CqlTweetsStore, CqlTweetsReader))
     BACKENDS["graph"]["cql"] = Backend(*cql_backend(graph.project, CqlGraphStore, CqlGraphReader))
     BACKENDS["engagement"]["cql"] = Backend(*cql_backend(engagement.project, CqlEngagementStore, CqlEngagementReader))
+    BACKENDS["media"]["cql"] = Backend(*cql_backend(media.project, CqlMediaStore, CqlMediaReader))
     BACKENDS["notifications"]["cql"] = Backend(
         *cql_backend(notifications.project, CqlNotificationsStore, CqlNotificationsReader)
     )

@@ -29,6 +29,7 @@ SAMPLES: dict[str, list[Event]] = {
     "search": [posted(1, tweet_id) for tweet_id in range(1, 5)],
     "trends": [replace(posted(1, tweet_id), hashtags=("tag",)) for tweet_id in range(1, 5)],
     "notifications": [liked(user_id, (10, 1)) for user_id in range(2, 6)],
+    "media": [uploaded(1, media_id) for media_id in range(1, 5)],
 }
 LIKES = Group(Kind.LIKE, 10, EPOCH_MS // DAY_MS)
 PARTITION = TopicPartition("a-topic", 3)
@@ -51,6 +52,7 @@ COUNTED: dict[str, Callable[[Any], int]] = {
     "search": lambda reader: len(reader.tweets(Criteria(), None, 9)),
     "trends": lambda reader: len(reader.tweets("tag", 0, 9)),
     "notifications": lambda reader: sum(map(len, reader.groups(1, [LIKES], 9).values())),
+    "media": lambda reader: len(reader.many(range(1, 5))),
 }
 
 

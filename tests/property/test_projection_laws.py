@@ -22,6 +22,9 @@ from projections.graph.sqlite import SqliteGraphReader, SqliteGraphStore
 from projections.home_timeline import projector as home_timeline
 from projections.home_timeline.sqlite import SqliteHomeTimelineStore
 from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
+from projections.media import projector as media
+from projections.media.read_model import TOPICS as MEDIA_TOPICS
+from projections.media.sqlite import SqliteMediaStore
 from projections.notifications import projector as notifications
 from projections.notifications.read_model import TOPICS as NOTIFICATIONS_TOPICS
 from projections.notifications.sqlite import SqliteNotificationsStore
@@ -101,6 +104,7 @@ PROJECTIONS = (
     Projection("search", (ACCOUNTS, TWEETS), search.project, SqliteSearchStore, dump_findable),
     Projection("trends", (TWEETS,), trends.project, SqliteTrendsStore, dump_volumes),
     Projection("notifications", NOTIFICATIONS_TOPICS, notifications.project, SqliteNotificationsStore, dump_tables),
+    Projection("media", MEDIA_TOPICS, media.project, SqliteMediaStore, dump_tables),
 )
 
 every_projection = pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda it: it.name)
