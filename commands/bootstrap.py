@@ -30,10 +30,10 @@ from projections.engagement import read_model as engagement
 from projections.engagement.sqlite import SqliteEngagementReader
 from projections.graph import read_model as graph
 from projections.graph.sqlite import SqliteGraphReader
-from projections.tweets import read_model as tweets
-from projections.tweets.sqlite import SqliteTweetsReader
 from projections.media import read_model as media
 from projections.media.sqlite import SqliteMediaReader
+from projections.tweets import read_model as tweets
+from projections.tweets.sqlite import SqliteTweetsReader
 from schemas.catalogue import DERIVED_TOPICS, FACT_TOPICS
 from schemas.ids import SnowflakeGenerator
 
@@ -158,7 +158,7 @@ def _views(folder: Path, journal: Journal, wait_ms: int) -> Views:
         View("tweets", source(tweets.PROJECTION, SqliteTweetsReader), tweets.TOPICS),
         View("graph", source(graph.PROJECTION, SqliteGraphReader), graph.TOPICS),
         View("engagement", source(engagement.PROJECTION, SqliteEngagementReader), engagement.TOPICS),
+        View("media", source(media.PROJECTION, SqliteMediaReader), media.TOPICS),
         journal,
         wait_ms,
     )
-        View("media", source(media.PROJECTION, SqliteMediaReader), media.TOPICS),

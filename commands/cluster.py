@@ -29,10 +29,10 @@ from projections.engagement import read_model as engagement
 from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph import read_model as graph
 from projections.graph.cql import CqlGraphReader
-from projections.tweets import read_model as tweets
-from projections.tweets.cql_reader import CqlTweetsReader
 from projections.media import read_model as media
 from projections.media.cql import CqlMediaReader
+from projections.tweets import read_model as tweets
+from projections.tweets.cql_reader import CqlTweetsReader
 
 if TYPE_CHECKING:
     from infra.clock import Clock
@@ -88,8 +88,8 @@ def _views(progress: Progress, look: Look, journal: Journal, wait_ms: int) -> Vi
         View("tweets", ServerSource(look.rows(CqlTweetsReader), progress), tweets.TOPICS),
         View("graph", ServerSource(look.rows(CqlGraphReader), progress), graph.TOPICS),
         View("engagement", ServerSource(look.rows(CqlEngagementReader), progress), engagement.TOPICS),
+        View("media", ServerSource(look.rows(CqlMediaReader), progress), media.TOPICS),
         journal,
         wait_ms,
         places.of,
     )
-        View("media", ServerSource(look.rows(CqlMediaReader), progress), media.TOPICS),

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from projections.accounts.read_model import AccountsReader
     from projections.engagement.read_model import EngagementReader
     from projections.graph.read_model import GraphReader
-    from projections.tweets.read_model import TweetsReader
     from projections.media.read_model import MediaReader
+    from projections.tweets.read_model import TweetsReader
 
 R = TypeVar("R", bound=ProjectionReader)
 
@@ -78,19 +78,19 @@ class Views:
         tweets: View[TweetsReader],
         graph: View[GraphReader],
         engagement: View[EngagementReader],
-        journal: Journal,
         media: View[MediaReader],
+        journal: Journal,
         wait_ms: int,
         places: Callable[[Collection[int]], Mapping[int, int]] | None = None,
     ) -> None:
         """`places` are those of authors, kept; without it they are read."""
         self._accounts, self._tweets, self._graph, self._engagement = accounts, tweets, graph, engagement
+        self._media = media
         self._places = places or (lambda author_ids: places_of(self.accounts, author_ids))
         self._journal = journal
         self._wait_s = wait_ms / 1000
         self.all = (accounts, tweets, graph, engagement, media)
 
-        self._media = media
     @property
     def accounts(self) -> AccountsReader:
         """Return the reader of accounts."""
@@ -111,11 +111,6 @@ class Views:
         """Return the reader of engagement."""
         return self._engagement.reader
 
-    def place_of(self, author_id: int) -> int:
-        """Return where the author says to be; the world while the account is not projected yet."""
-        return self._places((author_id,))[author_id]
-
-    async def passed(self, positions: Sequence[Position]) -> None:
     @property
     def standings(self) -> Standings:
         """Return what others decided about accounts; nothing while there is no projection yet."""
@@ -139,6 +134,11 @@ class Views:
         """Return the reader of media."""
         return self._media.reader
 
+    def place_of(self, author_id: int) -> int:
+        """Return where the author says to be; the world while the account is not projected yet."""
+        return self._places((author_id,))[author_id]
+
+    async def passed(self, positions: Sequence[Position]) -> None:
         """Wait for all models to pass the positions of a consistency token; a model that does not is left behind."""
         await asyncio.gather(*(view.passed(positions, self._wait_s) for view in self.all))
 
@@ -163,11 +163,11 @@ class Views:
         """Wait until engagement knows all retweets by an account."""
         return await self._engagement.passed(self._journal.ends("tweets", user_id), self._wait_s)
 
-    def close(self) -> None:
-        """Stop listening."""
-        for view in self.all:
-            view.close()
     async def media_fresh(self, owner_id: int) -> bool:
         """Wait until media know all that was said of those of an account."""
         return await self._media.passed(self._journal.ends("media", owner_id), self._wait_s)
 
+    def close(self) -> None:
+        """Stop listening."""
+        for view in self.all:
+            view.close()

@@ -19,11 +19,11 @@ from projections.accounts.sqlite import SqliteAccountsReader
 from projections.engagement.sqlite import SqliteEngagementReader
 from projections.graph.sqlite import SqliteGraphReader
 from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
+from projections.media.sqlite import SqliteMediaReader
 from projections.notifications.sqlite import SqliteNotificationsReader
 from projections.search.sqlite import SqliteSearchReader
 from projections.trends.sqlite import SqliteTrendsReader
 from projections.tweets.sqlite import SqliteTweetsReader
-from projections.media.sqlite import SqliteMediaReader
 from query_api.freshness import Freshness
 from query_api.lag import FileEnds, LagMeter
 from query_api.letters import DeadLetters
@@ -52,6 +52,7 @@ READERS = {
     "search": SqliteSearchReader,
     "trends": SqliteTrendsReader,
     "notifications": SqliteNotificationsReader,
+    "media": SqliteMediaReader,
 }
 """Name of a projection → what reads its file."""
 
@@ -60,7 +61,6 @@ TREND_HOURS, TREND_DAYS = 7 * 24, 28  # of the past that an hour and a day of a 
 
 class Services(NamedTuple):
     """What the process is made of."""
-    "media": SqliteMediaReader,
 
     settings: Settings
     clock: Clock

@@ -35,9 +35,9 @@ from projections.accounts.cql import CqlAccountsReader
 from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph.cql import CqlGraphReader
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
+from projections.media.cql import CqlMediaReader
 from projections.notifications.cql_reader import CqlNotificationsReader
 from projections.search.elasticsearch_reader import ElasticsearchSearchReader
-from projections.media.cql import CqlMediaReader
 from projections.search.read_model import PROJECTION as SEARCH
 from projections.trends.cql_reader import CqlTrendsReader
 from projections.tweets.cql_reader import CqlTweetsReader
@@ -78,11 +78,11 @@ ROW_READERS: tuple[type[CqlProjectionReader], ...] = (
     CqlEngagementReader,
     CqlTrendsReader,
     CqlNotificationsReader,
+    CqlMediaReader,
 )
 
 MARKS_SHARE = 10  # a viewer's marks take as much memory as ten tweets, at some fifty of them
 AT_ONCE = 64  # reads of one query side by side; the CQL driver's own trouble begins at some 1,000
-    CqlMediaReader,
 ROWS, TIMELINES, INDEX = "Cassandra", "Redis", "Elasticsearch"
 INDEX_HURRIED_S = 0.03  # a look takes some 0.1 ms a partition of it
 

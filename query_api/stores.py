@@ -15,9 +15,9 @@ from projections.accounts import read_model as accounts
 from projections.engagement import read_model as engagement
 from projections.graph import read_model as graph
 from projections.home_timeline import read_model as home_timeline
+from projections.media import read_model as media
 from projections.notifications import read_model as notifications
 from projections.search import read_model as search
-from projections.media import read_model as media
 from projections.trends import read_model as trends
 from projections.tweets import read_model as tweets
 from query_api.errors import NotReadyError
@@ -66,10 +66,10 @@ class Readers(NamedTuple):
     search: search.SearchReader = _ELSEWHERE
     trends: trends.TrendsReader = _ELSEWHERE
     notifications: notifications.NotificationsReader = _ELSEWHERE
+    media: media.MediaReader = _ELSEWHERE
 
     def refresh(self) -> None:
         """Forget what was deleted or edited since the last request."""
-    media: media.MediaReader = _ELSEWHERE
         self.hydrate_tweets.refresh()
         self.hydrate_authors.refresh()
 

@@ -40,6 +40,7 @@ from streams.replay.recount.accounts import AccountsRecount
 from streams.replay.recount.engagement import EngagementRecount
 from streams.replay.recount.graph import GraphRecount
 from streams.replay.recount.home_timeline import HomeTimelineRecount
+from streams.replay.recount.media import MediaRecount
 from streams.replay.recount.notifications import NotificationsRecount
 from streams.replay.recount.search import SearchRecount
 from streams.replay.recount.trends import TrendsRecount
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-from streams.replay.recount.media import MediaRecount
     import apsw
 
     from infra.settings import Settings
@@ -150,6 +150,14 @@ KINDS: dict[str, Kind] = {
         weight=6.0,
         mendable=True,
     ),
+    "media": Kind(
+        SqliteMediaReader,
+        media.CONTENT,
+        MediaRecount,
+        passes_over=frozenset({AccountRegistered, SignedIn, Retweeted, RetweetUndone}),
+        weight=1.0,
+        mendable=True,
+    ),
 }
 
 
@@ -161,11 +169,3 @@ def chosen(names: Sequence[str]) -> list[Projection]:
         if name not in known:
             raise TroubleError(f"there is no projection {name!r}", f"there are: all, {', '.join(known)}")
     return [known[name] for name in wanted]
-    "media": Kind(
-        SqliteMediaReader,
-        media.CONTENT,
-        MediaRecount,
-        passes_over=frozenset({AccountRegistered, SignedIn, Retweeted, RetweetUndone}),
-        weight=1.0,
-        mendable=True,
-    ),

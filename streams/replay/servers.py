@@ -18,9 +18,9 @@ from projections.accounts.cql import CqlAccountsReader
 from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph.cql import CqlGraphReader
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
+from projections.media.cql import CqlMediaReader
 from projections.notifications.cql_reader import CqlNotificationsReader
 from projections.search import read_model as search
-from projections.media.cql import CqlMediaReader
 from projections.search.elasticsearch_reader import ElasticsearchSearchReader
 from projections.trends.cql_reader import CqlTrendsReader
 from projections.tweets.cql_reader import CqlTweetsReader
@@ -45,6 +45,7 @@ _ROW_READERS: dict[str, type[Any]] = {
     "engagement": CqlEngagementReader,
     "trends": CqlTrendsReader,
     "notifications": CqlNotificationsReader,
+    "media": CqlMediaReader,
 }
 
 
@@ -52,7 +53,6 @@ class OnServers:
     """The servers, as those who write rows are let in; closed by `open_things`."""
 
     def __init__(self, settings: Settings, topics: Sequence[str], open_things: ExitStack) -> None:
-    "media": CqlMediaReader,
         self._settings = servers_of(settings)
         self._open_things = open_things
         with kafka_trouble(self._settings):

@@ -25,8 +25,8 @@ from projections.accounts.cql import CqlAccountsStore
 from projections.engagement.cql import CqlEngagementStore
 from projections.graph.cql import CqlGraphStore
 from projections.home_timeline.redis import RedisHomeTimelineStore
-from projections.notifications.cql import CqlNotificationsStore
 from projections.media.cql import CqlMediaStore
+from projections.notifications.cql import CqlNotificationsStore
 from projections.search import elasticsearch_indices
 from projections.search import read_model as search
 from projections.search.elasticsearch import ElasticsearchSearchStore
@@ -60,8 +60,8 @@ STORES: dict[str, type[CqlProjectionStore]] = {
     "engagement": CqlEngagementStore,
     "trends": CqlTrendsStore,
     "notifications": CqlNotificationsStore,
-}
     "media": CqlMediaStore,
+}
 
 
 class Servers:
