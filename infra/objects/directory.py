@@ -12,6 +12,7 @@ import os
 import secrets
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from infra.objects.port import (
@@ -28,7 +29,7 @@ from infra.objects.port import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from _typeshed import WriteableBuffer
@@ -52,12 +53,25 @@ class DirectoryObjects:
         """See the port."""
         target = self._bytes / checked_key(key)
         wanted = Exactly(source, length)
-        kind = io.BytesIO(checked_type(content_type).encode())
         with _trouble():
             self._make_incoming()
-        if content_type != OCTETS or (self._types / key).exists():
-            self._write(self._types / key, Exactly(kind, len(content_type)))
+        self._write_type(key, content_type)
         self._write(target, wanted)
+
+    def _write_type(self, key: str, content_type: str) -> None:
+        kind = checked_type(content_type).encode()
+        if content_type != OCTETS or (self._types / key).exists():
+            self._write(self._types / key, Exactly(io.BytesIO(kind), len(kind)))
+
+    def put_new(self, key: str, content: bytes, content_type: str = OCTETS) -> bool:
+        """See the port."""
+        target = self._bytes / checked_key(key)
+        if target.exists():
+            return False
+        with _trouble():
+            self._make_incoming()
+        self._write_type(key, content_type)
+        return self._write(target, Exactly(io.BytesIO(content), len(content)), _give_new_name)
 
     def open(self, key: str, start: int = 0, length: int | None = None) -> BinaryIO:
         """See the port."""
@@ -124,7 +138,7 @@ class DirectoryObjects:
                 if left.stat().st_mtime < time.time() - LEFT_OVER_SECONDS:
                     left.unlink()
 
-    def _write(self, target: Path, source: Exactly) -> None:
+    def _write(self, target: Path, source: Exactly, name: Callable[[Path, Path], bool] | None = None) -> bool:
         under_way = self._incoming / secrets.token_hex(16)
         descriptor = _new_file(under_way)
         try:
@@ -134,10 +148,9 @@ class DirectoryObjects:
                 with _trouble():
                     os.fsync(file.fileno())
             with _trouble():
-                _give_name(under_way, target)
-        except BaseException:
+                return (name or _give_name)(under_way, target)
+        finally:
             under_way.unlink(missing_ok=True)
-            raise
 
 
 class _Part(io.RawIOBase):
@@ -183,14 +196,28 @@ def _write_all(file: io.FileIO, chunk: bytes) -> None:
             view = view[file.write(view) :]
 
 
-def _give_name(under_way: Path, target: Path) -> None:
+def _give_name(under_way: Path, target: Path) -> bool:
+    _in_a_folder(target, under_way.replace)
+    return True
+
+
+def _give_new_name(under_way: Path, target: Path) -> bool:
+    try:
+        _in_a_folder(target, partial(os.link, under_way))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _in_a_folder(target: Path, give: Callable[[Path], object]) -> None:
+    """Give a file its name in a folder that is made where it is missing, and sync that."""
     for attempt in range(ATTEMPTS):
         _make_folders(target.parent)
         try:
-            under_way.replace(target)
+            give(target)
             _sync(target.parent)
         except FileNotFoundError:
-            if attempt == ATTEMPTS - 1 or not under_way.exists():
+            if attempt == ATTEMPTS - 1:
                 raise
         else:
             return

@@ -80,6 +80,9 @@ class ObjectStore(Protocol):
         Raises ObjectShortError where the source has fewer; what it has beyond is not read.
         """
 
+    def put_new(self, key: str, content: bytes, content_type: str = OCTETS) -> bool:
+        """Keep a small object unless the key is taken; tell whether it was kept. Of several at once one is told so."""
+
     def open(self, key: str, start: int = 0, length: int | None = None) -> BinaryIO:
         """Return a reader of the bytes from `start` on, at most `length`; nothing beyond the end. To be closed.
 

@@ -46,6 +46,8 @@ CONNECT_SECONDS = 3.0
 READ_SECONDS = 30.0  # between two pieces of an answer; the end of a large upload takes the server a while
 CONNECTIONS = 16
 RETRIES = urllib3.Retry(total=3, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504])
+CONDITIONAL_SECONDS = 300  # as far as clocks may differ
+TAKEN = {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT}  # it is there, or somebody else is at it
 MISSING = {"NoSuchKey", "NoSuchObject"}
 NO_BUCKET = "NoSuchBucket"
 MADE_ALREADY = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
@@ -73,9 +75,8 @@ class S3Objects:
         self.where = f"{access.url.rstrip('/')}/{access.bucket}"
         self._bucket = access.bucket
         self._clock = clock or SystemClock()
-        self._signer = Signer(
-            access.public_url or access.url, access.bucket, access.region, access.access_key, access.secret_key
-        )
+        self._here = Signer(access.url, access.bucket, access.region, access.access_key, access.secret_key)
+        self._signer = self._here._replace(base=access.public_url or access.url)
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         self._pool = urllib3.PoolManager(maxsize=CONNECTIONS, timeout=timeout, retries=RETRIES)
         self._client: Any = Minio(
@@ -114,6 +115,18 @@ class S3Objects:
             self._client.put_object(
                 self._bucket, checked_key(key), wanted, length, kind, part_size=PART_BYTES, num_parallel_uploads=1
             )
+
+    def put_new(self, key: str, content: bytes, content_type: str = OCTETS) -> bool:
+        """See the port: a condition of the protocol, which the client does not speak."""
+        headers = {"content-type": checked_type(content_type), "if-none-match": "*"}
+        url = self._here.address("PUT", checked_key(key), headers, CONDITIONAL_SECONDS, self._clock.now_ms())
+        with self.trouble():
+            answer = self._pool.request("PUT", url, body=content, headers=headers, retries=False)
+        if answer.status in TAKEN:
+            return False
+        if answer.status != HTTPStatus.OK:
+            raise ObjectsUnavailableError(f"{self.where}: {answer.status} for a conditional write of {key}")
+        return True
 
     def open(self, key: str, start: int = 0, length: int | None = None) -> BinaryIO:
         """See the port."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pytest
@@ -186,3 +187,19 @@ def test_an_object_is_whole_for_all_who_read_while_it_is_replaced(objects: Objec
     while not over.is_set():
         assert got(objects, "it") in contents
     writer.join()
+
+
+def test_what_is_put_as_new_is_kept_once(objects: ObjectStore) -> None:
+    assert objects.put_new("entries/1.json", b"one", "application/json")
+    assert not objects.put_new("entries/1.json", b"another", "application/json")
+    assert got(objects, "entries/1.json") == b"one"
+    put(objects, "entries/2.json", b"two")
+    assert not objects.put_new("entries/2.json", b"another")
+    assert [it.key for it in objects.list()] == ["entries/1.json", "entries/2.json"]
+
+
+def test_of_many_who_put_the_same_as_new_one_is_told_that_it_was_kept(objects: ObjectStore) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        kept = list(pool.map(lambda number: objects.put_new("entries/1.json", b"%d" % number), range(24)))
+    assert kept.count(True) == 1
+    assert got(objects, "entries/1.json") == b"%d" % kept.index(True)
