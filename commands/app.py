@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -20,10 +20,12 @@ from commands.graph import endpoint as graph
 from commands.notifications import endpoint as notifications
 from commands.push import endpoint as push
 from commands.tweets import endpoint as tweets
-from infra.http import openapi, problems
+from infra.http import documents, openapi, problems
+from infra.http.callers import Callers
 from infra.http.cors import Cors
 from infra.http.middleware import Edge
 from infra.http.problems import Problem
+from infra.http.rate_limits import RateClass, limited
 from infra.journal.port import IdempotencyKeyReusedError, JournalError
 from infra.log.port import LogUnavailableError
 from infra.projections import StoreUnavailableError
@@ -61,6 +63,7 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
         title="Murmuration commands",
         version="1",
         description="Post, follow, like. Reads are the query API's.",
+        openapi_url=None,  # infra.http.documents has the route, which is counted
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -72,6 +75,7 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
     app.state.rate_limits = services.rate_limits
     _add_routes(app, services)
     problems.install(app)
+    documents.install(app)
     app.add_exception_handler(CommandRefusedError, _on_refused)
     app.add_exception_handler(JournalError, _on_journal_error)
     app.add_exception_handler(LogUnavailableError, _on_log_unavailable)
@@ -79,7 +83,8 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
     app.add_exception_handler(ClockWentBackError, _on_clock_went_back)
     openapi.install(app, [struct for noun in _NOUNS for struct in noun.STRUCTS])
     settings = services.settings
-    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, timeout_s=settings.request_timeout_s)
+    bounds: dict[str, Any] = {"max_body_bytes": settings.max_body_bytes, "timeout_s": settings.request_timeout_s}
+    app.add_middleware(Edge, **bounds, is_https=Callers(settings).is_https)
     app.add_middleware(Cors, settings=settings)  # outermost: a page is told of every problem
     return app
 
@@ -89,7 +94,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
     for router in (*nouns, push.router, health.router):
         app.router.routes.extend(router.routes)  # flat: an included router is matched twice for each request
 
-    @app.get("/.well-known/jwks.json", include_in_schema=False)
+    @app.get("/.well-known/jwks.json", dependencies=[limited(RateClass.OPEN)], include_in_schema=False)
     async def jwks() -> Response:
         return Response(orjson.dumps(services.keys.jwks()), media_type="application/jwk-set+json")
 

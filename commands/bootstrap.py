@@ -97,7 +97,7 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
         registry=registry,
         keys=keys,
         verifier=AccessTokenVerifier(keys, parts.revocations, clock),
-        rate_limits=RateLimits(settings),
+        rate_limits=RateLimits(settings, shared=parts.shared_limits),
         consistency=ConsistencyTokens(secret(settings.keys_dir, SECRET_NAME)),
         below=parts.below,
         broken=parts.broken,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from commands.parts import Parts
 from commands.places import KeptPlaces
 from commands.views import View, Views
-from infra import bridge
+from infra import bridge, redis_limits
 from infra.auth.cql_credentials import CqlCredentials
 from infra.auth.cql_revocations import CqlRevocations
 from infra.cluster import cassandra_trouble, check_tables, check_topics, durability, kafka_trouble
@@ -67,6 +67,7 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
         return Parts(
             journal,
             lease.next_id,
+        shared_limits = redis_limits.opened(settings.redis_limits_urls, opening)
             CqlCredentials(claims, settings.refresh_token_days * DAY_MS),
             revocations,
             views,
@@ -80,6 +81,7 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
 
 
 def _views(progress: Progress, look: Look, journal: Journal, wait_ms: int) -> Views:
+            shared_limits,
     authors = ServerSource(look.rows(CqlAccountsReader), progress)
     places = KeptPlaces(authors, bridge.wait)
     progress.tell(accounts.PROJECTION, places)

@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from commands.errors import CommandRefusedError
 from infra.http.problems import Problem
+from infra.http.rate_limits import RateClass, limited
 from infra.journal.port import Commit
 from infra.log.port import LogUnavailableError
 from infra.projections import StoreError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 CHECK_SECONDS = 2.0  # milliseconds, but for servers that are away: then whoever asks is told so before it gives up
 MIN_FREE_BYTES = 64 << 20  # the log grows by some 300 bytes a tweet: 200,000 tweets' notice
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(dependencies=[limited(RateClass.OPEN)], include_in_schema=False)
 
 
 @router.get("/healthz")

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from commands.services import Below
     from commands.views import Views
     from infra.auth.credentials import Credentials
+    from infra.auth.seals import KeptSeals
+    from infra.http.shared_limits import SharedLimits
     from infra.journal.port import Journal
     from infra.push.subscriptions import Subscriptions
 
@@ -40,3 +42,4 @@ class Parts(NamedTuple):
     also_ready: Callable[[], dict[str, bool]] = dict
     warnings: Callable[[], list[str]] = list
     subscriptions: Subscriptions | None = None
+    shared_limits: SharedLimits | None = None

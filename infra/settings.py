@@ -9,8 +9,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
+
+from infra.http.callers import networks
 
 if TYPE_CHECKING:
     from pydantic_settings import PydanticBaseSettingsSource
@@ -125,7 +127,7 @@ class Settings(BaseSettings):
         "", description="the same for the query API, whose user only reads; empty: redis_urls"
     )
     redis_limits_urls: str = Field(
-        "", description="the same for rate limits, whose user only counts; empty: each process counts for itself"
+        "", description="the same for rate limits, whose user only counts; empty: each process counts alone"
     )
     redis_shards: int = Field(4, ge=1, le=4096, description="logical shards over the primaries; fixed for life")
     elasticsearch_urls: str = Field("", description=f"http://host:port of nodes, comma-separated; {_BY_LAUNCHER}")
@@ -155,6 +157,13 @@ class Settings(BaseSettings):
     objects_access_key: str = Field("", description="who reads and writes the objects")
     objects_secret_key: str = Field("", description="its secret")
     servers_cache: Path = Field(Path("~/.cache/murmuration"), description="where `murmur servers` keeps its downloads")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def check_networks(cls, text: str) -> str:
+        """Refuse what is no list of addresses and networks."""
+        networks(text)
+        return text
 
     @classmethod
     def settings_customise_sources(

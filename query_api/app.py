@@ -10,10 +10,12 @@ import apsw
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from infra.http import problems
+from infra.http import documents, problems
+from infra.http.callers import Callers
 from infra.http.middleware import Edge
 from infra.http.problems import REQUEST_ID, Problem
 from infra.projections import StoreError, StoreUnavailableError
+from query_api.as_of import is_of_a_moment
 from query_api.bookmarks import endpoint as bookmarks
 from query_api.engagement import endpoint as engagement
 from query_api.errors import QueryError
@@ -78,6 +80,7 @@ def create_app(services: Services) -> FastAPI:
         title="Murmuration queries",
         version="1",
         description=DESCRIPTION,
+        openapi_url=None,  # infra.http.documents has the route, which is counted
         docs_url=None,  # these pages load scripts from other hosts
         redoc_url=None,
         redirect_slashes=False,  # to whatever host the caller names
@@ -91,6 +94,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.metrics.register(QueryMetrics(services))
     app.state.metrics.register(LiveMetrics(services.live))
     problems.install(app)
+    documents.install(app)
     app.add_exception_handler(QueryError, _on_query_error)
     app.add_exception_handler(apsw.Error, _on_file_error)
     app.add_exception_handler(StoreError, _on_server_error)
@@ -100,7 +104,8 @@ def create_app(services: Services) -> FastAPI:
     if services.surround is not None:
         app.add_middleware(cast("Any", services.surround))
     settings = services.settings
-    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, timeout_s=settings.request_timeout_s)
+    bounds: dict[str, Any] = {"max_body_bytes": settings.max_body_bytes, "timeout_s": settings.request_timeout_s}
+    app.add_middleware(Edge, **bounds, is_https=Callers(settings).is_https)
     return app
 
 
@@ -122,6 +127,8 @@ async def _on_file_error(request: Request, error: Exception) -> Response:
     """Let go of all files after one went away under its reader: the next request opens them again."""
     services: Services = request.app.state.services
     log.error("a read model cannot be read", exc_info=error)
+    if is_of_a_moment(request):
+        return _forget_moments(request)
     services.stores.close(f"its file could not be read ({type(error).__name__})")
     return _answer(request, Problem("not_ready", "a read model could not be read; it is being opened again"))
 
@@ -130,7 +137,16 @@ async def _on_server_error(request: Request, error: Exception) -> Response:
     """Answer that a server is away, which is told once elsewhere (infra.progress), and log what is another matter."""
     if not isinstance(error, StoreUnavailableError):
         log.error("a read model cannot be read: %s", error)
+        if is_of_a_moment(request):
+            return _forget_moments(request)
     return _answer(request, Problem("not_ready", "a read model does not answer; /readyz tells which"))
+
+
+def _forget_moments(request: Request) -> Response:
+    """Let go of frozen generations: one was dropped while it was read, which the next request will know."""
+    services: Services = request.app.state.services
+    services.moments.close()
+    return _answer(request, Problem("not_ready", "what was built as of that time could not be read; ask again"))
 
 
 def _answer(request: Request, problem: Problem) -> Response:

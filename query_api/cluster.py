@@ -10,7 +10,8 @@ from contextlib import ExitStack, closing
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from infra import bridge
+from infra import bridge, redis_limits
+from infra.auth.cql_data_keys import seals_on_servers
 from infra.auth.cql_revocations import CqlRevocations
 from infra.auth.keys import KeyRing, secret
 from infra.auth.tickets import SpentTickets, TicketVerifier
@@ -129,6 +130,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None, 
             tail or KafkaTail(settings.kafka_bootstrap),
             stores,
             shared_secret,
+        shared_limits = redis_limits.opened(settings.redis_limits_urls, opening)
             doors=Doors(settings),
             kept=settings.live_records,
             below=bridge.bridged,
@@ -143,7 +145,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None, 
             tokens=ConsistencyTokens(shared_secret),
             verifier=AccessTokenVerifier(keys, revocations, clock),
             tickets=TicketVerifier(keys, revocations, clock, SpentTickets(settings.run_dir / "tickets")),
-            rate_limits=RateLimits(settings),
+            rate_limits=RateLimits(settings, shared=shared_limits),
             revocations=revocations,
             trend_boards=boards(settings),
             surround=bridge.Bridged,

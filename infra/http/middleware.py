@@ -17,16 +17,23 @@ from infra.http.problems import REQUEST_ID, Problem, response_of
 from infra.json_logs import ACCESS, FIELDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 UNMATCHED = "(none)"
 CLIENT_WENT_AWAY = 499  # as nginx counts it; never sent
 _CALLERS_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_SECURITY_HEADERS = [
+TOLD = "murmur.told"
+"""In the scope: a list of headers that whoever sees the request may add to its answer."""
+_SECURITY_HEADERS = [  # of answers that say nothing else: an API's, which nobody is to show as a document
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 ]
+_STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")  # a year; not of subdomains, which are not ours
 
 REQUESTS = Counter("murmur_http_requests", "Requests answered.", ["method", "route", "status"])
 DURATION = Histogram(
@@ -48,16 +55,23 @@ class Edge:
 
     A body above `max_body_bytes` is refused with 413 while it streams in; a request longer than `timeout_s` is
     answered 503; any exception that no handler knew is logged under the request's id and answered 500.
-    A route whose template is in `unbounded` (a stream) has no time limit.
+    A route whose template is in `unbounded` (a stream) has no time limit. Where `is_https` says that the caller used
+    https, browsers are told to keep to it.
     """
 
     def __init__(
-        self, app: ASGIApp, max_body_bytes: int, timeout_s: float, unbounded: frozenset[str] = frozenset()
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        timeout_s: float,
+        unbounded: frozenset[str] = frozenset(),
+        is_https: Callable[[Scope], bool] = lambda _: False,
     ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
         self._timeout_s = timeout_s
         self._unbounded = unbounded
+        self._is_https = is_https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -65,6 +79,8 @@ class Edge:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send, self._max_body_bytes)
+        if self._is_https(scope):
+            scope[TOLD].append(_STRICT_TRANSPORT)
         try:
             if scope["path"] in self._unbounded:
                 await self._app(scope, exchange.receive, exchange.send)
@@ -85,7 +101,7 @@ class Edge:
 
 
 class _Exchange:
-    __slots__ = ("_began", "_left", "_receive", "_scope", "_send", "_status", "request_id")
+    __slots__ = ("_began", "_left", "_receive", "_scope", "_send", "_status", "_told", "request_id")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_bytes: int) -> None:
         self._began = time.perf_counter()
@@ -93,6 +109,8 @@ class _Exchange:
         self._left = max_body_bytes
         self._status = 0
         self.request_id = scope[REQUEST_ID] = _request_id(scope)
+        self._told: list[tuple[bytes, bytes]] = []
+        scope[TOLD] = self._told
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -106,7 +124,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             headers = list(message.get("headers", ()))
-            headers.append((b"x-request-id", self.request_id.encode()))
+            headers += [(b"x-request-id", self.request_id.encode()), *self._told]
             names = {name for name, _ in headers}
             headers += [pair for pair in _SECURITY_HEADERS if pair[0] not in names]
             message["headers"] = headers

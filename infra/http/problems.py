@@ -70,14 +70,14 @@ def response_of(problem: Problem, request_id: str) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Make problems of all that the app's routes, router and validation raise, and serve a page for each code."""
+    """Make problems of all that the app's routes, router and validation raise."""
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_api_route("/problems/{code}", _page, methods=["GET"], include_in_schema=False)
 
 
-async def _page(code: str) -> Response:
+async def page(code: str) -> Response:
+    """Answer what a code means."""
     if code not in PROBLEM_TYPES:
         raise Problem("route_not_found")
     page = {"type": f"/problems/{code}", "code": code, **PROBLEM_TYPES[code]._asdict()}

@@ -1,17 +1,14 @@
 """Rate limits from the route table: each route names its class; a class has a limit per account and per address.
 
-A limit is a token bucket that holds one minute's worth, kept as one number (GCRA, ITU-T I.371): the time at which
-the bucket would be full again. Memory is bounded: the caller who has been silent longest is forgotten first.
+How many there are is told in every answer that was counted (`RateLimit`, draft-ietf-httpapi-ratelimit-headers), and in
+`Retry-After` of a 429. Nothing is counted for who is refused.
 """
 
 from __future__ import annotations
 
 import enum
-import ipaddress
 import math
 import time
-from collections import OrderedDict
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import Depends
@@ -19,6 +16,9 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 
 from infra.auth.bearer import identify, subject
 from infra.auth.tokens import Subject  # noqa: TC001 - FastAPI reads the annotation
+from infra.http.buckets import MINUTE_S, Buckets, wait_s
+from infra.http.callers import Callers
+from infra.http.middleware import TOLD
 from infra.http.problems import Problem
 
 if TYPE_CHECKING:
@@ -27,12 +27,10 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope
 
+    from infra.http.shared_limits import SharedLimits
     from infra.settings import Settings
 
-CALLERS_KEPT = 100_000  # about 15 MB a class
 ACCOUNTS_PER_ADDRESS = 10  # a household, an office or a school behind one address
-IPV6_PREFIX = 64  # one customer has at least a /64
-_MINUTE_S = 60.0
 
 
 class RateClass(enum.StrEnum):
@@ -41,88 +39,74 @@ class RateClass(enum.StrEnum):
     AUTH = "auth"
     WRITE = "write"
     READ = "read"
-
-
-class Buckets:
-    """Token buckets of one size, by caller."""
-
-    def __init__(self, per_minute: int, now_s: Callable[[], float] = time.monotonic) -> None:
-        self.per_minute = per_minute
-        self._interval_s = _MINUTE_S / per_minute
-        self._now_s = now_s
-        self._full_at: OrderedDict[object, float] = OrderedDict()
-
-    def take(self, caller: object) -> float:
-        """Take a token; return 0, or the seconds after which there will be one."""
-        now = self._now_s()
-        full_at = max(self._full_at.get(caller, now), now) + self._interval_s
-        if full_at - now > _MINUTE_S + 1e-9:
-            return full_at - now - _MINUTE_S
-        self._full_at[caller] = full_at
-        self._full_at.move_to_end(caller)
-        if len(self._full_at) > CALLERS_KEPT:
-            self._full_at.popitem(last=False)
-        return 0.0
+    OPEN = "open"
+    """Pages, files, health, descriptions: what needs no account and hardly a read model."""
 
 
 class _Limit(NamedTuple):
     per_account: Buckets | None
     per_address: Buckets
+    anonymous: Buckets | None = None
+    """Per address, of those without an account."""
+
+
+Counted = tuple[Buckets, object]
 
 
 class RateLimits:
     """The limits of one process; the app keeps them at `app.state.rate_limits`."""
 
-    def __init__(self, settings: Settings, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: Settings, now_s: Callable[[], float] = time.monotonic, shared: SharedLimits | None = None
+    ) -> None:
         self.enabled = settings.rate_limits
-        self._trusted = frozenset(
-            _address(part.strip()) for part in settings.trusted_proxies.split(",") if part.strip()
-        )
-        writes, reads = settings.rate_limit_writes_per_minute, settings.rate_limit_reads_per_minute
+        self.callers = Callers(settings)
+        self._now_s = now_s
+        self._shared = shared
         self._limits = {
-            RateClass.AUTH: _Limit(None, Buckets(settings.rate_limit_auth_per_minute, now_s)),
-            RateClass.WRITE: _Limit(Buckets(writes, now_s), Buckets(writes * ACCOUNTS_PER_ADDRESS, now_s)),
-            RateClass.READ: _Limit(Buckets(reads, now_s), Buckets(reads * ACCOUNTS_PER_ADDRESS, now_s)),
+            RateClass.AUTH: _Limit(None, Buckets("auth", settings.rate_limit_auth_per_minute, exact=True)),
+            RateClass.WRITE: _of_accounts("write", settings.rate_limit_writes_per_minute),
+            RateClass.READ: _of_accounts("read", settings.rate_limit_reads_per_minute, anonymous=True),
+            RateClass.OPEN: _Limit(None, Buckets("open", settings.rate_limit_reads_per_minute * ACCOUNTS_PER_ADDRESS)),
         }
-        self._anonymous_reads = Buckets(reads, now_s)
+
+    def caller(self, scope: Scope) -> str:
+        """Return the caller's network."""
+        return self.callers.network(scope)
 
     def check(self, rate_class: RateClass, scope: Scope, user_id: int | None) -> None:
         """Count one request; raises the 429 problem where a bucket is empty."""
-        limit = self._limits[rate_class]
-        wait_s = 0.0
-        if limit.per_account is not None and user_id is not None:
-            wait_s = limit.per_account.take(user_id)
-        elif rate_class is RateClass.READ:
-            wait_s = self._anonymous_reads.take(self.caller(scope))
-        if not wait_s:
-            wait_s = limit.per_address.take(self.caller(scope))
-        if wait_s:
-            raise Problem("rate_limited", headers={"Retry-After": str(math.ceil(wait_s))})
-
-    def caller(self, scope: Scope) -> str:
-        """Return the caller's network: the peer's, or what a trusted proxy says about it."""
-        client = scope.get("client")
-        peer = _address(client[0]) if client else "unknown"
-        if peer not in self._trusted:
-            return peer
-        forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-        for hop in reversed(forwarded.decode("latin-1").split(",")):  # the nearest hop that is no proxy of ours
-            if (address := _address(hop.strip())) not in self._trusted:
-                return address
-        return peer
+        limit, address, now = self._limits[rate_class], self.caller(scope), self._now_s()
+        counted: list[Counted] = [(limit.per_address, address)]
+        if user_id is not None and limit.per_account is not None:
+            counted.insert(0, (limit.per_account, user_id))
+        elif limit.anonymous is not None and user_id is None:
+            counted.insert(0, (limit.anonymous, address))
+        after = [bucket.after(caller, now) for bucket, caller in counted]
+        if self._shared is not None and not any(map(wait_s, after)):
+            after = self._shared.count(counted, now, after)
+        wait = max(map(wait_s, after))
+        if wait:
+            _tell(scope, counted[after.index(max(after))][0], max(after))
+            raise Problem("rate_limited", headers={"Retry-After": str(math.ceil(wait))})
+        for (bucket, caller), full_in_s in zip(counted, after, strict=True):
+            bucket.take(caller, now, full_in_s)
+        _tell(scope, counted[0][0], after[0])
 
 
-@lru_cache(maxsize=10_000)
-def _address(text: str) -> str:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
-    return str(address)
+def _of_accounts(name: str, per_minute: int, *, anonymous: bool = False) -> _Limit:
+    return _Limit(
+        Buckets(name, per_minute),
+        Buckets(f"{name}-address", per_minute * ACCOUNTS_PER_ADDRESS),
+        Buckets(f"{name}-anonymous", per_minute) if anonymous else None,
+    )
+
+
+def _tell(scope: Scope, bucket: Buckets, full_in_s: float) -> None:
+    told: list[tuple[bytes, bytes]] | None = scope.get(TOLD)
+    if told is not None:
+        left = f'"{bucket.name}";r={bucket.remaining(full_in_s)};t={math.ceil(min(full_in_s, MINUTE_S))}'
+        told += ((b"ratelimit-policy", bucket.policy), (b"ratelimit", left.encode()))
 
 
 def limited(rate_class: RateClass) -> Any:
@@ -144,7 +128,12 @@ def _limiter(rate_class: RateClass) -> Callable[[Request], Coroutine[Any, Any, N
     async def count(request: Request) -> None:
         _count(request, rate_class)
 
-    return count
+    async def count_all(request: Request) -> None:
+        limits: RateLimits = request.app.state.rate_limits
+        if limits.enabled:
+            limits.check(rate_class, request.scope, None)
+
+    return count_all if rate_class is RateClass.OPEN else count  # who asks does not matter there
 
 
 def _subject_limiter(rate_class: RateClass) -> Callable[[Request], Coroutine[Any, Any, Subject]]:

@@ -1,8 +1,8 @@
 """Redis: home timelines. From the PATH, or from Debian's package.
 
 Guarantee: an append-only file synced once a second, and no eviction: what memory does not hold is refused, not dropped.
-           Three users with random passwords, kept in the instance's folder: who writes timelines, who only reads them,
-           and an operator. The default user is off.
+           Four users with random passwords, kept in the instance's folder: who writes timelines, who only reads them,
+           who only counts requests, and an operator. The default user is off.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ SETTINGS = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": 
 USERS = {
     "writer": "resetkeys ~{* -@all +@read +@write +evalsha +script|load +multi +exec +ping +hello -@dangerous",
     "reader": "resetkeys %R~{* -@all +get +exists +hget +hgetall +lrange +zrange +multi +exec +ping +hello",
+    "limiter": "resetkeys ~limit:* -@all +evalsha +script|load +get +set +time +ping +hello",
     "operator": "~* &* +@all",
 }
 """What each may do; the first two are the agents' and the query API's. (A longer pattern costs at every command.)"""
@@ -75,10 +76,11 @@ def configuration(place: Place) -> str:
 def passwords(folder: Path) -> Mapping[str, str]:
     """Return the password of each user of the instance in a folder: what it was, or a new one; none where none is."""
     file = folder / PASSWORDS_FILE
-    if not file.exists():
+    found: dict[str, str] = json.loads(file.read_bytes()) if file.exists() else {}
+    if missing := [user for user in USERS if user not in found]:
+        found |= {user: secrets.token_urlsafe(24) for user in missing}
         file.touch(mode=0o600)
-        file.write_text(json.dumps({user: secrets.token_urlsafe(24) for user in USERS}))
-    found: dict[str, str] = json.loads(file.read_bytes())
+        file.write_text(json.dumps(found))
     return found
 
 
@@ -91,11 +93,12 @@ def command(place: Place) -> Sequence[str]:
 
 
 def logins(place: Place) -> Mapping[str, str]:
-    """Return who writes and who reads."""
+    """Return who writes, who reads and who counts."""
     own, where = passwords(place.folder), f"{place.node.host}:{place.client_port}/0"
     return {
         "redis_urls": f"redis://writer:{own['writer']}@{where}",
         "redis_query_urls": f"redis://reader:{own['reader']}@{where}",
+        "redis_limits_urls": f"redis://limiter:{own['limiter']}@{where}",
     }
 
 

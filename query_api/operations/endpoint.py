@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 
+from infra.http.rate_limits import RateClass, limited
 from query_api.openapi import describe
 from query_api.operations import response
 from query_api.operations.shapes import Projections, Readiness, State
@@ -16,7 +17,7 @@ from query_api.reading import LAG_HEADER
 if TYPE_CHECKING:
     from query_api.bootstrap import Services
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], dependencies=[limited(RateClass.OPEN)])
 
 
 @router.get("/healthz", response_model=State)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 
 from infra.http.problems import Problem
+from infra.http.rate_limits import RateClass, limited
 from query_api.web.assets import Asset, Assets
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
     from query_api.bootstrap import Services
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(dependencies=[limited(RateClass.OPEN)], include_in_schema=False)
 
 FEED = "feed.html"
 PAGES = {

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema_rs import Draft202012Validator
 
-from infra.http.rate_limits import RateClass, rate_class_of
-from query_api.app import NOUNS
-from query_api.operations import endpoint as operations_endpoint
 from schemas.engagements.events import Bookmarked
 from schemas.ids import to_uuid
 from tests import builders
@@ -114,12 +111,6 @@ async def test_a_head_is_the_get_without_its_body(world: World) -> None:
 async def test_options_are_answered(world: World) -> None:
     answer = await world.client().options("/timeline/home")
     assert (answer.status_code, answer.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
-
-
-def test_every_noun_counts_against_the_limit_of_reads() -> None:
-    for noun in NOUNS:
-        classes = [rate_class_of(one.dependency) for one in noun.router.dependencies]
-        assert classes == ([RateClass.READ] if noun is not operations_endpoint else [])
 
 
 async def test_one_more_than_the_limit_is_told_when_to_come_back(tmp_path: Path) -> None:

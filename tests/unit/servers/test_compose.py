@@ -111,7 +111,7 @@ def test_every_password_comes_from_the_environment_and_has_an_example_that_is_no
     told = {name: value for name, value in example().items() if not name.startswith(PREFIX)}
     assert set(told) == asked
     passwords = [value for name, value in told.items() if "PASSWORD" in name or "SECRET" in name]
-    assert len(passwords) == len(set(passwords)) == 7
+    assert len(passwords) == len(set(passwords)) == 8
     assert all(value.startswith("change-me-") for value in passwords)
 
 
