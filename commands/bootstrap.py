@@ -13,6 +13,7 @@ from infra.auth.credentials import SqliteCredentials
 from infra.auth.keys import KeyRing, secret
 from infra.auth.passwords import Passwords
 from infra.auth.revocations import SqliteRevocations
+from infra.auth.seals import seals_on_files
 from infra.auth.tokens import AccessTokens, AccessTokenVerifier
 from infra.clock import SystemClock
 from infra.consistency import SECRET_NAME, ConsistencyTokens
@@ -26,6 +27,7 @@ from infra.sources import FileSource
 from infra.sqlite.projection_store import SqliteProjectionReader
 from projections.accounts import read_model as accounts
 from projections.accounts.sqlite import SqliteAccountsReader
+from projections.accounts.standings import Standings
 from projections.engagement import read_model as engagement
 from projections.engagement.sqlite import SqliteEngagementReader
 from projections.graph import read_model as graph
@@ -34,6 +36,7 @@ from projections.media import read_model as media
 from projections.media.sqlite import SqliteMediaReader
 from projections.tweets import read_model as tweets
 from projections.tweets.sqlite import SqliteTweetsReader
+from schemas import codec
 from schemas.catalogue import DERIVED_TOPICS, FACT_TOPICS
 from schemas.ids import SnowflakeGenerator
 
@@ -78,6 +81,7 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
     keys = KeyRing(settings.keys_dir)
     keys.signing()
     parts = _open_parts(settings, clock)
+    codec.open_with(parts.seals)
     registry = _registry(settings, keys, clock, parts)
 
     def close() -> None:
@@ -86,6 +90,7 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
             parts.subscriptions.close()
         parts.close()
         registry.close()
+        parts.seals.close()
         parts.revocations.close()
 
     services = Services(
@@ -121,13 +126,15 @@ def _open_parts(settings: Settings, clock: Clock) -> Parts:
         return open_parts(settings, clock)
     partitions = dict.fromkeys((*FACT_TOPICS, *DERIVED_TOPICS), settings.partitions)
     ensure(settings.log_dir, partitions)
-    journal = EmbeddedJournal(settings.log_dir, partitions)
+    seals = seals_on_files(settings, writes=True)
+    journal = EmbeddedJournal(settings.log_dir, partitions, seals)
     return Parts(
         journal,
         SnowflakeGenerator(settings.worker, clock.now_ms).next_id,
         SqliteCredentials(settings.credentials_path),
+        seals,
         SqliteRevocations(settings.credentials_path, clock.now_ms(), REVOKED_ELSEWHERE_S),
-        _views(settings.projections_dir, journal, settings.wait_ms),
+        _views(settings.projections_dir, journal, settings.wait_ms, Standings(clock.now_ms)),
         journal.close,
         subscriptions=SqliteSubscriptions(settings.push_path) if settings.push_contact else None,
     )
@@ -136,6 +143,7 @@ def _open_parts(settings: Settings, clock: Clock) -> Parts:
 def _registry(settings: Settings, keys: KeyRing, clock: Clock, parts: Parts) -> Registry:
     return Registry(
         parts.credentials,
+        parts.seals,
         Passwords(settings.argon2_memory_kib),
         AccessTokens(keys, clock, settings.access_token_minutes * 60),
         clock,
@@ -147,7 +155,7 @@ def _registry(settings: Settings, keys: KeyRing, clock: Clock, parts: Parts) -> 
     )
 
 
-def _views(folder: Path, journal: Journal, wait_ms: int) -> Views:
+def _views(folder: Path, journal: Journal, wait_ms: int, standings: Standings) -> Views:
     kept = FileGenerations(folder)
 
     def source(projection: str, reader: type[R]) -> FileSource[R]:
@@ -161,4 +169,5 @@ def _views(folder: Path, journal: Journal, wait_ms: int) -> Views:
         View("media", source(media.PROJECTION, SqliteMediaReader), media.TOPICS),
         journal,
         wait_ms,
+        standings=standings,
     )

@@ -10,6 +10,7 @@ from commands.places import KeptPlaces
 from commands.views import View, Views
 from infra import bridge, redis_limits
 from infra.auth.cql_credentials import CqlCredentials
+from infra.auth.cql_data_keys import seals_on_servers
 from infra.auth.cql_revocations import CqlRevocations
 from infra.cluster import cassandra_trouble, check_tables, check_topics, durability, kafka_trouble
 from infra.cql.progress import Look
@@ -25,6 +26,7 @@ from infra.servers.fleet import servers_of
 from infra.workers import WorkerLease
 from projections.accounts import read_model as accounts
 from projections.accounts.cql import CqlAccountsReader
+from projections.accounts.standings import Standings
 from projections.engagement import read_model as engagement
 from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph import read_model as graph
@@ -55,20 +57,22 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
         with kafka_trouble(settings):
             log = FactsLog(settings.kafka_bootstrap, durability(settings))
         registration = opening.enter_context(closing(Registration(settings.schema_registry_url)))
-        journal = opening.enter_context(closing(ClusterJournal(log, claims, clock)))
+        seals = seals_on_servers(settings, lambda: claims)
+        journal = opening.enter_context(closing(ClusterJournal(log, claims, clock, seals=seals)))
         with cassandra_trouble(settings):
             lease = opening.enter_context(closing(WorkerLease(claims, clock, settings.worker)))
             rows = opening.enter_context(closing(CqlSession(as_app)))
             look = Look(rows, keyspaces(settings).lwt)
             progress = Progress([Part("rows", ON_ROWS, look.read)])
             opening.callback(progress.close)
-            views = _views(progress, look, journal, settings.wait_ms)
+            views = _views(progress, look, journal, settings.wait_ms, Standings(clock.now_ms))
             revocations = CqlRevocations(claims, clock.now_ms())
+        shared_limits = redis_limits.opened(settings.redis_limits_urls, opening)
         return Parts(
             journal,
             lease.next_id,
-        shared_limits = redis_limits.opened(settings.redis_limits_urls, opening)
             CqlCredentials(claims, settings.refresh_token_days * DAY_MS),
+            seals,
             revocations,
             views,
             opening.pop_all().close,
@@ -77,13 +81,14 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
             lambda: {"worker number": lease.trouble is None, "revocations": revocations.current},
             lambda: [registration.trouble] if registration.trouble else [],
             CqlSubscriptions(claims) if settings.push_contact else None,
+            shared_limits,
         )
 
 
-def _views(progress: Progress, look: Look, journal: Journal, wait_ms: int) -> Views:
-            shared_limits,
+def _views(progress: Progress, look: Look, journal: Journal, wait_ms: int, standings: Standings) -> Views:
     authors = ServerSource(look.rows(CqlAccountsReader), progress)
     places = KeptPlaces(authors, bridge.wait)
+    places.followers.append(standings)
     progress.tell(accounts.PROJECTION, places)
     return Views(
         View("accounts", authors, accounts.TOPICS),
@@ -94,4 +99,6 @@ def _views(progress: Progress, look: Look, journal: Journal, wait_ms: int) -> Vi
         journal,
         wait_ms,
         places.of,
+        standings=standings,
+        told=True,
     )

@@ -34,6 +34,7 @@ class Parts(NamedTuple):
     journal: Journal
     next_id: Callable[[], int]
     credentials: Credentials
+    seals: KeptSeals
     revocations: FollowedRevocations
     views: Views
     close: Callable[[], None]

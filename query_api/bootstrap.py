@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import apsw
+
 from infra.auth.keys import KeyRing, secret
 from infra.auth.revocations import SqliteRevocations
+from infra.auth.seals import seals_on_files
 from infra.auth.tickets import SpentTickets, TicketVerifier
 from infra.auth.tokens import AccessTokenVerifier
 from infra.clock import SystemClock
@@ -15,6 +18,7 @@ from infra.http.rate_limits import RateLimits
 from infra.log.embedded import path_of
 from infra.log.sqlite_reader import SqliteLogReader
 from infra.sources import FileSource, Slot
+from infra.sqlite.projection_store import generation_path
 from projections.accounts.sqlite import SqliteAccountsReader
 from projections.engagement.sqlite import SqliteEngagementReader
 from projections.graph.sqlite import SqliteGraphReader
@@ -25,17 +29,21 @@ from projections.search.sqlite import SqliteSearchReader
 from projections.trends.sqlite import SqliteTrendsReader
 from projections.tweets.sqlite import SqliteTweetsReader
 from query_api.freshness import Freshness
+from query_api.home_timeline.pulled import one_by_one
 from query_api.lag import FileEnds, LagMeter
 from query_api.letters import DeadLetters
 from query_api.live.doors import Doors
 from query_api.live.service import Live
 from query_api.live.tail import FileTail
+from query_api.moments import Frozen, Moments
 from query_api.stores import TOPICS, Stores
 from query_api.trends.board import Boards, Judge
 from query_api.trends.score import Past
+from schemas import codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from infra.auth.revocations import FollowedRevocations
     from infra.clock import Clock
@@ -75,6 +83,7 @@ class Services(NamedTuple):
     revocations: FollowedRevocations
     trend_boards: Boards
     live: Live
+    moments: Moments
     surround: Callable[[Any], Any] | None = None  # what the app runs in, so that reads may wait for servers
     close_servers: Callable[[], None] | None = None
 
@@ -91,6 +100,7 @@ class Services(NamedTuple):
     def close(self) -> None:
         """Let go of everything."""
         self.lag.close()
+        self.moments.close()
         self.letters.close()
         self.stores.close("the process is stopping")
         self.revocations.close()
@@ -112,9 +122,10 @@ def _build_embedded(settings: Settings, clock: Clock) -> Services:
     """Return those over files; what is not there yet is opened when it comes."""
     folder, kept = settings.projections_dir, FileGenerations(settings.projections_dir)
     sources = {name: FileSource(name, folder, READERS[name], READERS[name].SCHEMA_VERSION, kept) for name in TOPICS}
-    stores = Stores(sources, settings.tweet_cache_entries)
+    stores = Stores(sources, settings.tweet_cache_entries, now_ms=clock.now_ms)
     facts = path_of(settings.log_dir, "facts")
     log = Slot(facts, SqliteLogReader)
+    codec.open_with(seals_on_files(settings))
     shared, keys = secret(settings.keys_dir, SECRET_NAME), KeyRing(settings.keys_dir)
     revocations = SqliteRevocations(settings.credentials_path, clock.now_ms())
     return Services(
@@ -133,7 +144,18 @@ def _build_embedded(settings: Settings, clock: Clock) -> Services:
         live=Live(
             FileTail(Slot(facts, SqliteLogReader)), stores, shared, doors=Doors(settings), kept=settings.live_records
         ),
+        moments=Moments(_frozen(folder), stores, boards(settings)),
     )
+
+
+def _frozen(folder: Path) -> Frozen:
+    def opened(projection: str, number: int) -> Any:
+        try:
+            return READERS[projection](generation_path(folder, projection, number))
+        except apsw.CantOpenError:  # it was dropped just now
+            return None
+
+    return Frozen({name: reader.SCHEMA_VERSION for name, reader in READERS.items()}, opened, one_by_one)
 
 
 def _newest(slot: Slot[SqliteLogReader]) -> Callable[[], SqliteLogReader | None]:

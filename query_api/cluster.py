@@ -32,6 +32,7 @@ from infra.log.kafka_tail import KafkaTail
 from infra.progress import HURRIED_S, Part, Progress, ServerSource
 from infra.redis_primaries import READER_SECONDS, Primaries
 from infra.servers.fleet import servers_of
+from infra.trouble import TroubleError
 from projections.accounts.cql import CqlAccountsReader
 from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph.cql import CqlGraphReader
@@ -50,11 +51,13 @@ from query_api.lag import LagMeter
 from query_api.letters import DeadLetters
 from query_api.live.doors import Doors
 from query_api.live.service import Live
+from query_api.moments import Frozen, Moments
 from query_api.stores import HOME, TOPICS, Stores
 from query_api.tweets.cards import Cards, Ready
 from query_api.tweets.counts import KeptCounts
 from query_api.tweets.marks import KeptMarks
 from query_api.users.hidden import KeptHidden
+from schemas import codec
 from schemas.catalogue import DEAD_LETTERS
 
 if TYPE_CHECKING:
@@ -98,6 +101,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None, 
     with ExitStack() as opening, cassandra_trouble(settings):
         session = opening.enter_context(closing(CqlSession(role(settings, "query"))))
         urls = (settings.redis_query_urls or settings.redis_urls).split(",")
+        codec.open_with(seals_on_servers(settings, lambda: session))
         primaries = opening.enter_context(closing(Primaries(urls, seconds=READER_SECONDS)))
         look = Look(session, keyspaces(settings).lwt)
         readings: dict[str, Reading[Any]] = {reader.PROJECTION: look.rows(reader) for reader in ROW_READERS}
@@ -119,18 +123,18 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None, 
         opening.callback(progress.close)
         shared = OnServers(progress, settings.tweet_cache_entries)
         sources = {name: ServerSource(reading, progress) for name, reading in readings.items()}
-        stores = Stores(sources, settings.tweet_cache_entries, shared)
+        stores = Stores(sources, settings.tweet_cache_entries, shared, clock.now_ms)
         stores.look()
         keys = KeyRing(settings.keys_dir)
         revocations = CqlRevocations(session, clock.now_ms(), keyspace=keyspaces(settings).lwt)
         topics = sorted({topic for name in readings for topic in TOPICS[name]})
         letters = partial(KafkaLogReader, settings.kafka_bootstrap, (DEAD_LETTERS,))
         shared_secret = secret(settings.keys_dir, SECRET_NAME)
+        shared_limits = redis_limits.opened(settings.redis_limits_urls, opening)
         live = Live(
             tail or KafkaTail(settings.kafka_bootstrap),
             stores,
             shared_secret,
-        shared_limits = redis_limits.opened(settings.redis_limits_urls, opening)
             doors=Doors(settings),
             kept=settings.live_records,
             below=bridge.bridged,
@@ -148,10 +152,24 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None, 
             rate_limits=RateLimits(settings, shared=shared_limits),
             revocations=revocations,
             trend_boards=boards(settings),
+            moments=Moments(_frozen(session), stores, boards(settings)),
             surround=bridge.Bridged,
             close_servers=opening.pop_all().close,
             live=live,
         )
+
+
+def _frozen(session: CqlSession) -> Frozen:
+    """Return what opens frozen generations: of what is on rows, which is all that `?as_of` reads."""
+    kinds = {reader.PROJECTION: reader for reader in ROW_READERS}
+
+    def opened(projection: str, number: int) -> CqlProjectionReader | None:
+        try:
+            return kinds[projection](session, number)
+        except TroubleError:  # its tables were dropped just now
+            return None
+
+    return Frozen({name: reader.SCHEMA_VERSION for name, reader in kinds.items()}, opened, together)
 
 
 def _followed(reading: Reading[Any], look: Look) -> dict[str, Mapping[TopicPartition, int]]:

@@ -14,7 +14,16 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
+from schemas.accounts.events import (
+    AccountRegistered,
+    AccountRestored,
+    AccountSuspended,
+    ProfileEdited,
+    ReachChanged,
+    RoleChanged,
+    SignedIn,
+    VerifiedChanged,
+)
 from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
 from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
 from schemas.media.events import MediaCollected, MediaDescribed, MediaFailed, MediaReady, MediaUploaded
@@ -49,6 +58,8 @@ class EventType(NamedTuple):
     """How one event is stored: `versions` maps a schema version, counted from 1, to its schema id.
 
     `upcasters` maps a version to what makes the next one of it, where that takes more than the defaults of new fields.
+    `personal` names the fields that are sealed under a key of the account `subject_field` (empty: `key_field`); for
+    lists, it says which text of their items (schemas.sealing). Names are only ever added, at the end.
     """
 
     event: type[Event]
@@ -56,13 +67,23 @@ class EventType(NamedTuple):
     key_field: str
     versions: dict[int, int]
     upcasters: Mapping[int, Upcaster] = MappingProxyType({})
+    personal: Mapping[str, str] = MappingProxyType({})
+    subject_field: str = ""
 
+
+_PROFILE = dict.fromkeys(("display_name", "bio", "location", "profile_image_url", "banner_image_url"), "")
+_TEXT = {"content": "", "hashtags": "", "urls": "", "mentions": "username", "place": "", "media": ""}
 
 CATALOGUE: tuple[EventType, ...] = (
-    EventType(AccountRegistered, ACCOUNTS, "user_id", {1: 101}),
-    EventType(ProfileEdited, ACCOUNTS, "user_id", {1: 102}),
+    EventType(AccountRegistered, ACCOUNTS, "user_id", {1: 101, 2: 111}, personal={"username": "", **_PROFILE}),
+    EventType(ProfileEdited, ACCOUNTS, "user_id", {1: 102, 2: 112}, personal=_PROFILE),
     EventType(SignedIn, ACCOUNTS, "user_id", {1: 103}),
-    EventType(TweetPosted, TWEETS, "author_id", {1: 201, 2: 211, 3: 221}),
+    EventType(AccountSuspended, ACCOUNTS, "user_id", {1: 104}),
+    EventType(AccountRestored, ACCOUNTS, "user_id", {1: 105}),
+    EventType(VerifiedChanged, ACCOUNTS, "user_id", {1: 106}),
+    EventType(RoleChanged, ACCOUNTS, "user_id", {1: 107}),
+    EventType(ReachChanged, ACCOUNTS, "user_id", {1: 108}),
+    EventType(TweetPosted, TWEETS, "author_id", {1: 201, 2: 211, 3: 221}, personal=_TEXT),
     EventType(TweetDeleted, TWEETS, "author_id", {1: 202}),
     EventType(Retweeted, TWEETS, "author_id", {1: 203}),
     EventType(RetweetUndone, TWEETS, "author_id", {1: 204}),

@@ -1,7 +1,9 @@
 """Events to bytes and back: Confluent's wire format (magic byte 0, 4-byte schema id, Avro body).
 
 A value of any released version decodes to today's event class: Avro schema resolution fills what is new with its
-default; what resolution cannot say, the upcasters of the catalogue do.
+default; what resolution cannot say, the upcasters of the catalogue do. What is personal is sealed by whoever gives
+seals to `encode`. It is opened by the seals of the process, which its bootstrap sets (`open_with`): whoever has none
+reads events without what is under their seals.
 """
 
 from __future__ import annotations
@@ -14,9 +16,13 @@ import fastavro
 import msgspec
 
 from schemas import catalogue, upcasting
+from schemas.sealing import FIELD, Sealing, SealsAwayError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from schemas.envelope import Event
+    from schemas.sealing import Seals
     from schemas.upcasting import Step
 
 _HEADER = struct.Struct(">bI")
@@ -28,7 +34,11 @@ class DecodeError(Exception):
 
 
 def _latest(entry: catalogue.EventType) -> Any:
-    return fastavro.parse_schema(catalogue.avro_schema(entry.event, max(entry.versions)))
+    schema: Any = fastavro.parse_schema(catalogue.avro_schema(entry.event, max(entry.versions)))
+    for field in schema["fields"]:
+        if "default" in field:
+            field["default"] = upcasting.default_of(field)  # as it is read: Avro writes bytes as text
+    return schema
 
 
 _LATEST = {entry.event: _latest(entry) for entry in catalogue.CATALOGUE}
@@ -36,6 +46,11 @@ _WRITERS: dict[type[Event], tuple[bytes, Any]] = {
     entry.event: (_HEADER.pack(_MAGIC, entry.versions[max(entry.versions)]), _LATEST[entry.event])
     for entry in catalogue.CATALOGUE
 }
+_SEALINGS: dict[type[Event], Sealing] = {
+    entry.event: Sealing(entry, _LATEST[entry.event]["fields"]) for entry in catalogue.CATALOGUE if entry.personal
+}
+
+_SEALED_TOPICS = frozenset(entry.topic for entry in catalogue.CATALOGUE if entry.personal and not entry.subject_field)
 
 
 class _Reader(NamedTuple):
@@ -62,20 +77,43 @@ _READERS = {
 }
 
 
-def encode(event: Event) -> bytes:
-    """Return the event in the wire format, under its newest schema."""
+def encode(event: Event, seals: Seals | None = None) -> bytes:
+    """Return the event in the wire format, under its newest schema; with seals, what is personal is under one."""
     header, schema = _WRITERS[type(event)]
+    fields = msgspec.to_builtins(event, builtin_types=(bytes,))
+    if seals is not None and (sealing := _SEALINGS.get(type(event))) is not None:
+        sealing.seal(fields, seals)
     body = io.BytesIO()
     body.write(header)
-    fastavro.schemaless_writer(body, schema, msgspec.to_builtins(event, builtin_types=(bytes,)))
+    fastavro.schemaless_writer(body, schema, fields)
     return body.getvalue()
 
 
+class _Opening:
+    """What opens seals in this process."""
+
+    seals: Seals | None = None
+
+
+def open_with(seals: Seals | None) -> None:
+    """Open seals with these from now on, wherever this process decodes: it belongs to one installation."""
+    _Opening.seals = seals
+
+
+def expect(topic: str, keys: Collection[int]) -> None:
+    """Have at hand what records of these keys will need, asked for together; may raise SealsAwayError."""
+    if _Opening.seals is not None and topic in _SEALED_TOPICS:
+        _Opening.seals.expect(keys)
+
+
 def decode(value: bytes) -> Event:
-    """Return the event that the bytes say; raises DecodeError."""
+    """Return the event that the bytes say, with what is under its seal if it can be opened.
+
+    Raises DecodeError, and SealsAwayError where it cannot be known now whether it can.
+    """
     try:
         return _decode(value)
-    except DecodeError:
+    except (DecodeError, SealsAwayError):
         raise
     except Exception as error:  # fastavro raises anything from EOFError to UnicodeDecodeError on bad bytes
         raise DecodeError(f"{type(error).__name__}: {error}") from error
@@ -93,6 +131,8 @@ def _decode(value: bytes) -> Event:
         raise DecodeError(f"{len(value) - body.tell()} bytes left over after {event_type.__name__}")
     for step in steps:
         fields = step(fields)
+    if _Opening.seals is not None and fields.get(FIELD):
+        _SEALINGS[event_type].open(fields, _Opening.seals)
     return msgspec.convert(fields, event_type, builtin_types=(bytes,))
 
 

@@ -14,6 +14,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from infra.auth.cql_data_keys import seals_on_servers
 from infra.bridge import bridged
 from infra.clock import SystemClock
 from infra.cluster import (
@@ -33,6 +34,7 @@ from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import LogUnavailableError
 from infra.projections import StoreError
 from infra.servers.fleet import servers_of
+from schemas import codec
 from schemas.catalogue import DEAD_LETTERS
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
 from streams.app import StreamSettings, build_cluster_app
@@ -73,6 +75,7 @@ class ClusterParts:
         self._names = [projection.name for projection in wanted]
         self._stores: dict[tuple[str, int], WatchedStore] = {}
         self._loops: dict[tuple[str, int], tuple[ProjectionLoop, ProjectionApp]] = {}
+        codec.open_with(seals_on_servers(self._settings, self._session))
         bootstrap = self._settings.kafka_bootstrap
         check_topics(self._settings)
         with kafka_trouble(self._settings):

@@ -65,6 +65,7 @@ class DecodedBatches:
         first = batch.base_offset - window.start
         known = len(window.events) - first
         if known < len(batch.values):
+            codec.expect(batch.topic, batch.keys[known:])
             window.events += decode_values(batch.values[known:], self._decode)
             self._records += len(batch.values) - known
         found = window.events[first : first + len(batch.values)]

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from infra.auth.seals import seals_on_files
 from infra.clock import SystemClock
 from infra.generations.files import FileGenerations
 from infra.log import embedded
 from infra.projections import StoreError
 from infra.sqlite.projection_store import generation_path
+from schemas import codec
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
 from streams.app import StreamSettings, build_app
 from streams.buried import Buried
@@ -39,6 +41,7 @@ class FileParts:
     def __init__(self, settings: Settings, wanted: Sequence[Projection], open_things: ExitStack) -> None:
         partitions = {topic: settings.partitions for topics in embedded.PARTS.values() for topic in topics}
         embedded.ensure(settings.log_dir, partitions)
+        codec.open_with(seals_on_files(settings))
         self._settings = settings
         self._open_things = open_things
         self._names = [projection.name for projection in wanted]

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from infra.log.port import LogUnavailableError, Position, Span, TopicPartition
 from infra.projections import RejectedWriteError, StoreUnavailableError, WrongSpanError, placed
 from schemas.codec import DecodeError
+from schemas.sealing import SealsAwayError
 from streams.backoff import Backoff
 from streams.dead_letters import DeadLetter
 from streams.errors import GapError, PoisonEventError, TransientError
@@ -132,12 +133,16 @@ class ProjectionLoop:
         span = self._to_apply(batch)
         if span.start == span.end:
             return
-        decoded = self._decoded.events(batch)[span.start - batch.base_offset :]
+        decoded: list[Event | DecodeError] = []
+        await self._until_taken(lambda: self._decode(batch, span, decoded))
         await self._bury_undecodable(batch, span, decoded)
         events = [None if isinstance(event, DecodeError) else event for event in decoded]
         await self._apply(batch, span, events)
         self.metrics.records.inc(span.end - span.start)
         self.metrics.batches.inc()
+
+    async def _decode(self, batch: Batch, span: Span, decoded: list[Event | DecodeError]) -> None:
+        decoded += self._decoded.events(batch)[span.start - batch.base_offset :]
 
     def _to_apply(self, batch: Batch) -> Span:
         """Return the records of the batch that are new to the store."""
@@ -208,7 +213,7 @@ class ProjectionLoop:
         while True:
             try:
                 await attempt()
-            except (StoreUnavailableError, LogUnavailableError, TransientError) as error:
+            except (StoreUnavailableError, LogUnavailableError, SealsAwayError, TransientError) as error:
                 self.metrics.retries.inc()
                 delay = delays.next()
                 logger.warning("%s: turned down, next attempt in %.2f s: %s", self.label, delay, error)

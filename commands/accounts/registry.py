@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import apsw
 
+from commands.errors import CommandRefusedError
 from infra.auth.credentials import RefreshRefusedError, Session, hash_of
 from infra.auth.passwords import TooManyWaitingError
-from infra.auth.personal_data import encrypt, new_key
 from infra.http.problems import Problem
 from infra.log.port import LogUnavailableError
 from infra.projections import StoreUnavailableError
@@ -22,13 +22,14 @@ from infra.projections import StoreUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from infra.auth.credentials import Credentials
+    from infra.auth.credentials import Credentials, OpenSession
     from infra.auth.passwords import Passwords
+    from infra.auth.seals import KeptSeals
     from infra.auth.tokens import AccessTokens
     from infra.clock import Clock
     from infra.journal.port import Claim, Journal
 
-REFRESH_TOKEN_BYTES = 32
+SECRET_BYTES = 32
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Registry:
     def __init__(
         self,
         credentials: Credentials,
+        seals: KeptSeals,
         passwords: Passwords,
         access_tokens: AccessTokens,
         clock: Clock,
@@ -63,6 +65,7 @@ class Registry:
         in_place: bool = False,
     ) -> None:
         self._credentials = credentials
+        self._seals = seals
         self._passwords = passwords
         self._access_tokens = access_tokens
         self._clock = clock
@@ -79,60 +82,110 @@ class Registry:
     async def add_account(self, claim: Claim, password: str, email: str) -> bytes:
         """Keep a new account's secrets; return its address, sealed under its own key."""
         password_hash = await self._heavy(self._passwords.hash(password))
-        key = new_key()
-        await self._run(partial(self._credentials.add_account, claim, password_hash, key, self._clock.now_ms()))
-        return encrypt(key, email, claim.owner) if email else b""
+        sealed = await self.run(partial(self._seals.begin, claim.owner, email))
+        await self.run(partial(self._credentials.add_account, claim, password_hash, b"", self._clock.now_ms()))
+        return sealed
 
     async def drop_account(self, user_id: int) -> None:
         """Forget an account that did not come to be."""
-        await self._run(partial(self._credentials.drop_account, user_id))
+        await self.run(partial(self._credentials.drop_account, user_id))
+
+    async def matching_hash(self, user_id: int | None, password: str) -> str | None:
+        """Return the kept hash where it is the account's password; else, and for no account, None after the same time.
+
+        A session that is begun by it takes care that it is still the account's: see `begin`.
+        """
+        encoded = None
+        if user_id is not None:
+            encoded = await self.run(partial(self._credentials.password_hash, user_id))
+        return encoded if await self._heavy(self._passwords.matches(encoded, password)) else None
 
     async def password_matches(self, user_id: int | None, password: str) -> bool:
         """Tell whether it is the account's password; for no account false, after the same time."""
-        encoded = None
-        if user_id is not None:
-            encoded = await self._run(partial(self._credentials.password_hash, user_id))
-        return await self._heavy(self._passwords.matches(encoded, password))
+        return await self.matching_hash(user_id, password) is not None
 
-    async def begin_session(self, user_id: int, minutes: int | None = None) -> Tokens:
-        """Begin a session; `minutes` is the life of its first access token where it is not the setting's."""
-        session = Session(self._next_id(), user_id)
-        refresh_token = _new_refresh_token()
-        expires_at_ms = self._clock.now_ms() + self._refresh_ms
-        await self._run(partial(self._credentials.open_session, session, hash_of(refresh_token), expires_at_ms))
+    async def begin_session(
+        self, user_id: int, minutes: int | None = None, *, agent: str = "", matched: str | None = None
+    ) -> Tokens:
+        """Begin an owner's session; `minutes` is the life of its first access token where it is not the setting's."""
+        session = Session(self._next_id(), user_id, agent=agent)
+        refresh_token = new_secret()
+        await self.begin(session, hash_of(refresh_token), self._refresh_ms, matched)
         return self._tokens(session, refresh_token, None if minutes is None else minutes * 60)
+
+    async def begin(self, session: Session, secret_hash: bytes, life_ms: int, matched: str | None = None) -> None:
+        """Begin a session with what it can first be refreshed by, within `life_ms`.
+
+        Whoever changes the password ends all sessions after it. So one that was begun by the old one, `matched`, is
+        either there to be ended, or finds here that the password is another: login_failed.
+        """
+        expires_at_ms = self._clock.now_ms() + life_ms
+        await self.run(partial(self._credentials.open_session, session, secret_hash, expires_at_ms))
+        if matched is None:
+            return
+        if await self.run(partial(self._credentials.password_hash, session.user_id)) != matched:
+            await self.end_session(session.session_id)
+            raise CommandRefusedError("login_failed")
 
     async def refresh(self, refresh_token: str) -> Tokens:
         """Exchange a refresh token; one that was used before ends its session."""
-        new, now_ms = _new_refresh_token(), self._clock.now_ms()
-        rotate = partial(
-            self._credentials.rotate, hash_of(refresh_token), hash_of(new), now_ms, now_ms + self._refresh_ms
-        )
+        new = new_secret()
         try:
-            session = await self._run(rotate)
+            session = await self.exchange(hash_of(refresh_token), hash_of(new))
         except RefreshRefusedError as error:
-            if error.reused is None:
-                raise Problem("refresh_token_invalid") from error
-            self._on_revoked(error.reused.session_id)
-            raise Problem("refresh_token_reused") from error
+            raise Problem("refresh_token_reused" if error.reused else "refresh_token_invalid") from error
         return self._tokens(session, new)
+
+    async def exchange(self, old_hash: bytes, new_hash: bytes) -> Session:
+        """Let a session be refreshed by another secret; raises RefreshRefusedError, having ended one of a used one."""
+        now_ms = self._clock.now_ms()
+        rotate = partial(self._credentials.rotate, old_hash, new_hash, now_ms, now_ms + self._refresh_ms)
+        try:
+            return await self.run(rotate)
+        except RefreshRefusedError as error:
+            if error.reused is not None:
+                self._on_revoked(error.reused.session_id)
+            raise
+
+    async def session_of(self, secret_hash: bytes) -> OpenSession | None:
+        """Return the session that a secret could refresh now, or None; nothing is used."""
+        return await self.run(partial(self._credentials.session_of, secret_hash, self._clock.now_ms()))
+
+    async def sessions_of(self, user_id: int) -> list[OpenSession]:
+        """Return an account's sessions that go on, those of apps too, oldest first."""
+        return await self.run(partial(self._credentials.sessions_of, user_id, self._clock.now_ms()))
 
     async def end_session(self, session_id: int) -> None:
         """End a session at once."""
-        await self._run(partial(self._credentials.revoke, session_id, self._clock.now_ms()))
+        await self.run(partial(self._credentials.revoke, session_id, self._clock.now_ms()))
         self._on_revoked(session_id)
+
+    async def end_sessions(self, user_id: int, but: int = 0) -> int:
+        """End all sessions of an account at once, those of apps too, `but` for one; return how many."""
+        ended = await self.run(partial(self._credentials.revoke_all, user_id, self._clock.now_ms(), but))
+        for session_id in ended:
+            self._on_revoked(session_id)
+        return len(ended)
+
+    async def set_password(self, user_id: int, password: str) -> bool:
+        """Give an account another password; False where it never had one."""
+        if await self.run(partial(self._credentials.password_hash, user_id)) is None:
+            return False
+        password_hash = await self._heavy(self._passwords.hash(password))
+        await self.run(partial(self._credentials.set_password, user_id, password_hash))
+        return True
 
     async def signed_in_on(self, user_id: int) -> int:
         """Return the last day on which the account's sign-in was said, or -1."""
-        return await self._run(partial(self._credentials.signed_in_on, user_id))
+        return await self.run(partial(self._credentials.signed_in_on, user_id))
 
     async def mark_signed_in(self, user_id: int, day: int) -> None:
         """Remember that the sign-in was said."""
-        await self._run(partial(self._credentials.mark_signed_in, user_id, day))
+        await self.run(partial(self._credentials.mark_signed_in, user_id, day))
 
     async def sweep(self, journal: Journal) -> None:
         """Remove what has expired."""
-        await self._run(partial(self._credentials.sweep, self._clock.now_ms(), journal.owner))
+        await self.run(partial(self._credentials.sweep, self._clock.now_ms(), journal.owner))
 
     def _tokens(self, session: Session, refresh_token: str, lifetime_s: int | None = None) -> Tokens:
         access = self._access_tokens.issue(session.user_id, session.session_id, lifetime_s)
@@ -144,7 +197,8 @@ class Registry:
         except TooManyWaitingError as error:
             raise Problem("overloaded", headers={"Retry-After": "2"}) from error
 
-    async def _run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run one call of the credentials, or of what is kept beside them; raises LogUnavailableError."""
         try:
             if self._thread is None:
                 return work()
@@ -163,5 +217,6 @@ class Registry:
         self._credentials.close()
 
 
-def _new_refresh_token() -> str:
-    return secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
+def new_secret() -> str:
+    """Return what nobody guesses."""
+    return secrets.token_urlsafe(SECRET_BYTES)

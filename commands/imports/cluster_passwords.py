@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from infra.auth.personal_data import new_key
 from infra.cql.session import Call
 
 if TYPE_CHECKING:
@@ -15,19 +14,11 @@ if TYPE_CHECKING:
     from infra.cql.session import CqlSession
 
 AT_ONCE = 1_000
-_READ = "SELECT data_key FROM accounts WHERE user_id = ?"
-_NEW = "INSERT INTO accounts (user_id, password_hash, data_key) VALUES (?, ?, ?)"
-_RENEW = "INSERT INTO accounts (user_id, password_hash) VALUES (?, ?)"
+_GIVE = "INSERT INTO accounts (user_id, password_hash) VALUES (?, ?)"
 
 
 def give(session: CqlSession, accounts: Iterable[Registered], password_hash: str) -> None:
-    """Keep the hash for all accounts; a repeat renews it, and leaves the key of an account's personal data."""
+    """Keep the hash for all accounts; a repeat renews it. Keys of personal data come when they are first needed."""
     waiting = (it.user_id for it in accounts)
     while user_ids := list(islice(waiting, AT_ONCE)):
-        known = session.run_all([Call(_READ, (user_id,)) for user_id in user_ids])
-        session.run_all(
-            [
-                Call(_RENEW, (user_id, password_hash)) if rows else Call(_NEW, (user_id, password_hash, new_key()))
-                for user_id, rows in zip(user_ids, known, strict=True)
-            ]
-        )
+        session.run_all([Call(_GIVE, (user_id, password_hash)) for user_id in user_ids])

@@ -10,7 +10,6 @@ from commands.accounts.handler import MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS
 from commands.imports.rules import claims_of
 from infra.auth.credentials import SqliteCredentials
 from infra.auth.passwords import LANES, PASSES
-from infra.auth.personal_data import new_key
 from infra.sqlite.connections import Durability, open_writer
 from infra.trouble import TroubleError
 from schemas.accounts.events import AccountRegistered
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
 
 _INSERT = """
-INSERT INTO accounts (user_id, claim, password_hash, data_key, created_at_ms, confirmed) VALUES (?, ?, ?, ?, ?, 1)
+INSERT INTO accounts (user_id, claim, password_hash, created_at_ms, confirmed) VALUES (?, ?, ?, ?, 1)
 ON CONFLICT (user_id) DO UPDATE SET password_hash = excluded.password_hash
 """
 
@@ -53,7 +52,7 @@ def registered(steps: Iterable[Step]) -> Iterator[Registered]:
 def give(settings: Settings, accounts: Iterable[Registered], password_hash: str) -> None:
     """Keep the hash for all accounts in one durable transaction; a repeat renews it."""
     SqliteCredentials(settings.credentials_path).close()  # makes the tables
-    rows = ((it.user_id, it.claim, password_hash, new_key(), it.at_ms) for it in accounts)
+    rows = ((it.user_id, it.claim, password_hash, it.at_ms) for it in accounts)
     connection = open_writer(settings.credentials_path, Durability.FULL)
     try:
         with connection:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Role = Literal["admin", "app", "query"]
 
-QUERY_READS: tuple[str, ...] = ("revocations", "generations")
+QUERY_READS: tuple[str, ...] = ("revocations", "generations", "data_keys")
 """The tables of compare-and-set that the query API reads; of the others it may read nothing."""
 
 REMEMBERED_SECONDS = 15.0

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from infra.journal.port import Commit, IdempotencyKey
     from infra.journal.recovery import Patience
     from infra.log.port import Position, Record
+    from schemas.sealing import Seals
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +73,16 @@ class ClusterJournal:
     """One a process. `session` is that of the keyspace of compare-and-set; both are closed with the journal."""
 
     def __init__(
-        self, log: FactsLog, session: CqlSession, clock: Clock | None = None, patience: Patience = PATIENCE
+        self,
+        log: FactsLog,
+        session: CqlSession,
+        clock: Clock | None = None,
+        patience: Patience = PATIENCE,
+        *,
+        seals: Seals | None = None,
     ) -> None:
         self._log = log
+        self._seals = seals
         self._session = session
         self._now_ms = (clock or SystemClock()).now_ms
         self._patience = patience
@@ -88,7 +96,7 @@ class ClusterJournal:
 
     async def commit(self, commit: Commit) -> Answer:
         """Write the commit; return when it is durable, or return the answer that its key was given before."""
-        records = tuple(record_of(event) for event in commit.events)
+        records = tuple(record_of(event, self._seals) for event in commit.events)
         names = names_of(commit)
         if not names and commit.idempotency is None:
             return await self._plain(commit, records)

@@ -25,10 +25,11 @@ from infra.log import retention
 from infra.log.embedded import open_appender, path_of
 from infra.log.group_commit import AppendRefusedError
 from infra.log.partitioner import partition_of
-from infra.log.port import Position, Record
+from infra.log.port import LogUnavailableError, Position, Record
 from infra.log.sqlite import topics_of
 from infra.sqlite.connections import open_reader, rows, scalar
 from schemas.codec import encode, topic_and_key
+from schemas.sealing import SealsAwayError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import apsw
 
     from schemas.envelope import Event
+    from schemas.sealing import Seals
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, owner INTEGER NOT NULL) WITHOUT ROWID;
@@ -56,7 +58,8 @@ _positions = msgspec.msgpack.Decoder(list[tuple[str, int, int]])
 class EmbeddedJournal:
     """Appends facts; one a process."""
 
-    def __init__(self, folder: Path, partitions: Mapping[str, int]) -> None:
+    def __init__(self, folder: Path, partitions: Mapping[str, int], seals: Seals | None = None) -> None:
+        self._seals = seals
         self._log = open_appender(folder, "facts", partitions, SCHEMA)
         self._connection = open_reader(path_of(folder, "facts"))
         self._topics = topics_of(self._connection)
@@ -65,7 +68,7 @@ class EmbeddedJournal:
         """Write the commit; return when it is durable, or return the answer that its key was given before."""
         guard = CommitGuard(commit.claims, commit.releases, commit.idempotency, commit.status, commit.body, commit.free)
         try:
-            positions = await self._log.append([record_of(event) for event in commit.events], guard)
+            positions = await self._log.append([record_of(event, self._seals) for event in commit.events], guard)
         except AppendRefusedError as refused:
             if isinstance(refused.reason, Answer):
                 return refused.reason
@@ -161,10 +164,13 @@ class _Prune(NamedTuple):
         connection.executemany("DELETE FROM answers WHERE id = ?", old)
 
 
-def record_of(event: Event) -> Record:
-    """Return the log record of an event."""
+def record_of(event: Event, seals: Seals | None = None) -> Record:
+    """Return the log record of an event; raises LogUnavailableError where it cannot be sealed now."""
     topic, key = topic_and_key(event)
-    return Record(topic, key, encode(event))
+    try:
+        return Record(topic, key, encode(event, seals))
+    except SealsAwayError as error:
+        raise LogUnavailableError(str(error)) from error
 
 
 def _answer_before(connection: apsw.Connection, key: IdempotencyKey) -> Answer | Exception | None:

@@ -21,6 +21,7 @@ from query_api.live.window import Window
 from schemas.catalogue import ENGAGEMENTS, FOLLOWS, TWEETS
 from schemas.codec import DecodeError, decode
 from schemas.ids import to_uuid
+from schemas.sealing import SealsAwayError
 from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def decoded(value: bytes) -> Event | None:
     """Return the event, or None where the bytes are none: the streams' dead letters tell of those."""
     try:
         return decode(value)
-    except DecodeError as error:
+    except (DecodeError, SealsAwayError) as error:
         log.warning("a record cannot be read", extra={FIELDS: {"error": str(error)}})
         return None
 

@@ -1,4 +1,7 @@
-"""Facts about accounts; topic `accounts`, key: user_id."""
+"""Facts about accounts; topic `accounts`, key: user_id.
+
+`sealed` is what an event does not say because only the account's key opens it (schemas.sealing).
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ class AccountRegistered(Event, frozen=True):
     location: str = ""
     profile_image_url: str = ""
     banner_image_url: str = ""
+    sealed: bytes = b""
 
 
 class ProfileEdited(Event, frozen=True):
@@ -27,9 +31,51 @@ class ProfileEdited(Event, frozen=True):
     location: str | None = None
     profile_image_url: str | None = None
     banner_image_url: str | None = None
+    sealed: bytes = b""
 
 
 class SignedIn(Event, frozen=True):
     """The owner obtained or refreshed a session (said at most once a day): readers who do so have live timelines."""
 
     user_id: int
+
+
+class AccountSuspended(Event, frozen=True):
+    """The account may do nothing and is not shown until `until_ms` (0: until it is restored).
+
+    The envelope's actor decided it (0: an operator), in the moderation case named (0: in none).
+    """
+
+    user_id: int
+    until_ms: int
+    reason: str = ""
+    case_id: int = 0
+
+
+class AccountRestored(Event, frozen=True):
+    """The suspension has ended before its time."""
+
+    user_id: int
+    case_id: int = 0
+
+
+class VerifiedChanged(Event, frozen=True):
+    """The account's badge was given or taken."""
+
+    user_id: int
+    verified: bool
+
+
+class RoleChanged(Event, frozen=True):
+    """The account's role was changed: user, moderator or admin."""
+
+    user_id: int
+    role: str
+
+
+class ReachChanged(Event, frozen=True):
+    """The account's reach was limited, or is limited no more."""
+
+    user_id: int
+    limited: bool
+    case_id: int = 0

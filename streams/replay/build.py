@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.log.port import Span, TopicPartition
 from infra.projections import RejectedWriteError
+from schemas import codec
 from streams.replay.decoding import cheapest, decoded, prefixes_of
 from streams.replay.hearing import hear
 
@@ -135,6 +136,7 @@ def build(
             if batch is None:
                 raise RuntimeError(f"{place.topic}/{place.partition}: the log ends at {start}, the goal is {end}")
             unread = frozenset.intersection(*(it.passes_over for it in behind))
+            codec.expect(batch.topic, batch.keys)
             found = decoded(batch.values, unread)
             hear([it.hearing for it in behind if it.hearing is not None], batch, found.events)
             read = found.read()

@@ -6,9 +6,11 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from infra.auth.seals import seals_on_files
 from infra.log import embedded
 from infra.sqlite.projection_store import generation_path
 from infra.trouble import TroubleError
+from schemas import codec
 from streams.replay.kinds import KINDS
 from streams.replay.options import processes_of
 from streams.replay.plan import estimates, measured_decode_us, shared_out
@@ -32,6 +34,7 @@ def opened_log(settings: Settings) -> EmbeddedLogReader:
         raise TroubleError(f"there is no log in {settings.log_dir}", "name the data folder with --data")
     partitions = {topic: settings.partitions for topics in embedded.PARTS.values() for topic in topics}
     embedded.ensure(settings.log_dir, partitions)
+    codec.open_with(seals_on_files(settings))
     return embedded.EmbeddedLogReader(settings.log_dir)
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from infra.log.port import TopicPartition
+from schemas import codec
 from streams.replay.decoding import cheapest, decoded
 
 if TYPE_CHECKING:
@@ -62,4 +63,5 @@ def hear_alone(hearings: Mapping[Hearing, Mapping[TopicPartition, int]], log: Lo
             batch = log.read(*place, start, min(READ_RECORDS, *(ends[it] - start for it in behind)))
             if batch is None:
                 raise RuntimeError(f"{place.topic}/{place.partition}: the log ends at {start}")
+            codec.expect(batch.topic, batch.keys)
             hear(behind, batch, decoded(batch.values, frozenset()).events)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack, closing
 
+from infra.auth.seals import seals_on_files
 from infra.log.embedded import EmbeddedLogReader
 from infra.trouble import refusing
+from schemas import codec
 from streams.bootstrap import PROJECTIONS
 from streams.replay.kinds import KINDS
 from streams.replay.lock import BUILD_FILE, ReplayLock
@@ -32,6 +34,7 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as held:
         for task in tasks:
             held.enter_context(closing(ReplayLock(settings.projections_dir / task.projection.name, BUILD_FILE)))
+        codec.open_with(seals_on_files(settings))
         log = held.enter_context(closing(EmbeddedLogReader(settings.log_dir)))
         Rebuild(settings, log, tasks, Sample(*orders.sample), Lines().tell, orders.rate).run()
     return 0

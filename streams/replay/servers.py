@@ -7,16 +7,18 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from infra.auth.cql_data_keys import seals_on_servers
 from infra.cluster import cassandra_trouble, kafka_trouble
 from infra.cql.roles import role
 from infra.cql.session import CqlSession
 from infra.log.kafka_reader import KafkaLogReader
-from infra.projections import StoreUnavailableError
+from infra.projections import StoreUnavailableError, placed
 from infra.redis_primaries import Primaries
 from infra.servers.fleet import servers_of
 from projections.accounts.cql import CqlAccountsReader
 from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph.cql import CqlGraphReader
+from projections.home_timeline import redis_drop
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
 from projections.media.cql import CqlMediaReader
 from projections.notifications.cql_reader import CqlNotificationsReader
@@ -24,8 +26,11 @@ from projections.search import read_model as search
 from projections.search.elasticsearch_reader import ElasticsearchSearchReader
 from projections.trends.cql_reader import CqlTrendsReader
 from projections.tweets.cql_reader import CqlTweetsReader
+from schemas import codec
 from streams.backoff import Backoff
-from streams.server_stores import ServerStores
+from streams.replay.build import Build
+from streams.replay.kinds import KINDS
+from streams.server_stores import ServerStores, places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +42,8 @@ if TYPE_CHECKING:
     from streams.parts import Projection
 
 logger = logging.getLogger(__name__)
+
+SPAN_RECORDS = 1_000  # what a stream worker applies in one step, and stores are made for
 
 _ROW_READERS: dict[str, type[Any]] = {
     "accounts": CqlAccountsReader,
@@ -59,22 +66,40 @@ class OnServers:
             reader = KafkaLogReader(self._settings.kafka_bootstrap, topics)
             self.log = open_things.enter_context(closing(reader))
         with cassandra_trouble(self._settings):
-            self._rows = open_things.enter_context(closing(CqlSession(role(self._settings, "app"))))
-        self._engines = ServerStores(self._settings, lambda: self._rows, open_things)
+            self.rows = open_things.enter_context(closing(CqlSession(role(self._settings, "app"))))
+        codec.open_with(seals_on_servers(self._settings, lambda: self.rows))
+        self._engines = ServerStores(self._settings, lambda: self.rows, open_things)
+        self._primaries: Primaries | None = None
 
     def store(self, projection: Projection, generation: int) -> Retrying:
         """Open the store of a generation."""
         store = self._engines.open(projection.name, self.log.log_id_of(projection.topics), generation)
         return Retrying(self._open_things.enter_context(closing(store)))
 
+    def build(self, projection: Projection, generation: int, goal: Mapping[TopicPartition, int]) -> Build:
+        """Open a generation to be brought to a goal, by the projector of the stream workers."""
+        placing = places(projection.name)
+        project = placed(projection.project) if placing else projection.project
+        store = self.store(projection, generation)
+        return Build(projection.name, project, store, goal, KINDS[projection.name].passes_over, placing=placing)
+
     def reader(self, name: str, generation: int) -> Any:
         """Open what reads a generation."""
         if name in _ROW_READERS:
-            return _ROW_READERS[name](self._rows, generation)
+            return _ROW_READERS[name](self.rows, generation)
         if name == search.PROJECTION:
             return ElasticsearchSearchReader(self._engines.elastic(), self._settings, generation)
-        primaries = self._open_things.enter_context(closing(Primaries(self._settings.redis_urls.split(","))))
-        return RedisHomeTimelineReader.over(primaries, self._settings.redis_shards, generation)
+        return RedisHomeTimelineReader.over(self._redis(), self._settings.redis_shards, generation)
+
+    def timeline_readers(self, generation: int) -> list[int]:
+        """Return who follows somebody, as far as a generation of home timelines knows."""
+        return redis_drop.readers(self._redis(), generation)
+
+    def _redis(self) -> Primaries:
+        if self._primaries is None:
+            found = Primaries(self._settings.redis_urls.split(","))
+            self._primaries = self._open_things.enter_context(closing(found))
+        return self._primaries
 
 
 class Retrying:

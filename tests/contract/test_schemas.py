@@ -113,7 +113,7 @@ def test_a_record_or_field_without_doc_is_found() -> None:
 
 
 def test_a_schema_that_is_not_like_its_class_is_found() -> None:
-    schema = copy.deepcopy(avro_schema(ProfileEdited, 1))
+    schema = copy.deepcopy(avro_schema(ProfileEdited, 2))
     schema["fields"][2]["default"] = ""
     assert list(schema_check.unlike(BY_EVENT[ProfileEdited], schema)) == [
         "display_name has another default in the class"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.auth.personal_data import decrypt
+from infra.auth.seals import seals_on_files
 from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
 from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
 from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
@@ -194,9 +195,8 @@ async def test_an_email_is_on_the_log_only_under_its_owners_key(world: World) ->
     (event,) = [event for event in world.events() if isinstance(event, AccountRegistered)]
     user_id = from_uuid(ada.user_id)
     assert user_id is not None
-    key = world.services.registry._credentials.data_key(user_id)
-    assert key is not None
-    assert decrypt(key, event.email, user_id) == "Ada@Example.org"
+    with contextlib.closing(seals_on_files(world.services.settings)) as seals:
+        assert seals.address(user_id, event.email) == "Ada@Example.org"
     stored = b"".join(path.read_bytes() for path in world.services.settings.data_dir.rglob("*.db*"))
     assert b"xample.org" not in stored
     assert b"correct horse" not in stored
