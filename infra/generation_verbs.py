@@ -47,10 +47,12 @@ def drop(projection: OfProjection, generation: Number, data: Data = None) -> Non
 def gc(
     data: Data = None,
     keep: Annotated[int, typer.Option(min=0, help="Generations kept beside the active one.")] = 1,
+    frozen: Annotated[bool, typer.Option("--frozen", help="Also those of moments, for ?as_of.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be deleted.")] = False,
 ) -> None:
     """Delete generations that are not needed any more."""
-    _become(data, ["gc", "--keep", str(keep), *(["--dry-run"] if dry_run else [])])
+    flags = [*(["--frozen"] if frozen else []), *(["--dry-run"] if dry_run else [])]
+    _become(data, ["gc", "--keep", str(keep), *flags])
 
 
 def _become(data: Path | None, arguments: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from infra.clock import SystemClock
+from infra.clock import SystemClock, rfc3339
 from infra.generations.changes import Generations
 from infra.generations.record import State
 from infra.settings import Settings
@@ -73,6 +73,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
             verb.add_argument("--force", action="store_true")
     gc = verbs.add_parser("gc")
     gc.add_argument("--keep", type=int, default=1)
+    gc.add_argument("--frozen", action="store_true")
     gc.add_argument("--dry-run", action="store_true")
     return parser.parse_args(arguments)
 
@@ -104,19 +105,22 @@ def _told(stock: Stock, projection: Projection, record: Record) -> dict[str, Any
 
 def _line(stock: Stock, projection: Projection, record: Record, it: Generation) -> str:
     role = {record.active: "active", record.previous: "before"}.get(it.number, "")
-    left = None if it.state in {State.FROZEN, State.DROPPING} else waiting(stock, projection, it.number)
-    behind = "" if left is None else f"{left:,} records waiting" if left else "up to date"
+    if it.until:
+        behind = "at positions" if it.until_ms is None else f"as of {rfc3339(it.until_ms)}"
+    else:
+        left = None if it.state is State.DROPPING else waiting(stock, projection, it.number)
+        behind = "" if left is None else f"{left:,} records waiting" if left else "up to date"
     found = it.verification
     verified = "" if found is None else ("verified: " if found.verified else "FOUND WRONG: ") + found.report
-    return f"{record.projection:14} {it.number:3}  {role:6}  {it.state:9}  {behind:24}  {verified or it.note}".rstrip()
+    return f"{record.projection:14} {it.number:3}  {role:6}  {it.state:9}  {behind:30}  {verified or it.note}".rstrip()
 
 
 def _gc(stock: Stock, generations: Generations, asked: argparse.Namespace) -> int:
     if asked.keep < 0:
         raise TroubleError(f"--keep is {asked.keep}", "say how many generations to keep beside the active one, or 0")
-    wanted = [it for projection in PROJECTIONS for it in unneeded(stock, projection, asked.keep)]
+    wanted = [it for projection in PROJECTIONS for it in unneeded(stock, projection, asked.keep, frozen=asked.frozen)]
     for projection in PROJECTIONS:
-        for line in held_back(stock.kept.of(projection.name)):
+        for line in held_back(stock.kept.of(projection.name), frozen=asked.frozen):
             _print(line)
     if not asked.dry_run:
         return _delete(stock, generations, wanted)

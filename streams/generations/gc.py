@@ -31,15 +31,16 @@ class Unneeded(NamedTuple):
     on_record: bool
 
 
-def unneeded(stock: Stock, projection: Projection, keep: int) -> list[Unneeded]:
+def unneeded(stock: Stock, projection: Projection, keep: int, *, frozen: bool = False) -> list[Unneeded]:
     """Return what may go: all but the active one, those that are built or frozen, and the `keep` last others.
 
-    The first to be kept is the one before, for a roll-back; then the newest.
+    The first to be kept is the one before, for a roll-back; then the newest. `frozen`: those of moments go, too.
     """
     record = stock.kept.of(projection.name)
     old = [it.number for it in record.generations if it.state is State.FOLLOWING and it.number != record.active]
     old.sort(key=lambda number: (number != record.previous, -number))
-    gone = [it.number for it in record.generations if it.state in {State.FAILED, State.DROPPING}]
+    gone_states = {State.FAILED, State.DROPPING, *([State.FROZEN] if frozen else [])}
+    gone = [it.number for it in record.generations if it.state in gone_states]
     numbers = sorted({*old[keep:], *gone})
     return [
         *(Unneeded(projection, number, on_record=True) for number in numbers),
@@ -67,9 +68,11 @@ def collect(
         yield it, ""
 
 
-def held_back(record: Record) -> list[str]:
-    """Tell of those that are only deleted by name."""
+def held_back(record: Record, *, frozen: bool = False) -> list[str]:
+    """Tell of those that are only deleted by name; `frozen`: those of moments are not held back."""
     states = {State.BUILDING: "half built: replay goes on with it", State.FROZEN: "kept for ?as_of"}
+    if frozen:
+        del states[State.FROZEN]
     return [
         f"{record.projection}: generation {it.number} is {states[it.state]}; `murmur generations drop` deletes it"
         for it in record.generations

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from infra.clock import rfc3339, unix_ms
 from infra.log.port import TopicPartition
 from infra.trouble import TroubleError
 from streams.replay.decoding import decoded
@@ -26,7 +27,7 @@ class Moment(NamedTuple):
     at_ms: int | None = None
 
 
-def moment(text: str, log: LogReader, topics: Collection[str]) -> Moment:
+def moment(text: str, log: LogReader, topics: Collection[str], now_ms: int) -> Moment:
     """Return the moment; partitions that positions do not name go to their ends. Raises TroubleError."""
     ends = dict(log.end_offsets(sorted(topics)))
     if "/" in text:
@@ -38,6 +39,8 @@ def moment(text: str, log: LogReader, topics: Collection[str]) -> Moment:
             ends[place] = min(ends[place], int(found[3]))
         return Moment(ends)
     at_ms = _time(text)
+    if at_ms > now_ms:
+        raise TroubleError(f"{rfc3339(at_ms)} has not come yet", "what happens until then is not known")
     return Moment({place: _first_after(log, place, end, at_ms) for place, end in ends.items()}, at_ms)
 
 
@@ -48,7 +51,7 @@ def _time(text: str) -> int:
         read = datetime.fromisoformat(text)
     except ValueError as error:
         raise TroubleError(f"{text!r} is no time", FORMS) from error
-    return int((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1000)
+    return unix_ms(read if read.tzinfo else read.replace(tzinfo=UTC))
 
 
 def _first_after(log: LogReader, place: TopicPartition, end: int, at_ms: int) -> int:

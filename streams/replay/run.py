@@ -33,6 +33,7 @@ from streams.replay.scores import Scores
 from streams.replay.views import Bars, JsonLines
 
 if TYPE_CHECKING:
+    from infra.generations.record import Generation
     from infra.log.port import LogReader
     from infra.settings import Settings
     from streams.parts import Projection
@@ -48,6 +49,7 @@ class Replay:
     """One run of the command, on files."""
 
     process = "streams.replay.process"
+    note = "replay"  # what it begins, and takes up again, is noted so
 
     def __init__(self, settings: Settings, options: Options) -> None:
         self._settings = settings
@@ -62,15 +64,19 @@ class Replay:
             self._open(held)
             if self._options.until is not None:
                 topics = {topic for it in self._projections for topic in it.topics}
-                self._until = moment(self._options.until, self._log, topics)
+                self._until = moment(self._options.until, self._log, topics, SystemClock().now_ms())
             if self._options.dry_run:
                 return dry_run(self._settings, self._log, self._projections, self._options)
             for it in self._projections:
                 held.enter_context(closing(ReplayLock(self._settings.projections_dir / it.name)))
             view: View = JsonLines() if self._options.as_json else Bars()
             held.callback(view.close)
+            self._leave_out_frozen(view)
             scores = Scores({it.name: self._number(it) for it in self._projections})
-            return self._run(view, scores)
+            if self._projections:
+                return self._run(view, scores)
+            view.done(scores.summary(0.0), [])
+            return 0
 
     def _open(self, held: ExitStack) -> None:
         self._generations = Generations(FileGenerations(self._settings.projections_dir), SystemClock())
@@ -106,20 +112,37 @@ class Replay:
 
     def _number(self, projection: Projection) -> int:
         """Return the generation to build: the one that a replay before left half built, or a new one."""
-        name, version = projection.name, self._version(projection)
-        until = self._end(projection) or {}
-        half_built = [
-            it
-            for it in self._generations.of(name).generations
-            if it.state is State.BUILDING and it.is_of(version) and it.until == until
-        ]
+        name, until = projection.name, self._end(projection)
+        half_built = [it for it in self._of_this_moment(projection, State.BUILDING) if it.note == self.note]
         if half_built:
             self._numbers[name] = half_built[-1].number
         else:
             at_ms = None if self._until is None else self._until.at_ms
-            begun = self._generations.begin(name, version, until=until or None, until_ms=at_ms, note="replay")
+            begun = self._generations.begin(
+                name, self._version(projection), until=until or None, until_ms=at_ms, note=self.note
+            )
             self._numbers[name] = begun
         return self._numbers[name]
+
+    def _of_this_moment(self, projection: Projection, state: State) -> list[Generation]:
+        """Return the generations in a state that were built, or are, up to where this run is to build."""
+        until, at_ms = self._end(projection) or {}, None if self._until is None else self._until.at_ms
+        version = self._version(projection)
+        return [
+            it
+            for it in self._generations.of(projection.name).generations
+            if it.state is state and it.is_of(version) and (it.until, it.until_ms) == (until, at_ms)
+        ]
+
+    def _leave_out_frozen(self, view: View) -> None:
+        """Build nothing that is there already: what is frozen at a moment does not change."""
+        left = []
+        for it in self._projections:
+            if self._until is not None and (there := self._of_this_moment(it, State.FROZEN)):
+                view.say(f"{it.name}: generation {there[-1].number} is that moment's already")
+            else:
+                left.append(it)
+        self._projections = left
 
     def _orders(self) -> list[Orders]:
         ends = self._log.end_offsets([*{topic for it in self._projections for topic in it.topics}])
@@ -175,6 +198,6 @@ class Replay:
             active = self._generations.of(name).active
             with kept_up(self._settings, projection, kind, self._numbers[name], active, self._log):
                 if self._options.promote:
-                    self._generations.promote(name, self._numbers[name], force=self._options.force, note="replay")
+                    self._generations.promote(name, self._numbers[name], force=self._options.force, note=self.note)
             scores.phase(name, "done")
             view.show(scores.projections)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra import replay_progress
-from infra.clock import SystemClock
+from infra.clock import SystemClock, rfc3339
 from infra.generations.changes import Generations
 from infra.generations.files import FileGenerations
 from infra.generations.record import State
@@ -21,6 +21,7 @@ from infra.settings import Settings
 from infra.trouble import TroubleError
 from streams.replay.options import parsed
 from streams.replay.run import STOPPED, Replay
+from tests.builders import EPOCH_MS
 from tests.replay_world import NAMED, ReplayWorld, random_history
 
 if TYPE_CHECKING:
@@ -109,6 +110,19 @@ def test_a_moment_is_frozen_and_never_promoted(world: ReplayWorld) -> None:
     assert (found.state, record(world, "tweets").active) == (State.FROZEN, 1)
     assert found.until == {"tweets/0": 5, "tweets/1": 0, "tweets/2": last}
     assert found.trusted
+
+
+def test_a_moment_that_is_there_is_not_built_again(world: ReplayWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    moment = ("--until", rfc3339(EPOCH_MS + 60_000))
+    assert replayed(world, "tweets", *moment) == 0
+    assert replayed(world, "tweets", "graph", *moment) == 0
+    assert [it.until_ms for it in record(world, "tweets").generations[1:]] == [EPOCH_MS + 60_000]
+    assert record(world, "graph").known(2).state is State.FROZEN
+    capsys.readouterr()
+    assert replayed(world, "tweets", *moment) == 0
+    assert json.loads(capsys.readouterr().out)["projections"] == {}
+    assert replayed(world, "tweets", "--until", rfc3339(EPOCH_MS + 60_001)) == 0
+    assert len(record(world, "tweets").generations) == 3
 
 
 def test_a_dry_run_does_nothing(world: ReplayWorld, capsys: pytest.CaptureFixture[str]) -> None:

@@ -130,6 +130,8 @@ def test_what_is_not_needed_is_deleted_and_the_one_before_is_kept(folder: Folder
     assert folder.collect(keep=0) == []
     assert folder.numbers() == [new, frozen, building]
     assert len(gc.held_back(folder.stock.kept.of("tweets"))) == 2
+    assert len(gc.held_back(folder.stock.kept.of("tweets"), frozen=True)) == 1
+    assert [it.number for it in unneeded(folder.stock, TWEETS, 1, frozen=True)] == [frozen]
 
 
 def test_what_somebody_writes_is_left_for_later(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,6 +200,24 @@ def test_killed_at_any_line_a_move_has_happened_or_not_and_a_deletion_is_finishe
         assert folder.numbers() == [1]
         at += 11
     assert at > 100
+
+
+def test_a_moment_is_listed_by_its_time_and_deleted_when_asked_for(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "Settings", lambda: folder.settings)
+    for at_ms in (1_700_000_000_000, None):
+        number = folder.generations.begin("tweets", 1, until={"tweets/0": 1}, until_ms=at_ms, note="replay")
+        folder.fill(number)
+        folder.generations.mark("tweets", number, State.FROZEN)
+    assert command.main(["list"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if " frozen " in line]
+    assert lines == [
+        ["tweets", "2", "frozen", "as", "of", "2023-11-14T22:13:20.000Z", "replay"],
+        ["tweets", "3", "frozen", "at", "positions", "replay"],
+    ]
+    assert command.main(["gc", "--frozen"]) == 0
+    assert folder.numbers() == [1]
 
 
 def test_the_command_line_tells_of_all_of_it(

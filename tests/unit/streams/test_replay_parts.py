@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PARTITIONS = {topic: 1 for topics in embedded.PARTS.values() for topic in topics}
 TWEETS = TopicPartition("tweets", 0)
+NOW_MS = 1_000_000
 ENDS = {TopicPartition(topic, 0): 1_000 for topic in ("accounts", "tweets", "follows", "engagements")}
 
 
@@ -57,12 +58,21 @@ def log(tmp_path: Path) -> Iterator[EmbeddedLogReader]:
     ],
 )
 def test_a_moment_is_an_end_of_each_partition(log: EmbeddedLogReader, text: str, end: int) -> None:
-    assert moment(text, log, ("tweets",)).ends == {TWEETS: end}
+    assert moment(text, log, ("tweets",), NOW_MS).ends == {TWEETS: end}
 
 
 def test_the_time_that_was_asked_for_is_kept(log: EmbeddedLogReader) -> None:
-    assert moment("1970-01-01T00:00:03", log, ("tweets",)).at_ms == 3000
-    assert moment("tweets/0:1", log, ("tweets",)).at_ms is None
+    assert moment("1970-01-01T00:00:03", log, ("tweets",), NOW_MS).at_ms == 3000
+    assert moment("tweets/0:1", log, ("tweets",), NOW_MS).at_ms is None
+
+
+def test_a_time_that_has_not_come_is_no_moment(log: EmbeddedLogReader) -> None:
+    with pytest.raises(TroubleError, match=r"1970-01-01T00:16:40\.001Z has not come yet"):
+        moment("1000001", log, ("tweets",), NOW_MS)
+
+
+def test_a_time_is_read_to_the_millisecond(log: EmbeddedLogReader) -> None:
+    assert moment("1970-01-01T00:00:08.003Z", log, ("tweets",), NOW_MS).at_ms == 8003
 
 
 def test_a_sample_is_the_same_for_all_and_another_in_another_turn() -> None:
