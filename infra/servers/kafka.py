@@ -108,12 +108,12 @@ def command(place: Place) -> Sequence[str]:
     memory = MEMORY if place.node.of == 1 else MEMORY_OF_SEVERAL
     run = [java(), *memory, f"-Dlog4j2.configurationFile={log4j}", "-cp", f"{place.software}/lib/*"]
     if not (place.data / "meta.properties").exists():
-        _format([*run, "kafka.tools.StorageTool", "format", "-t", _cluster_id(place), "-c", str(properties)])
+        _format([*run, "kafka.tools.StorageTool", "format", f"--cluster-id={_cluster_id(place)}", "-c", str(properties)])
     return [*run, "kafka.Kafka", str(properties)]
 
 
 def _cluster_id(place: Place) -> str:
-    """Return what all nodes of this cluster, and of no other, come to."""
+    """Return what all nodes of this cluster, and of no other, come to; it may begin with a dash."""
     name = f"{place.folder.parent}:{dict(place.ports)}"
     return base64.urlsafe_b64encode(uuid.uuid5(uuid.NAMESPACE_URL, name).bytes).decode().rstrip("=")
 
