@@ -29,7 +29,7 @@ from cassandra.policies import (
     ExponentialReconnectionPolicy,
     TokenAwarePolicy,
 )
-from cassandra.query import BatchStatement, BatchType, tuple_factory
+from cassandra.query import BatchStatement, BatchType, SimpleStatement, tuple_factory
 
 from infra import bridge
 from infra.cql.calls import Batch, Call, Row
@@ -37,7 +37,7 @@ from infra.projections import StoreError, StoreUnavailableError
 from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
 
     from infra.settings import Settings
 
@@ -45,6 +45,8 @@ IN_FLIGHT = 96  # requests of one `run_all` at a time; the driver's own trouble 
 REQUEST_SECONDS = 10.0
 SPECULATE_AFTER_SECONDS = 0.05  # a dead replica answers never; p99 of a live one is below
 SPECULATIONS = 2
+SCAN_ROWS = 2_000  # of a page: a few megabytes at most
+SCAN_SECONDS = 30.0
 REFUSES = "refuses the role"
 
 __all__ = ["Batch", "Call", "CqlSession", "Row", "translated"]
@@ -107,6 +109,14 @@ class CqlSession:
         calls = list(calls)
         self._prepare_all(calls)
         return bridge.wait(_Running(self, calls).begin())
+
+    def scan(self, statement: str) -> Iterator[Row]:
+        """Read all that a statement selects, page by page: a whole table. Blocks; for tools."""
+        asked = SimpleStatement(statement, fetch_size=SCAN_ROWS, is_idempotent=True)
+        try:
+            yield from self._session.execute(asked, timeout=SCAN_SECONDS)
+        except (DriverException, NoHostAvailable) as error:
+            raise translated(error) from error
 
     def nodes_of(self, call: Call) -> Hashable:
         """Tell on which nodes the partition of a call lies: calls of which it is the same may share a message."""

@@ -1,4 +1,4 @@
-"""Deletes a generation of home timelines from Redis, a slice at a time, while others are read and written.
+"""Walks the keys of a generation of home timelines in Redis, and deletes it, while others are read and written.
 
 A slice is some thousand keys looked at and those of the generation unlinked: a millisecond or two of a primary, which
 frees the memory beside. Killed anywhere, a repeat goes on with what is left.
@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from infra.redis_primaries import Command
+from projections.home_timeline.redis_layout import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,13 @@ def drop(primaries: Primaries, generation: int) -> int:
 def is_there(primaries: Primaries, generation: int) -> bool:
     """Tell whether there is a key of a generation."""
     return any(keys for primary in range(primaries.count) for keys in _slices(primaries, primary, generation))
+
+
+def readers(primaries: Primaries, generation: int) -> list[int]:
+    """Return who follows somebody, as far as a generation knows."""
+    named = re.compile(rb"\{\d+\}:follows:g%d:(.{8})" % generation, re.DOTALL)
+    slices = (keys for primary in range(primaries.count) for keys in _slices(primaries, primary, generation))
+    return sorted({unpacked(found[1])[0] for keys in slices for key in keys if (found := named.fullmatch(key))})
 
 
 def _slices(primaries: Primaries, primary: int, generation: int) -> Iterator[list[bytes]]:

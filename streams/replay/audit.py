@@ -8,10 +8,8 @@ Guarantee:  every row is compared, not a sample; what is mended was compared aga
 
 from __future__ import annotations
 
-import json
-import sys
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from infra.clock import SystemClock
 from infra.generations.changes import Generations
@@ -30,6 +28,7 @@ from streams.replay.hearing import Hearing
 from streams.replay.kinds import KINDS, chosen
 from streams.replay.lock import ReplayLock
 from streams.replay.options import AuditOptions, parsed_audit
+from streams.replay.outcome import Outcome, show
 from streams.replay.plan import wanted_sample
 from streams.replay.sample import sample_of
 from streams.replay.verify import Subject, pinned, verify
@@ -50,33 +49,29 @@ MOST_MENDED = 10_000
 FILE = "audit.db"
 
 
-class Outcome(NamedTuple):
-    """What an audit found, and how many rows it mended (None: it did not try)."""
-
-    generation: int
-    report: Report
-    mended: int | None = None
-    advice: str = ""
-
-
 def main(arguments: list[str]) -> int:
     """Do what the command line says; return the exit code. Raises TroubleError."""
     options = parsed_audit(arguments)
     settings = Settings()
     (projection,) = chosen([options.projection])
     if settings.profile == "cluster":
-        what = "`murmur audit` compares files"
-        raise TroubleError(
-            what, f"on servers `murmur replay {projection.name} --no-promote` compares with the live one"
-        )
-    with closing(opened_log(settings)) as log:
-        outcome = Audit(settings, log, projection, options).run()
-    _show(outcome, options)
-    return 0 if outcome.report.right or outcome.mended else WRONG
+        from streams.replay.server_audit import ServerAudit  # noqa: PLC0415 - its clients are installed with servers
+
+        outcome = ServerAudit(settings, options).outcome()
+    else:
+        with closing(opened_log(settings)) as log:
+            outcome = Audit(settings, log, projection, options).run()
+    show(outcome, options)
+    return 0 if outcome.right else WRONG
 
 
 def repair_user(settings: Settings, projections: Sequence[Projection], user: int, *, as_json: bool) -> int:
-    """Put right, in place, the rows that name an account, and its home timeline; return the exit code."""
+    """Put right, in place, the rows that name an account, and its home timeline; on servers, only tell of them.
+
+    Return the exit code.
+    """
+    if settings.profile == "cluster":
+        return _check_user(settings, projections, user, as_json=as_json)
     for projection in projections:
         kind = KINDS[projection.name]
         if not kind.mendable and kind.gather is None:
@@ -85,8 +80,18 @@ def repair_user(settings: Settings, projections: Sequence[Projection], user: int
     with closing(opened_log(settings)) as log:
         for projection in projections:
             options = AuditOptions(projection.name, repair=True, user=user, as_json=as_json)
-            _show(Audit(settings, log, projection, options).run(), options)
+            show(Audit(settings, log, projection, options).run(), options)
     return 0
+
+
+def _check_user(settings: Settings, projections: Sequence[Projection], user: int, *, as_json: bool) -> int:
+    from streams.replay.server_user import checked  # noqa: PLC0415 - its clients are installed with servers
+
+    right = True
+    for outcome in checked(settings, projections, user):
+        show(outcome, AuditOptions(outcome.report.projection, user=user, as_json=as_json))
+        right = right and outcome.right
+    return 0 if right else WRONG
 
 
 class Audit:
@@ -192,31 +197,3 @@ class Audit:
     def _remove(self) -> None:
         for path in self._rebuilt.parent.glob(f"{FILE}*"):
             path.unlink()
-
-
-def _show(outcome: Outcome, options: AuditOptions) -> None:
-    report = outcome.report
-    if options.as_json:
-        facts: dict[str, Any] = {
-            "projection": report.projection, "generation": outcome.generation, "right": report.right,
-            "rows": report.rows, "entities": report.entities, "digest": report.digest,
-            "differences": [{**it._asdict(), "positions": [list(at) for at in it.positions]} for it in report.findings],
-            "mended": outcome.mended, "advice": outcome.advice, "seconds": round(report.seconds, 2),
-        }  # fmt: skip
-        sys.stdout.write(json.dumps(facts) + "\n")
-        return
-    lines = [finding.line() for finding in report.findings]
-    lines.append(f"{report.projection} g{outcome.generation}: {_result(outcome, options)}")
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-
-
-def _result(outcome: Outcome, options: AuditOptions) -> str:
-    report = outcome.report
-    if options.user is not None and outcome.mended is not None:
-        gathered = ", and its timeline gathered anew" if KINDS[report.projection].gather else ""
-        return f"{outcome.mended:,} rows of account {options.user} put right{gathered}"
-    if report.right:
-        return f"all {report.rows:,} rows are as the log says; {report.entities:,} entities recounted"
-    if outcome.mended:
-        return f"mended, rows: {outcome.mended:,}; run it again to see that all is right"
-    return outcome.advice or f"differences: {len(report.findings)}; --repair mends rows"

@@ -6,21 +6,17 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from infra.projections import placed as with_places
 from infra.trouble import refusing
-from streams.replay.build import Build, Throttle, build
-from streams.replay.kinds import KINDS, chosen
+from streams.replay.build import Throttle, build
+from streams.replay.kinds import chosen
 from streams.replay.messages import Lines, begun, placed
 from streams.replay.rebuild import Told
-from streams.replay.servers import OnServers
-from streams.server_stores import places
+from streams.replay.servers import SPAN_RECORDS, OnServers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.log.port import TopicPartition
-
-SPAN_RECORDS = 1_000  # what a stream worker applies in one step, and stores are made for
 
 
 def main(arguments: list[str]) -> int:
@@ -33,12 +29,7 @@ def main(arguments: list[str]) -> int:
         builds = []
         for order, projection in zip(orders.tasks, projections, strict=True):
             goal = {place: end for place, end in placed(order.until or {}).items() if place.partition % of == number}
-            placing = places(projection.name)
-            project = with_places(projection.project) if placing else projection.project
-            store = servers.store(projection, order.generation)
-            builds.append(
-                Build(order.projection, project, store, goal, KINDS[order.projection].passes_over, placing=placing)
-            )
+            builds.append(servers.build(projection, order.generation, goal))
         lines = Lines()
 
         def tell(_: int) -> None:

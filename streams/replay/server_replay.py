@@ -5,9 +5,8 @@ Writes:     the stores of new generations, and what becomes of them (infra.gener
 Guarantee:  as on files: a store's checkpoint decides, a process that is killed goes on, and readers get a generation
             only after it was verified and is kept up by the stream workers
 
-Verified are the entities of a sample: by a recount from the log at the very positions of the new generation, which
-nobody writes then; and, once stream workers keep it up, beside the live one: both must answer alike. Both move on, so
-what differs is asked again.
+Verified are the entities of a sample, by a recount from the log at the very positions of the new generation, which
+nobody writes then; and, once stream workers keep it up, all of it beside the live one (streams.replay.server_beside).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.clock import SystemClock
 from infra.generations.changes import Generations
-from infra.generations.record import State
+from infra.generations.record import State, Verification
 from infra.trouble import TroubleError
 from projections.search import read_model as search
 from streams.generations.moves import waiting
@@ -31,6 +30,7 @@ from streams.replay.options import processes_of
 from streams.replay.plan import wanted_sample
 from streams.replay.run import Replay
 from streams.replay.sample import sample_of
+from streams.replay.server_beside import LOOK_SECONDS, SETTLED_SECONDS, Beside
 from streams.replay.servers import OnServers
 from streams.tables import make_generation
 
@@ -43,9 +43,7 @@ if TYPE_CHECKING:
     from streams.replay.scores import Scores
     from streams.replay.views import View
 
-SETTLED_SECONDS = 10.0  # an index shows what it was given after a second; a projection is behind for a moment
 FOLLOWED_SECONDS = 120.0
-LOOK_SECONDS = 0.5
 NEARLY = 100  # records: the log moves on
 
 
@@ -57,6 +55,7 @@ class ServerReplay(Replay):
     def __init__(self, settings: Settings, options: Options) -> None:
         super().__init__(settings, options)
         self._hearings: dict[str, Hearing] = {}
+        self._reports: dict[str, Report] = {}
         if "all" in options.projections and not settings.elasticsearch_urls:
             self._projections = [it for it in self._projections if it.name != search.PROJECTION]
 
@@ -98,6 +97,7 @@ class ServerReplay(Replay):
         hear_alone(upto, self._log)
         for it in self._projections:
             report = self._report(it, upto[self._hearings[it.name]])
+            self._reports[it.name] = report
             scores.judged(report)
             self._judge(report, scores, view)
 
@@ -120,15 +120,20 @@ class ServerReplay(Replay):
             if scores.projections[name].phase != "hand over":
                 continue
             self._until_followed(projection)
-            differing = self._beside_the_live_one(projection)
-            for finding in differing:
+            report = self._beside_the_live_one(projection)
+            scores.judged(report)
+            for finding in report.findings:
                 view.say(f"{name}: {finding.line()}")
-            if differing and not (self._options.force or self._options.changed):
-                self._generations.mark(name, number, State.FAILED, note=differing[0].line())
+            result = Verification(
+                report.stands(changed=self._options.changed), SystemClock().now_ms(), "", report.line()
+            )
+            self._generations.verified(name, number, result)
+            if not result.verified and not self._options.force:
+                self._generations.mark(name, number, State.FAILED, note=report.line())
                 scores.phase(name, "failed")
                 continue
             if self._options.promote:
-                self._generations.promote(name, number, force=self._options.force, note="replay")
+                self._generations.promote(name, number, force=self._options.force, note=self.note)
             scores.phase(name, "done")
             view.show(scores.projections)
 
@@ -142,27 +147,19 @@ class ServerReplay(Replay):
                 )
             time.sleep(LOOK_SECONDS)  # stream workers tell nobody how far they are
 
-    def _beside_the_live_one(self, projection: Projection) -> list[Finding]:
-        """Return what the new generation answers otherwise than the live one, however often they are asked."""
-        active = self._generations.of(projection.name).active
+    def _beside_the_live_one(self, projection: Projection) -> Report:
+        """Return the report, with what the new generation holds otherwise than the live one, however often asked."""
+        name, began = projection.name, time.monotonic()
+        report, active = self._reports[name], self._generations.of(name).active
         if not self._stock.checkpoints(projection, active):
-            return []
-        hearing = self._hearings[projection.name]
-        new, live = (self._servers.reader(projection.name, it) for it in (self._numbers[projection.name], active))
-        give_up_at = time.monotonic() + SETTLED_SECONDS
-        while True:
-            theirs = {(it.what, it.key): it for it in self._answers(hearing, live)}
-            ours = {(it.what, it.key): it for it in self._answers(hearing, new)}
-            differing = [
-                finding._replace(check=LIVE, expected=_found(theirs.get(place)), found=_found(ours.get(place)))
-                for place, finding in (theirs | ours).items()
-                if _found(theirs.get(place)) != _found(ours.get(place))
-            ]
-            if not differing or time.monotonic() > give_up_at:
-                return differing
-            time.sleep(LOOK_SECONDS)  # one of the two was a moment behind
+            return report
+        rows, differing = Beside(self._servers, name, self._numbers[name], active, self._hearings[name]).differences(
+            LIVE
+        )
+        told = self._located(projection, differing)
+        spent = report.seconds + time.monotonic() - began
+        return report._replace(rows=rows, compared_with=active, findings=(*report.findings, *told), seconds=spent)
 
-
-def _found(finding: Finding | None) -> str:
-    """Return what was answered; where nothing differs from the log, that."""
-    return "as the log says" if finding is None else finding.found
+    def _located(self, projection: Projection, findings: list[Finding]) -> tuple[Finding, ...]:
+        upto = self._log.end_offsets(projection.topics)
+        return tuple(located(findings, self._log, upto, set(projection.topics)))

@@ -94,14 +94,15 @@ def _compared(subject: Subject, turn: int) -> tuple[int, str, list[Finding]]:
         result = compare(pin.connection, other.connection if other else None, table, MOST_FINDINGS)
         told += result.rows
         digests.append(f"{table.name}={result.digest}")
-        findings += [_difference(it, subject.beside) for it in result.differences]
+        findings += [difference(it, subject.beside) for it in result.differences]
     if other is not None and subject.kind.pages and pin.reader.schema_version() == other.reader.schema_version():
         chosen = readers_of(other.connection, turn)
         findings += _first(page_differences(chosen, pin.reader, other.reader, subject.beside))
     return told, " ".join(digests), findings
 
 
-def _difference(it: RowDifference, beside: str) -> Finding:
+def difference(it: RowDifference, beside: str) -> Finding:
+    """Return a row that differs as people read it: `one` is what is checked, `other` what it is compared with."""
     ids = tuple(value for _, value in it.key if type(value) is int)
     named = ", ".join(f"{column} {value}" for column, value in it.key)
     if it.one is None or it.other is None:

@@ -69,6 +69,22 @@ class JsonLines:
         """Do nothing: lines need no end."""
 
 
+class Silence:
+    """Nothing: whoever asked wants one answer."""
+
+    def show(self, projections: Projections) -> None:
+        """Show nothing."""
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
+    def done(self, summary: dict[str, Any], lines: list[str]) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 class Bars:
     """A bar a projection, on standard error; the result on standard output."""
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from contextlib import closing
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,12 +21,16 @@ from infra.elastic import Elastic
 from infra.generations.record import State
 from infra.log.kafka import KafkaEventLog
 from infra.log.port import Record
+from infra.redis_primaries import Command, Primaries
 from infra.servers import running
+from projections.home_timeline.redis_drop import readers
+from projections.home_timeline.redis_layout import Layout
 from projections.search import elasticsearch_indices
 from schemas.codec import encode, topic_and_key
 from streams.bootstrap import PROJECTIONS
 from streams.generations.moves import waiting
 from streams.generations.servers import ServerStock
+from streams.replay import audit
 from streams.replay.options import parsed
 from streams.replay.run import STOPPED
 from streams.replay.server_replay import ServerReplay
@@ -43,7 +48,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cluster
 
 NAME = f"replay_{os.getpid()}"
-STEPS = 150
+HISTORY = random_history(150)
+BEFORE = len(HISTORY) * 2 // 3
+PORTION = 10
+LATER = (HISTORY[at : at + PORTION] for at in count(BEFORE, PORTION))
 STOP_SECONDS = 60.0
 
 
@@ -91,7 +99,7 @@ def stock(settings: Settings) -> Iterator[ServerStock]:
 @pytest.fixture(scope="module")
 def live(settings: Settings, stock: ServerStock) -> Iterator[None]:
     """What stream workers made of a history, and the workers, which go on."""
-    publish(settings, random_history(STEPS))
+    publish(settings, HISTORY[:BEFORE])
     command = [sys.executable, "-m", "streams", "all"]
     workers = subprocess.Popen(command, env=settings.environment())
     try:
@@ -100,6 +108,13 @@ def live(settings: Settings, stock: ServerStock) -> Iterator[None]:
     finally:
         workers.terminate()
         workers.wait(STOP_SECONDS)
+
+
+@pytest.fixture
+def as_process(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the test's own process the settings of all others."""
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
 
 
 def kept(settings: Settings) -> list[Any]:
@@ -142,6 +157,85 @@ def test_what_the_live_one_answers_otherwise_stops_promotion(
     assert replayed(settings, "graph") == STOPPED
     record = stock.kept.of("graph")
     assert (record.active, record.generations[-1].state) == (active, State.FAILED)
-    assert "live: following of" in record.generations[-1].note
+    assert "live: following user_id" in record.generations[-1].note
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["projections"]["graph"]["phase"] == "failed"
     assert live is None
+
+
+def audited(settings: Settings, projection: str, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, Any]:
+    """Audit while stream workers apply what is published now; return the exit code, and what was told."""
+    publish(settings, next(LATER))
+    code = audit.main([projection, "--sample", "0", "--json", *more])
+    return code, json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_an_audit_finds_each_kind_of_error_and_a_repair_gives_readers_what_is_right(
+    settings: Settings, stock: ServerStock, live: None, capsys: pytest.CaptureFixture[str], as_process: None
+) -> None:
+    active = stock.kept.of("graph").active
+    with closing(CqlSession(settings)) as session:
+        lost, moved = plant_in_graph(session, active)
+    code, told = audited(settings, "graph", capsys)
+    found = {(it["what"], it["expected"] == "nothing", it["found"] == "nothing") for it in told["differences"]}
+    assert (code, told["right"], told["generation"]) == (1, False, active)
+    assert {("following", False, True), ("following", True, False), ("follow_counts", False, False)} <= found
+    assert any(str(it) in told["differences"][0]["key"] for it in (*lost, *moved))
+    assert any(it["positions"] for it in told["differences"])
+    assert stock.kept.of("graph").active == active  # nothing is done about it unasked, and nothing is left behind
+    assert {it.state for it in stock.kept.of("graph").generations} <= {State.FOLLOWING, State.FAILED}
+
+    code, told = audited(settings, "graph", capsys, "--repair")
+    assert (code, told["right"]) == (0, False)
+    assert told["swapped"] == stock.kept.of("graph").active > active
+    code, told = audited(settings, "graph", capsys)
+    assert (code, told["right"], told["differences"]) == (0, True, [])
+    assert told["rows"] > 0
+    assert live is None
+    assert as_process is None
+
+
+def plant_in_graph(session: CqlSession, generation: int) -> tuple[Any, Any]:
+    """Lose a row, put another one out of order, double a count; with the clock's time, as by hand."""
+    following, counts = (named(f"{it}{{g}}", generation) for it in ("following", "follow_counts"))
+    where = "user_id = ? AND at_ms = ? AND target_id = ?"
+    rows = session.run(f"SELECT user_id, at_ms, target_id, stands FROM {following}")
+    lost, moved = [row[:3] for row in rows if row[3]][:2]
+    for row in (lost, moved):
+        session.run(f"DELETE FROM {following} WHERE {where}", row)
+    put = f"INSERT INTO {following} (user_id, at_ms, target_id, stands) VALUES (?, ?, ?, true)"
+    session.run(put, (moved[0], moved[1] - 1, moved[2]))
+    found = session.run(f"SELECT followers, user_id, source FROM {counts}")
+    of = next(row for row in found if row[0])
+    session.run(f"UPDATE {counts} SET followers = ? WHERE user_id = ? AND source = ?", (of[0] * 2, *of[1:]))
+    return lost, moved
+
+
+def test_an_audit_finds_a_stale_name_and_an_entry_that_a_timeline_has_lost(
+    settings: Settings, stock: ServerStock, live: None, capsys: pytest.CaptureFixture[str], as_process: None
+) -> None:
+    with closing(CqlSession(settings)) as session:
+        accounts = named("accounts{g}", stock.kept.of("accounts").active)
+        (user_id,) = session.run(f"SELECT user_id FROM {accounts} LIMIT 1")[0]
+        session.run(f"UPDATE {accounts} SET display_name = 'Stale' WHERE user_id = ?", (user_id,))
+    code, told = audited(settings, "accounts", capsys)
+    assert (code, [it["found"] for it in told["differences"]]) == (1, ["display_name 'Stale'"])
+    assert str(user_id) in told["differences"][0]["key"]
+
+    reader = lose_an_entry(settings, stock.kept.of("home_timeline").active)
+    code, told = audited(settings, "home_timeline", capsys)
+    assert code == 1
+    assert {it["key"].split(",")[0] for it in told["differences"]} == {str(reader)}
+    assert live is None
+    assert as_process is None
+
+
+def lose_an_entry(settings: Settings, generation: int) -> int:
+    """Take the first entry out of a reader's timeline; return the reader."""
+    layout = Layout(settings.redis_shards, generation)
+    with closing(Primaries(settings.redis_urls.split(","))) as primaries:
+        for reader in readers(primaries, generation):
+            shard, key = layout.shard(reader), layout.of_user("home", reader)
+            if primaries.run([Command(shard, ("LLEN", key))])[0] > 1:
+                primaries.run([Command(shard, ("LPOP", key))])
+                return reader
+    raise AssertionError("nobody has a timeline")
