@@ -46,13 +46,15 @@ def settings_of(**given: Any) -> Settings:
     from pydantic import ValidationError  # noqa: PLC0415
 
     from infra.settings import PREFIX, Settings  # noqa: PLC0415
+    from infra import secret_files  # noqa: PLC0415
 
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        what = f"setting {name}: {first['msg']} (given: {first['input']!r})"
+        is_secret = name in secret_files.names(Settings)
+        what = f"setting {name}: {first['msg']}" + ("" if is_secret else f" (given: {first['input']!r})")
         raise TroubleError(what, f"change {PREFIX}{name.upper()}, or its line in the settings file") from error
 
 

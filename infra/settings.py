@@ -1,4 +1,4 @@
-"""All settings, read once per process by its bootstrap: environment first, then murmuration.toml, then the defaults.
+"""All settings, read once per process by its bootstrap: environment, files of secrets, murmuration.toml, defaults.
 
 Every field is `MURMURATION_<FIELD>` in the environment and `<field>` in the file (MURMURATION_CONFIG names another).
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
 
+from infra import secret_files
 from infra.http.callers import networks
+from infra.secret_files import SecretFiles
 
 if TYPE_CHECKING:
     from pydantic_settings import PydanticBaseSettingsSource
@@ -25,6 +27,11 @@ _BUCKET = "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
 _OBJECTS_URL = r"^(https?://[^/?#@\s]+/?)?$"
 _PUBLIC_URL = r"^(/|https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?)?$"
 _BY_LAUNCHER = "empty: as `murmur servers` says"
+
+
+def _secret(description: str) -> Any:
+    """Return the field of a secret: shown nowhere, and read from a file, too (infra.secret_files)."""
+    return Field("", description=description, repr=False)
 
 
 class Settings(BaseSettings):
@@ -115,29 +122,27 @@ class Settings(BaseSettings):
     cassandra_keyspace: str = Field("murmuration", description="keyspace of the tables")
     cassandra_replication: int = Field(1, ge=1, description="copies of a row when the keyspace is first created")
     cassandra_user: str = Field("", description="role that makes tables and roles; empty: no log-in")
-    cassandra_password: str = Field("", description="its password")
+    cassandra_password: str = _secret("its password")
     cassandra_app_user: str = Field(
         "", description="role that writes rows; empty: <keyspace>; `murmur migrate` makes it"
     )
-    cassandra_app_password: str = Field("", description="its password; empty: one that only the data folder knows")
+    cassandra_app_password: str = _secret("its password; empty: one that only the data folder knows")
     cassandra_query_user: str = Field("", description="role that may only read; empty: <keyspace>_query; as above")
-    cassandra_query_password: str = Field("", description="its password; empty: as above")
-    redis_urls: str = Field("", description=f"redis://user:password@host:port/0 of primaries, in order; {_BY_LAUNCHER}")
-    redis_query_urls: str = Field(
-        "", description="the same for the query API, whose user only reads; empty: redis_urls"
-    )
-    redis_limits_urls: str = Field(
-        "", description="the same for rate limits, whose user only counts; empty: each process counts alone"
+    cassandra_query_password: str = _secret("its password; empty: as above")
+    redis_urls: str = _secret(f"redis://user:password@host:port/0 of primaries, in order; {_BY_LAUNCHER}")
+    redis_query_urls: str = _secret("the same for the query API, whose user only reads; empty: redis_urls")
+    redis_limits_urls: str = _secret(
+        "the same for rate limits, whose user only counts; empty: each process counts alone"
     )
     redis_shards: int = Field(4, ge=1, le=4096, description="logical shards over the primaries; fixed for life")
     elasticsearch_urls: str = Field("", description=f"http://host:port of nodes, comma-separated; {_BY_LAUNCHER}")
     elasticsearch_prefix: str = Field("murmuration", pattern=_INDEX, description="beginning of the indices' names")
     elasticsearch_user: str = Field("", description="who makes and fills the indices; empty: no log-in")
-    elasticsearch_password: str = Field("", description="its password")
+    elasticsearch_password: str = _secret("its password")
     elasticsearch_query_user: str = Field(
         "", description="who may only read them, of the query API; empty: elasticsearch_user"
     )
-    elasticsearch_query_password: str = Field("", description="its password")
+    elasticsearch_query_password: str = _secret("its password")
     elasticsearch_ca_file: str = Field("", description="certificates to trust for https; empty: the usual ones")
     elasticsearch_shards: int = Field(1, ge=1, le=1024, description="shards of an index when it is first made")
     elasticsearch_replicas: int = Field(0, ge=0, le=9, description="further copies of each shard when it is first made")
@@ -154,8 +159,8 @@ class Settings(BaseSettings):
     )
     objects_bucket: str = Field("murmuration", pattern=_BUCKET, description="bucket of all objects")
     objects_region: str = Field("us-east-1", pattern=_NAME, description="region that requests are signed for")
-    objects_access_key: str = Field("", description="who reads and writes the objects")
-    objects_secret_key: str = Field("", description="its secret")
+    objects_access_key: str = _secret("who reads and writes the objects")
+    objects_secret_key: str = _secret("its secret")
     servers_cache: Path = Field(Path("~/.cache/murmuration"), description="where `murmur servers` keeps its downloads")
 
     @field_validator("trusted_proxies")
@@ -174,9 +179,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: arguments, environment, TOML file."""
+        """Order the sources: arguments, environment, files of secrets, TOML file."""
         file = Path(os.environ.get(f"{PREFIX}CONFIG", CONFIG_FILE))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+        return init_settings, env_settings, SecretFiles(settings_cls), TomlConfigSettingsSource(settings_cls, file)
 
     @property
     def log_dir(self) -> Path:
@@ -216,4 +221,7 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """Return the environment of a child process that is to have these very settings, whatever its own defaults."""
         told = {f"{PREFIX}{name.upper()}": str(value) for name, value in self.model_dump(mode="json").items()}
-        return {**os.environ, **told, f"{PREFIX}DATA_DIR": str(self.data_dir.absolute())}
+        inherited = {
+            name: it for name, it in os.environ.items() if name not in secret_files.variables(Settings, PREFIX)
+        }
+        return {**inherited, **told, f"{PREFIX}DATA_DIR": str(self.data_dir.absolute())}

@@ -108,7 +108,9 @@ def command(place: Place) -> Sequence[str]:
     memory = MEMORY if place.node.of == 1 else MEMORY_OF_SEVERAL
     run = [java(), *memory, f"-Dlog4j2.configurationFile={log4j}", "-cp", f"{place.software}/lib/*"]
     if not (place.data / "meta.properties").exists():
-        _format([*run, "kafka.tools.StorageTool", "format", f"--cluster-id={_cluster_id(place)}", "-c", str(properties)])
+        _format(
+            [*run, "kafka.tools.StorageTool", "format", f"--cluster-id={_cluster_id(place)}", "-c", str(properties)]
+        )
     return [*run, "kafka.Kafka", str(properties)]
 
 
