@@ -6,6 +6,7 @@ QueryError
 ├── InvalidValueError    parameter_invalid  400  a value that the OpenAPI document does not list
 ├── UnknownTweetError    tweet_not_found    404  no such tweet, or it was deleted
 ├── UnknownUserError     user_not_found     404  no such account
+├── NoSuchMomentError    no_such_moment     404  nothing was built as of that time; the detail says what would
 ├── BlockedError         blocked            403  one of the two has blocked the other
 ├── NotKeptError         not_kept           501  a read model that this installation does not have
 └── NotReadyError        not_ready          503  a read model is not there yet
@@ -16,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class QueryError(Exception):
@@ -64,6 +65,16 @@ class UnknownUserError(QueryError):
 
     def __init__(self) -> None:
         super().__init__(None, "there is no such account")
+
+
+class NoSuchMomentError(QueryError):
+    """Nothing was built as of that time; the detail names the command that would."""
+
+    code = "no_such_moment"
+
+    def __init__(self, moment: str, missing: Sequence[str]) -> None:
+        command = f"murmur replay {' '.join(missing)} --until {moment}"
+        super().__init__("as_of", f"{', '.join(missing)} as of {moment} was not built; its operator can: {command}")
 
 
 class BlockedError(QueryError):

@@ -58,17 +58,26 @@ def describe(
     *codes: str,
     signed_in: bool = False,
     parameters: Sequence[Mapping[str, Any]] = PARAMETERS,
+    as_of: bool = False,
 ) -> dict[str, Any]:
-    """Return the arguments of a route: its answer's shape, the problems it may answer, who may ask, with what."""
+    """Return the arguments of a route: its answer's shape, the problems it may answer, who may ask, with what.
+
+    `as_of`: it takes a moment, too.
+    """
     always = ["parameter_invalid", "token_invalid", "token_expired", "session_revoked", "rate_limited", "not_ready"]
-    always += ["insufficient_scope", "request_timeout", "internal_error"]
+    always += ["insufficient_scope", "account_suspended", "request_timeout", "internal_error"]
     if parameters:
         always.append("consistency_token_invalid")
     if signed_in:
         always.append("token_missing")
+    if as_of:
+        always.append("no_such_moment")
     return {
         "response_model": None,
-        "responses": {200: {"model": model, "headers": _HEADERS}, **_problems({*always, *codes})},
+        "responses": {
+            200: {"model": model, "headers": _HEADERS | (_AS_OF if as_of else {})},
+            **_problems({*always, *codes}),
+        },
         "openapi_extra": {"parameters": list(parameters), "security": [_BEARER] if signed_in else [{}, _BEARER]},
     }
 
@@ -116,6 +125,13 @@ _HEADERS = {
         "description": f"`true` where the projections had not passed the {HEADER} in time.",
         "schema": {"type": "string", "enum": ["true"]},
     },
+}
+
+_AS_OF = {
+    "X-As-Of": {
+        "description": "The moment that the answer is of, where `as_of` was given.",
+        "schema": {"type": "string", "format": "date-time"},
+    }
 }
 
 

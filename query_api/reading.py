@@ -54,23 +54,33 @@ PARAMETERS: list[dict[str, Any]] = [
 
 
 class Reading(NamedTuple):
-    """What an endpoint works with; `viewer_id` is ANONYMOUS where nobody is signed in."""
+    """What an endpoint works with; `viewer_id` is ANONYMOUS where nobody is signed in.
+
+    `at_ms`: the moment that its readers are of, where one was asked for (query_api.as_of).
+    """
 
     services: Services
     readers: Readers
     viewer_id: int
     headers: dict[str, str]
+    at_ms: int | None = None
+
+    def now_ms(self) -> int:
+        """Return the time that the answer is of: the present, unless a moment was asked for."""
+        return self.services.clock.now_ms() if self.at_ms is None else self.at_ms
 
     def blocked(self) -> frozenset[int]:
-        """Return the accounts that the viewer blocks or is blocked by."""
-        return self.readers.hidden(self.viewer_id).blocked if self.viewer_id else NOBODY
+        """Return the accounts that the viewer blocks or is blocked by, and those that nobody is shown."""
+        gone = self.readers.standings.gone
+        return (self.readers.hidden(self.viewer_id).blocked if self.viewer_id else NOBODY) | gone
 
     def hidden(self, except_for: int = ANONYMOUS) -> frozenset[int]:
         """Return the accounts whose tweets the viewer does not see; a mute of `except_for` does not count."""
+        gone = self.readers.standings.gone
         if not self.viewer_id:
-            return NOBODY
+            return gone
         hidden = self.readers.hidden(self.viewer_id)
-        return hidden.blocked | (hidden.muted - {except_for} if except_for else hidden.muted)
+        return gone.union(hidden.blocked, hidden.muted - {except_for} if except_for else hidden.muted)
 
     def answer(self, body: bytes) -> Response:
         """Return a JSON answer that says how fresh it is."""
@@ -114,6 +124,9 @@ class Reads:
         if token is not None and services.stores.assembled != known:  # what was waited for is not what is read now
             waited = await self._wait(services, token, wait_ms)
             readers = services.stores.readers()
+        readers.standings.look()
+        if who is not None:
+            check_standing(who.user_id, readers)
         readers = waited.over(readers, services)
         headers = {LAG_HEADER: services.lag.header(self.projections)}
         if waited.behind:
@@ -137,6 +150,13 @@ class Reads:
         if timelines is not None and behind == (HOME,):
             return _Waited((), pulls=True)
         return _Waited(behind)
+
+
+def check_standing(user_id: int, readers: Readers) -> None:
+    """Refuse who may do nothing now; raises the 403 problem."""
+    code = readers.standings.refusal(user_id)
+    if code is not None:
+        raise Problem(code)
 
 
 def _wait_ms(request: Request) -> int | None:

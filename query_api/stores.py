@@ -10,8 +10,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from infra.clock import SystemClock
 from infra.recent import Recent
 from projections.accounts import read_model as accounts
+from projections.accounts.standings import Standings
 from projections.engagement import read_model as engagement
 from projections.graph import read_model as graph
 from projections.home_timeline import read_model as home_timeline
@@ -62,6 +64,7 @@ class Readers(NamedTuple):
     hydrate_tweets: TweetHydrator
     hydrate_authors: AuthorHydrator
     hidden: Callable[[int], Hidden]
+    standings: Standings
     ready: Ready | None = None
     search: search.SearchReader = _ELSEWHERE
     trends: trends.TrendsReader = _ELSEWHERE
@@ -72,6 +75,7 @@ class Readers(NamedTuple):
         """Forget what was deleted or edited since the last request."""
         self.hydrate_tweets.refresh()
         self.hydrate_authors.refresh()
+        self.standings.look()
 
 
 class Shared(Protocol):
@@ -101,17 +105,26 @@ class Shared(Protocol):
 class Stores:
     """The sources of all read models."""
 
-    def __init__(self, sources: Mapping[str, Source[Any]], cache_entries: int, shared: Shared | None = None) -> None:
+    def __init__(
+        self,
+        sources: Mapping[str, Source[Any]],
+        cache_entries: int,
+        shared: Shared | None = None,
+        now_ms: Callable[[], int] | None = None,
+    ) -> None:
         self.names = sources.keys()
         self._sources = sources
         self.shared = shared
         self._found: dict[str, Any] = {}
         self._readers: Readers | None = None
         self._looked_at = float("-inf")
+        self.followers: list[Callable[[], None]] = []
+        """Called after each look, now that the records of generations are as they are."""
         self.assembled = 0
         """How many sets of Readers there were: another number, another generation or file of something."""
         self.kept_tweets: Recent[Shown] = Recent(cache_entries)
         self.kept_authors: Recent[bytes] = Recent(cache_entries)
+        self.standings = Standings(now_ms or SystemClock().now_ms)
 
     def readers(self) -> Readers:
         """Return the open read models, their caches as fresh as the files; raises NotReadyError."""
@@ -140,6 +153,8 @@ class Stores:
         if found != self._found:
             self._found = found
             self._readers = self._assemble()
+        for follow in self.followers:
+            follow()
 
     def _assemble(self) -> Readers | None:
         self.assembled += 1
@@ -151,14 +166,16 @@ class Stores:
         if shared is not None:
             shared.begin()
         wait = None if shared is None else shared.wait
-        tweets = TweetHydrator(self._found["tweets"], self.kept_tweets, wait)
-        authors = AuthorHydrator(self._found["accounts"], self.kept_authors, wait)
+        self.standings.follow(self._found["accounts"])
+        tweets = TweetHydrator(self._found["tweets"], self.kept_tweets, self.standings, wait)
+        authors = AuthorHydrator(self._found["accounts"], self.kept_authors, self.standings, wait)
         readers = Readers(
             **self._found,
             counts=self._found["engagement"].counts,
             hydrate_tweets=tweets,
             hydrate_authors=authors,
             hidden=self._found["graph"].hidden,
+            standings=self.standings,
         )
         if shared is None:
             return readers

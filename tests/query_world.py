@@ -11,6 +11,7 @@ from infra.auth.keys import KeyRing
 from infra.auth.tokens import AccessTokens
 from infra.clock import SystemClock
 from infra.consistency import HEADER
+from infra.generations.files import FileGenerations
 from infra.log import embedded
 from infra.log.port import Position, Record, Span
 from infra.settings import Settings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from infra.clock import Clock
+    from infra.generations.record import Kept
     from infra.projections import ProjectionStore
     from query_api.bootstrap import Services
     from schemas.envelope import Event
@@ -55,8 +57,13 @@ class Backing(Protocol):
     def settings(self, folder: Path) -> Settings:
         """Return the settings of a world."""
 
-    def open_store(self, projection: Projection, log_id: str, settings: Settings) -> ProjectionStore:
+    def open_store(
+        self, projection: Projection, log_id: str, settings: Settings, generation: int = 1
+    ) -> ProjectionStore:
         """Open the store of a projection, empty where it is the world's first."""
+
+    def records(self, settings: Settings) -> Kept:
+        """Return where generations are recorded."""
 
     def projector(self, projection: Projection) -> Callable[[Sequence[Event]], Sequence[Any]]:
         """Return what makes the writes that the store takes."""
@@ -73,8 +80,14 @@ class Files:
     def settings(self, folder: Path) -> Settings:
         return Settings(data_dir=folder)
 
-    def open_store(self, projection: Projection, log_id: str, settings: Settings) -> ProjectionStore:
-        return projection.open_store(generation_path(settings.projections_dir, projection.name), log_id, settings)
+    def open_store(
+        self, projection: Projection, log_id: str, settings: Settings, generation: int = 1
+    ) -> ProjectionStore:
+        path = generation_path(settings.projections_dir, projection.name, generation)
+        return projection.open_store(path, log_id, settings)
+
+    def records(self, settings: Settings) -> Kept:
+        return FileGenerations(settings.projections_dir)
 
     def projector(self, projection: Projection) -> Callable[[Sequence[Event]], Sequence[Any]]:
         return projection.project

@@ -77,6 +77,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "password_invalid": ProblemType(400, "The password is not valid", "Use 8 to 256 characters."),
     "profile_invalid": ProblemType(400, "A field of the profile is not valid", "See the limits in /openapi.json."),
     "user_not_found": ProblemType(404, "There is no such account", "Check the id."),
+    "reason_invalid": ProblemType(400, "The text is not valid", "Use at most as many characters as the detail says."),
+    "suspension_over": ProblemType(400, "The end of the suspension is past", "Name a later time, or none."),
+    "role_unknown": ProblemType(400, "There is no such role", "There are user, moderator and admin."),
     # tweets
     "text_empty": ProblemType(400, "The text is empty", "Write something other than white space."),
     "text_too_long": ProblemType(400, "The text is too long", "Use at most 280 characters (code points after NFC)."),
@@ -97,6 +100,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     ),
     "not_ready": ProblemType(
         503, "The process is not ready yet", "Try again in a second; /readyz and /projections tell more."
+    ),
+    "no_such_moment": ProblemType(
+        404, "Nothing was built as of that time", "Its operator builds it by the command in the detail."
     ),
     "not_kept": ProblemType(
         501,

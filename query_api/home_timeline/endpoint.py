@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from infra.http.rate_limits import RateClass, limited
 from infra.http.routes import DirectRoute
+from query_api.as_of import OF_TWEETS, AsOf, then
 from query_api.cursors import parse_max_id
 from query_api.errors import InvalidValueError
 from query_api.home_timeline import ranking as rankings
@@ -38,15 +39,18 @@ Ranking = Annotated[str, Query(json_schema_extra={"enum": RANKINGS}, description
 Explain = Annotated[bool, Query(description="Give the parts of each score, where the page is ranked.")]
 
 
-@router.get("/timeline/home", **describe(TimelinePage, "cursor_invalid", signed_in=True))
+@router.get("/timeline/home", **describe(TimelinePage, "cursor_invalid", signed_in=True, as_of=True))
 async def home(
     reading: HomeReading,
     limit: Limit = 200,
     max_id: MaxId = None,
     ranking: Ranking = rankings.LATEST,
     explain: Explain = False,
+    as_of: AsOf = None,
 ) -> Response:
     """Return a page of the viewer's home timeline."""
+    if as_of is not None:
+        reading = then(reading, as_of, OF_TWEETS)
     if ranking not in RANKINGS:
         raise InvalidValueError("ranking", f"ranking is one of {', '.join(RANKINGS)}")
     below = parse_max_id(max_id)
@@ -105,7 +109,7 @@ def _ranked(reading: Reading, page: Page[int, Shown], ranking: str, limit: int, 
         settings.ranking_recency, settings.ranking_engagement, settings.ranking_relevance, settings.ranking_media
     )
     known = rules.candidates(page.items, hydrated.counts, interactions)
-    best = rankings.rank(ranking, known, reading.services.clock.now_ms(), weights)[:limit]
+    best = rankings.rank(ranking, known, reading.now_ms(), weights)[:limit]
     by_id = {item.tweet.tweet_id: item for item in page.items}
     items = [by_id[tweet_id] for tweet_id, _ in best]
     return tweet_page(items, hydrated, page.next, scores=response.scores(best) if explain else None)

@@ -11,6 +11,7 @@ from infra.http.rate_limits import RateClass, limited
 from infra.http.routes import DirectRoute
 from infra.places import WORLD, places
 from projections.trends.read_model import DAY_MS, DAYS_KEPT_MS, HOUR_MS, HOURS_KEPT_MS
+from query_api.as_of import OF_TRENDS, AsOf, then
 from query_api.errors import InvalidValueError
 from query_api.openapi import API, describe
 from query_api.reading import Reading, Reads
@@ -43,9 +44,11 @@ TopicPath = Annotated[str, Path(max_length=MAX_TOPIC_CHARS, description="A topic
 TweetLimit = Annotated[int, Query(ge=1, le=50, description="Most tweets.")]
 
 
-@router.get("/trends", **describe(Trends, "not_kept"))
-async def trends(reading: TrendsReading, woeid: Woeid = WORLD, limit: TrendLimit = 20) -> Response:
+@router.get("/trends", **describe(Trends, "not_kept", as_of=True))
+async def trends(reading: TrendsReading, woeid: Woeid = WORLD, limit: TrendLimit = 20, as_of: AsOf = None) -> Response:
     """Return what trends in a place now."""
+    if as_of is not None:
+        reading = then(reading, as_of, OF_TRENDS)
     place = _place(woeid)
     return reading.answer(response.trends(place, _board(reading, place), limit))
 
@@ -109,7 +112,8 @@ async def topic(reading: TopicReading, name: TopicPath, woeid: Woeid = WORLD, li
 
 def _board(reading: Reading, place: Place) -> Board:
     services = reading.services
-    return services.trend_boards.of(reading.readers.trends, place.woeid, services.clock.now_ms())
+    boards = services.trend_boards if reading.at_ms is None else services.moments.boards
+    return boards.of(reading.readers.trends, place.woeid, reading.now_ms())
 
 
 @router.get("/trends/places", **describe(Places, "not_kept"))

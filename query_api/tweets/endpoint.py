@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Response
 
 from infra.http.rate_limits import RateClass, limited
 from infra.http.routes import DirectRoute
+from query_api.as_of import OF_TWEETS, AsOf, then
 from query_api.cursors import parse_max_id
 from query_api.openapi import API, Limit, MaxId, TweetIdPath, describe
 from query_api.paging import Page, Steps, fill
@@ -34,9 +35,11 @@ def asked_for(tweet_id: str, reading: Reading) -> Shown:
     return rules.check_visible(wanted, found, reading.blocked())
 
 
-@router.get("/tweets/{tweet_id}", **describe(Tweet, *REFUSALS))
-async def tweet(reading: TweetReading, tweet_id: TweetIdPath) -> Response:
+@router.get("/tweets/{tweet_id}", **describe(Tweet, *REFUSALS, as_of=True))
+async def tweet(reading: TweetReading, tweet_id: TweetIdPath, as_of: AsOf = None) -> Response:
     """Return a tweet."""
+    if as_of is not None:
+        reading = then(reading, as_of, OF_TWEETS)
     shown = asked_for(tweet_id, reading)
     hydrated = details([shown], reading.viewer_id, reading.readers)
     return reading.answer(response.tweet_object(shown, hydrated))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Response
 
 from infra.http.rate_limits import RateClass, limited
 from infra.http.routes import DirectRoute
+from query_api.as_of import OF_TWEETS, AsOf, then
 from query_api.cursors import parse_max_id
 from query_api.openapi import API, Limit, MaxId, UserIdPath, describe
 from query_api.paging import Steps, fill
@@ -27,12 +28,14 @@ AuthorReading = Annotated[Reading, Depends(Reads("tweets", "accounts", "graph", 
 
 @router.get(
     "/timeline/user/{user_id}",
-    **describe(TweetPage, "user_not_found", "blocked", "cursor_invalid"),
+    **describe(TweetPage, "user_not_found", "blocked", "cursor_invalid", as_of=True),
 )
 async def user_timeline(
-    reading: AuthorReading, user_id: UserIdPath, limit: Limit = 200, max_id: MaxId = None
+    reading: AuthorReading, user_id: UserIdPath, limit: Limit = 200, max_id: MaxId = None, as_of: AsOf = None
 ) -> Response:
     """Return an account's tweets, replies, quotes and retweets, newest first."""
+    if as_of is not None:
+        reading = then(reading, as_of, OF_TWEETS)
     author_id = user_id_of(user_id)
     check_may_read(author_id, reading.readers.hydrate_authors.load([author_id]), reading.blocked())
     page = fill(

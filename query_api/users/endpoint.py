@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Response
 from infra.http.rate_limits import RateClass, limited
 from infra.http.routes import DirectRoute
 from query_api import cursors
+from query_api.as_of import OF_PROFILES, AsOf, then
 from query_api.openapi import API, Cursor, Limit, UserIdPath, describe
 from query_api.paging import Page, Steps, fill, nothing
 from query_api.reading import Reading, Reads
@@ -39,15 +40,19 @@ async def me(reading: OwnReading) -> Response:
     return _profile(reading, reading.viewer_id)
 
 
-@router.get("/users/by-username/{name}", **describe(Profile, *REFUSALS))
-async def by_username(reading: ProfileReading, name: UsernamePath) -> Response:
+@router.get("/users/by-username/{name}", **describe(Profile, *REFUSALS, as_of=True))
+async def by_username(reading: ProfileReading, name: UsernamePath, as_of: AsOf = None) -> Response:
     """Return the profile of the account of that name."""
+    if as_of is not None:
+        reading = then(reading, as_of, OF_PROFILES)
     return _profile(reading, skeleton.user_id_named(name, reading.readers.accounts))
 
 
-@router.get("/users/{user_id}", **describe(Profile, *REFUSALS))
-async def user(reading: ProfileReading, user_id: UserIdPath) -> Response:
+@router.get("/users/{user_id}", **describe(Profile, *REFUSALS, as_of=True))
+async def user(reading: ProfileReading, user_id: UserIdPath, as_of: AsOf = None) -> Response:
     """Return an account's profile."""
+    if as_of is not None:
+        reading = then(reading, as_of, OF_PROFILES)
     return _profile(reading, skeleton.user_id_of(user_id))
 
 

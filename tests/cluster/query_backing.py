@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from infra.clock import SystemClock
+from infra.cql.generations import CqlGenerations
 from infra.cql.migrate import migrate
 from infra.cql.projection_tables import create
 from infra.cql.roles import make_roles
@@ -107,9 +108,13 @@ class Servers:
         with closing(redis.Redis.from_url(operator_url(self.redis["redis"]))) as client:
             client.flushall()
 
-    def open_store(self, projection: Projection, log_id: str, settings: Settings) -> ProjectionStore:
+    def open_store(
+        self, projection: Projection, log_id: str, settings: Settings, generation: int = 1
+    ) -> ProjectionStore:
         if projection.name in STORES:
-            return STORES[projection.name](self._session, log_id)
+            if generation > 1:
+                create(self._session, STORES[projection.name], generation)
+            return STORES[projection.name](self._session, log_id, generation)
         if projection.name == search.PROJECTION:
             assert self.elastic is not None
             return ElasticsearchSearchStore(self.elastic, settings, log_id)
@@ -120,6 +125,9 @@ class Servers:
             active_days=settings.active_days,
             shards=settings.redis_shards,
         )
+
+    def records(self, settings: Settings) -> CqlGenerations:
+        return CqlGenerations(self._session, settings)
 
     def projector(self, projection: Projection) -> Callable[[Sequence[Event]], Sequence[Any]]:
         places = projection.name in {*STORES, search.PROJECTION}
