@@ -1,6 +1,7 @@
-"""Starts the command process (`python -m commands`), or prints a token for its operator.
+"""Starts the command process (`python -m commands`), or serves its operator: tokens, decisions about accounts.
 
 python -m commands token USERNAME [--minutes N]
+python -m commands users suspend|restore|promote|demote|verify|unverify|reset-password|show USERNAME …
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 
 from commands import claims
 from commands.bootstrap import open_app, open_services
+from commands.standing import operator
 from infra import json_logs
 from infra.http import server
 from infra.settings import Settings
@@ -24,10 +26,14 @@ def main(arguments: list[str]) -> int:
     token = verbs.add_parser("token", help="print an access token for an existing account, in a session of its own")
     token.add_argument("username")
     token.add_argument("--minutes", type=int, choices=range(1, 1441), metavar="N", help="its life (1 to 1440)")
+    operator.add_arguments(verbs)
     chosen = parser.parse_args(arguments)
     settings = Settings()
     if chosen.verb == "token":
         return asyncio.run(_print_token(settings, chosen.username, chosen.minutes))
+    if chosen.verb == "users":
+        asyncio.run(operator.run(settings, operator.asked(chosen)))
+        return 0
     json_logs.configure(settings.log_level)
     server.serve(open_app(settings), settings, "commands")
     return 0

@@ -37,6 +37,7 @@ encode = msgspec.json.Encoder().encode
 async def execute(request: Request, actor_id: int, decide: Callable[[Stamp], Awaitable[Decision]]) -> Response:
     """Run the command of an account and return its answer."""
     services: Services = request.app.state.services
+    services.views.check_standing(actor_id)
     key_text, token = idempotency_key(request), request.headers.get(HEADER)
     if token is not None:
         await services.views.passed(read_token(services, token))

@@ -35,6 +35,7 @@ class KeptPlaces:
         self._reader = source.reader
         self._loading: Loading[int] = Loading(Recent(AUTHORS_KEPT), self._read, wait)
         self.rely = self._loading.rely
+        self.followers = self._loading.followers
 
     def of(self, author_ids: Collection[int]) -> dict[int, int]:
         """Return the places of accounts."""

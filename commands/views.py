@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from infra.log.port import Position, TopicPartition
     from infra.sources import Source
     from projections.accounts.read_model import AccountsReader
+    from projections.accounts.standings import Standings
     from projections.engagement.read_model import EngagementReader
     from projections.graph.read_model import GraphReader
     from projections.media.read_model import MediaReader
@@ -82,8 +83,12 @@ class Views:
         journal: Journal,
         wait_ms: int,
         places: Callable[[Collection[int]], Mapping[int, int]] | None = None,
+        *,
+        standings: Standings,
+        told: bool = False,
     ) -> None:
-        """`places` are those of authors, kept; without it they are read."""
+        """`places` are those of authors, kept; without it they are read. `told`: the standings hear of changes."""
+        self._standings, self._told = standings, told
         self._accounts, self._tweets, self._graph, self._engagement = accounts, tweets, graph, engagement
         self._media = media
         self._places = places or (lambda author_ids: places_of(self.accounts, author_ids))

@@ -19,6 +19,7 @@ from infra.replay_verbs import verbs as replay_verbs
 from infra.server_verbs import servers_app
 from infra.trends_verbs import verbs as trends_verbs
 from infra.trouble import TroubleError, trouble_of
+from infra.user_verbs import users_app
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +46,8 @@ def settings_of(**given: Any) -> Settings:
     """Return the settings, with what the command line gave in front."""
     from pydantic import ValidationError  # noqa: PLC0415
 
-    from infra.settings import PREFIX, Settings  # noqa: PLC0415
     from infra import secret_files  # noqa: PLC0415
+    from infra.settings import PREFIX, Settings  # noqa: PLC0415
 
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
@@ -278,8 +279,8 @@ def keys_rotate(data: Data = None) -> None:
     typer.echo(KeyRing(settings_of(data_dir=data).keys_dir).rotate())
 
 
-app.add_typer(servers_app, name="servers")
-app.add_typer(generations_app, name="generations")
+for named, group in {"servers": servers_app, "generations": generations_app, "users": users_app}.items():
+    app.add_typer(group, name=named)
 app.command()(capacity)
 for verb in (*replay_verbs, *trends_verbs):
     app.command()(verb)

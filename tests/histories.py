@@ -6,17 +6,29 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from infra.log.port import TopicPartition
-from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
+from schemas.accounts.events import (
+    AccountRegistered,
+    AccountRestored,
+    AccountSuspended,
+    ProfileEdited,
+    ReachChanged,
+    RoleChanged,
+    SignedIn,
+    VerifiedChanged,
+)
 from schemas.codec import topic_and_key
 from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
 from schemas.envelope import Envelope
 from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
 from schemas.ids import first_id_at
+from schemas.media.events import MediaCollected, MediaDescribed, MediaFailed
+from schemas.media.paths import path_of
 from schemas.notifications.events import NotificationsRead, NotificationsSwitched
-from schemas.tweets.events import Mention, Retweeted, RetweetUndone, TweetDeleted, TweetPosted
-from tests.builders import EPOCH_MS
+from schemas.tweets.events import Attachment, Mention, Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+from tests.builders import EPOCH_MS, attachment, ready, uploaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,6 +37,7 @@ if TYPE_CHECKING:
 
 USERS = range(1, 6)
 PARTITIONS = 3
+VIDEO = 2
 TAGS = ("Tea", "tea", "milk")
 LONDON, LEEDS, BRITAIN = 44418, 26042, 23424975
 PLACES = (LONDON, LEEDS, BRITAIN, 1)
@@ -54,7 +67,7 @@ class Step(NamedTuple):
 
 VERBS = (
     *("post", "post", "reply", "reply", "quote", "reply and quote", "retweet", "retweet", "undo", "delete"),
-    *("edit", "sign in", *RELATIONS, "follow", *MARKS, "like", "read", "switch"),
+    *("edit", "decide", "sign in", *RELATIONS, "follow", *MARKS, "like", "read", "switch", "upload", "settle"),
 )
 steps = st.builds(
     Step, st.sampled_from(VERBS), st.sampled_from(USERS), st.integers(0, 30), st.sampled_from((0, 0, 1, 1000))
@@ -71,6 +84,8 @@ class World:
         self.tweets: dict[int, TweetPosted] = {}
         self.retweets: dict[int, Retweeted] = {}
         self.begun: set[tuple[str, int, int]] = set()
+        self.sent: list[tuple[int, int]] = []
+        self.ready: dict[int, list[int]] = defaultdict(list)
         self.events: list[Event] = []
 
     def play(self, chosen: Iterable[Step]) -> list[Event]:
@@ -79,7 +94,7 @@ class World:
             self.events.append(AccountRegistered(self._envelope(user), user, f"User_{user}", f"User {user}"))
         for step in chosen:
             self.now += step.pause_ms
-            self._play(step)
+            {"upload": self._upload, "settle": self._settle}.get(step.verb, self._play)(step)
         return self.events
 
     def _play(self, step: Step) -> None:
@@ -87,6 +102,8 @@ class World:
         match step.verb:
             case "edit":
                 self._edit(step)
+            case "decide":
+                self._decide(step)
             case "sign in":
                 self.events.append(SignedIn(self._envelope(step.user), step.user))
             case "read":
@@ -98,7 +115,7 @@ class World:
             case "follow" | "block" | "mute" if (target := USERS[step.other % len(USERS)]) != step.user:
                 self._relate(step.verb, step.user, target)
             case "post":
-                self._post(step.user, None, None)
+                self._post(step.user, None, None, self._attached(step.user) if step.other % 3 == 0 else [])
             case "undo" if self.retweets:
                 self._undo(list(self.retweets.values())[step.other % len(self.retweets)])
             case _ if picked:
@@ -106,7 +123,48 @@ class World:
 
     def _edit(self, step: Step) -> None:
         field = ("display_name", "bio", "location", "profile_image_url", "banner_image_url")[step.other % 5]
-        self.events.append(ProfileEdited(self._envelope(step.user), step.user, **{field: f"{field} {step.other}"}))
+        text = f"{field} {step.other}"
+        if field.endswith("_url") and self.ready[step.user]:
+            text = path_of(media_id := self.ready[step.user].pop(), f"{media_id:064x}.jpg")
+        self.events.append(ProfileEdited(self._envelope(step.user), step.user, **{field: text}))
+
+    def _upload(self, step: Step) -> None:
+        """Send an image or a video; its owner may say later what is to be seen in it."""
+        sent = uploaded(step.user, self._new_id(), "a bird" if step.other % 2 else "")
+        self.events.append(replace(sent, envelope=self._envelope(step.user)))
+        self.sent.append((step.user, sent.media_id))
+        if step.other % 4 == 0:
+            self.events.append(MediaDescribed(self._envelope(step.user), sent.media_id, step.user, "two birds"))
+
+    def _settle(self, step: Step) -> None:
+        """What was sent is ready, cannot be decoded, or is not wanted any more."""
+        if not self.sent:
+            return
+        owner, media_id = self.sent.pop(step.other % len(self.sent))
+        of = self._envelope(0), media_id, owner
+        match step.other % 5:
+            case 0:
+                self.events.append(MediaFailed(*of, "not_decodable"))
+            case 1:
+                self.events.append(MediaCollected(*of, "unattached"))
+            case found:
+                kind = "video" if found == VIDEO else "image"
+                self.events.append(replace(ready(owner, media_id, kind), envelope=of[0]))
+                self.ready[owner].append(media_id)
+
+    def _attached(self, user: int) -> list[Attachment]:
+        return [attachment(self.ready[user].pop()) for _ in self.ready[user][:2]]
+
+    def _decide(self, step: Step) -> None:
+        by = self._envelope(0)
+        decisions: tuple[Event, ...] = (
+            AccountSuspended(by, step.user, (step.other % 2) * (self.now + step.other)),
+            AccountRestored(by, step.user),
+            VerifiedChanged(by, step.user, verified=step.other % 2 > 0),
+            RoleChanged(by, step.user, ("user", "moderator", "admin")[step.other % 3]),
+            ReachChanged(by, step.user, limited=step.other % 2 > 0),
+        )
+        self.events.append(decisions[step.other % len(decisions)])
 
     def _answer(self, step: Step, picked: TweetPosted) -> None:
         match step.verb:
@@ -140,7 +198,13 @@ class World:
         self.begun ^= {what}  # type: ignore[arg-type]  # verb, account, target
         return stood
 
-    def _post(self, user: int, parent: TweetPosted | None, quoted: TweetPosted | None) -> None:
+    def _post(
+        self,
+        user: int,
+        parent: TweetPosted | None,
+        quoted: TweetPosted | None,
+        media: Sequence[Attachment] = (),
+    ) -> None:
         new_id = self._new_id()
         event = TweetPosted(
             self._envelope(user),
@@ -155,6 +219,8 @@ class World:
             mentions=[Mention(parent.author_id, f"User_{parent.author_id}")] if parent else [],
             hashtags=[TAGS[new_id % 3], TAGS[new_id % 2]] if new_id % 5 else [],
             place=PLACES[new_id % len(PLACES)],
+            media_ids=[it.media_id for it in media],
+            media=list(media),
         )
         self.tweets[new_id] = event
         self.events.append(event)

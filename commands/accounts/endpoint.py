@@ -153,5 +153,6 @@ async def edit_profile(request: Request, who: Who) -> Response:
 
 
 def _caller(request: Request) -> tuple[Services, sessions.Caller]:
-    caller = sessions.Caller(request.scope[REQUEST_ID], idempotency_key(request))
+    agent = sessions.agent_of(request.headers.get("user-agent", ""))
+    caller = sessions.Caller(request.scope[REQUEST_ID], idempotency_key(request), agent)
     return request.app.state.services, caller

@@ -20,6 +20,7 @@ from commands.errors import CommandRefusedError
 from commands.execution import encode
 from infra.http.problems import Problem
 from infra.journal.port import AlreadyClaimedError, Answer, Commit, IdempotencyKey
+from projections.accounts.standings import refusal_of
 from schemas.accounts.events import SignedIn
 from schemas.catalogue import ACCOUNTS
 
@@ -27,15 +28,23 @@ if TYPE_CHECKING:
     from commands.accounts.command import Register
     from commands.accounts.registry import Tokens
     from commands.services import Services
+    from projections.accounts.read_model import Account
 
+MAX_AGENT_CHARS = 200
 NOBODY = 0  # the subject of idempotency keys sent before there is an account
 
 
 class Caller(NamedTuple):
-    """The request that asks, and the key it may have sent."""
+    """The request that asks, the key it may have sent, and what it calls itself."""
 
     request_id: str
     idempotency_key: str | None = None
+    agent: str = ""
+
+
+def agent_of(header: str) -> str:
+    """Return what is kept of a User-Agent, for the owner to know a session by."""
+    return "".join(char for char in header[:MAX_AGENT_CHARS] if char.isprintable())
 
 
 async def register(services: Services, command: Register, password: str, caller: Caller) -> Answer:
@@ -53,7 +62,7 @@ async def register(services: Services, command: Register, password: str, caller:
     user_id = services.journal.owner(claims.username_key(user.username))
     if user_id is None or (answer.replayed and not await services.registry.password_matches(user_id, password)):
         raise Problem("idempotency_key_reused", param="Idempotency-Key")
-    tokens = await services.registry.begin_session(user_id)
+    tokens = await services.registry.begin_session(user_id, agent=caller.agent)
     return answer._replace(body=encode(session_answer(user, tokens)))
 
 
@@ -92,9 +101,12 @@ async def _open_account(
 async def log_in(services: Services, username: str, password: str, caller: Caller) -> Answer:
     """Open a session; a wrong name and a wrong password cannot be told apart, not by time either."""
     user_id = services.journal.owner(claims.username_key(username))
-    if not await services.registry.password_matches(user_id, password) or user_id is None:
+    matched = await services.registry.matching_hash(user_id, password)
+    if matched is None or user_id is None:
         raise CommandRefusedError("login_failed")
-    return await _answer(services, await services.registry.begin_session(user_id), caller)
+    await active(services, user_id)
+    tokens = await services.registry.begin_session(user_id, agent=caller.agent, matched=matched)
+    return await _answer(services, tokens, caller)
 
 
 async def refresh(services: Services, refresh_token: str, caller: Caller) -> Answer:
@@ -104,16 +116,24 @@ async def refresh(services: Services, refresh_token: str, caller: Caller) -> Ans
 
 async def _answer(services: Services, tokens: Tokens, caller: Caller) -> Answer:
     user_id = tokens.session.user_id
-    await _say_signed_in(services, user_id, caller)
-    await services.views.accounts_fresh(user_id)
-    account = services.views.accounts.many([user_id]).get(user_id)
-    if account is None:
-        raise CommandRefusedError("projection_behind")
+    account = await active(services, user_id)
+    await say_signed_in(services, user_id, caller)
     ends = tuple(services.journal.ends(ACCOUNTS, user_id))
     return Answer(200, encode(session_answer(handler.user_answer(account), tokens)), ends)
 
 
-async def _say_signed_in(services: Services, user_id: int, caller: Caller) -> None:
+async def active(services: Services, user_id: int) -> Account:
+    """Return an account, all that was said about it considered; refuses one that may do nothing now."""
+    await services.views.accounts_fresh(user_id)
+    account = services.views.accounts.many([user_id]).get(user_id)
+    if account is None:
+        raise CommandRefusedError("projection_behind")
+    if code := refusal_of(account.standing, services.clock.now_ms()):
+        raise CommandRefusedError(code)
+    return account
+
+
+async def say_signed_in(services: Services, user_id: int, caller: Caller) -> None:
     """Say SignedIn if it was not said today; twice, if the process dies in between, does no harm."""
     now_ms = services.clock.now_ms()
     day = handler.day_of(now_ms)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from infra.auth.cql_revocations import record_revocation
-from infra.auth.credentials import SWEEP_AFTER_MS, RefreshRefusedError, Session
+from infra.auth.credentials import SWEEP_AFTER_MS, OpenSession, RefreshRefusedError, Session
 from infra.cql.compare_and_set import compare_and_set
 from infra.cql.session import Call
 
@@ -38,6 +38,12 @@ _SIGNED_IN = "SELECT day FROM sign_ins WHERE user_id = ?"
 _SIGN_IN = "INSERT INTO sign_ins (user_id, day) VALUES (?, ?)"
 _OPEN = """INSERT INTO sessions (session_id, user_id, refresh_hash, expires_at_ms, revoked) VALUES (?, ?, ?, ?, false)
            IF NOT EXISTS USING TTL ?"""
+_LIST_SESSION = """INSERT INTO sessions_by_user (session_id, user_id, app_id, scopes, agent) VALUES (?, ?, ?, ?, ?)
+                   USING TTL ?"""
+_LISTED = """SELECT session_id, user_id, app_id, scopes, agent FROM sessions_by_user
+             WHERE user_id = ? AND session_id = ?"""
+_SESSIONS_OF = "SELECT session_id, user_id, app_id, scopes, agent FROM sessions_by_user WHERE user_id = ?"
+_SET_PASSWORD = "UPDATE accounts SET password_hash = ? WHERE user_id = ?"  # noqa: S105 - a statement
 _SESSION = "SELECT session_id, user_id, refresh_hash, expires_at_ms, revoked FROM sessions WHERE session_id = ?"
 _ROTATE = """UPDATE sessions USING TTL ? SET user_id = ?, refresh_hash = ?, expires_at_ms = ?, revoked = false
              WHERE session_id = ? IF refresh_hash = ? AND revoked = false"""
@@ -83,14 +89,21 @@ class CqlCredentials:
 
     def open_session(self, session: Session, refresh_hash: bytes, expires_at_ms: int) -> None:
         """Begin a session with its first refresh token."""
+        self._list(session)
         self._session.run(_ADD_TOKEN, (refresh_hash, session.session_id, self._kept_seconds))
-        compare_and_set(self._session, _OPEN, (*session, refresh_hash, expires_at_ms, self._kept_seconds))
+        values = (session.session_id, session.user_id, refresh_hash, expires_at_ms, self._kept_seconds)
+        compare_and_set(self._session, _OPEN, values)
+
+    def _list(self, session: Session) -> None:
+        """Let a session be found by its account, for as long as it can be refreshed."""
+        self._session.run(_LIST_SESSION, (*session, self._kept_seconds))
 
     def rotate(self, old_hash: bytes, new_hash: bytes, now_ms: int, expires_at_ms: int) -> Session:
         """Exchange a refresh token for a new one; raises RefreshRefusedError, having ended the session if reused."""
         row = self._session_of(old_hash, now_ms)
-        session = Session(row.session_id, row.user_id)
+        session = self._listed(row)
         if row.refresh_hash == old_hash:
+            self._list(session)
             self._session.run(_ADD_TOKEN, (new_hash, row.session_id, self._kept_seconds))
             values = (self._kept_seconds, row.user_id, new_hash, expires_at_ms, row.session_id, old_hash)
             rotated = compare_and_set(self._session, _ROTATE, values)
@@ -109,10 +122,47 @@ class CqlCredentials:
             raise RefreshRefusedError
         return row
 
+    def _listed(self, row: _Row) -> Session:
+        """Return a session with what it may do; raises RefreshRefusedError where that is not known."""
+        listed = self._session.run(_LISTED, (row.user_id, row.session_id))
+        if not listed:
+            raise RefreshRefusedError
+        return Session(*listed[0])
+
+    def session_of(self, refresh_hash: bytes, now_ms: int) -> OpenSession | None:
+        """Return the session that a refresh token could be used in now, or None; nothing is used."""
+        try:
+            row = self._session_of(refresh_hash, now_ms)
+            return OpenSession(self._listed(row), row.expires_at_ms) if row.refresh_hash == refresh_hash else None
+        except RefreshRefusedError:
+            return None
+
+    def sessions_of(self, user_id: int, now_ms: int) -> list[OpenSession]:
+        """Return an account's sessions that go on, those of apps too, oldest first."""
+        listed = [Session(*row) for row in self._session.run(_SESSIONS_OF, (user_id,))]
+        found = self._session.run_all([Call(_SESSION, (session.session_id,)) for session in listed])
+        return [
+            OpenSession(session, row.expires_at_ms)
+            for session, rows in zip(listed, found, strict=True)
+            for row in (_Row(*it) for it in rows)
+            if row.refresh_hash is not None and not row.revoked and row.expires_at_ms > now_ms
+        ]
+
     def revoke(self, session_id: int, now_ms: int) -> None:
         """End a session: verifiers hear of it, and its refresh tokens are void."""
         record_revocation(self._session, session_id, now_ms)
         compare_and_set(self._session, _REVOKE, (self._kept_seconds, session_id))
+
+    def revoke_all(self, user_id: int, now_ms: int, but: int = 0) -> list[int]:
+        """End all sessions of an account, as `revoke` does, `but` for one; return them."""
+        sessions = [row[0] for row in self._session.run(_SESSIONS_OF, (user_id,)) if row[0] != but]
+        for session_id in sessions:
+            self.revoke(session_id, now_ms)
+        return sessions
+
+    def set_password(self, user_id: int, password_hash: str) -> None:
+        """Replace the hash of an account that there is."""
+        self._session.run(_SET_PASSWORD, (password_hash, user_id))
 
     def signed_in_on(self, user_id: int) -> int:
         """Return the last day (since 1970) on which the account's sign-in was said, or -1."""

@@ -1,20 +1,22 @@
 """What is secret about accounts: password hashes, sessions, keys of personal data. The port, and one file, fsynced.
 
 Refresh tokens are kept as SHA-256 (they are 256 random bits: nothing to guess). Each is good for one use; a second
-use means that it was stolen or that its answer was lost, and ends the session with all its tokens.
+use means that it was stolen or that its answer was lost, and ends the session with all its tokens. The authorization
+code of an app is the first such token of a session, good for seconds: that it is single use, and that its second use
+ends what the first one began, is thereby the same promise.
 A row of an account whose name was never claimed (the process died in between) is nobody's: `sweep` removes it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from infra.auth.revocations import LONGEST_ACCESS_TOKEN_MS
 from infra.sqlite.connections import Durability, open_writer, rows, run_script, scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from infra.journal.port import Claim
@@ -28,20 +30,42 @@ CREATE TABLE IF NOT EXISTS accounts (
 CREATE TABLE IF NOT EXISTS sign_ins (user_id INTEGER PRIMARY KEY, day INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS sessions (
     session_id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL,
-    revoked INTEGER NOT NULL DEFAULT 0);
+    revoked INTEGER NOT NULL DEFAULT 0, app_id INTEGER NOT NULL DEFAULT 0, scopes TEXT NOT NULL DEFAULT '',
+    agent TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS sessions_by_expiry ON sessions (expires_at_ms);
+CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (user_id);
 CREATE TABLE IF NOT EXISTS refresh_tokens (
     hash BLOB PRIMARY KEY, session_id INTEGER NOT NULL, used_at_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS refresh_tokens_by_session ON refresh_tokens (session_id);
 CREATE TABLE IF NOT EXISTS revocations (seq INTEGER PRIMARY KEY, id INTEGER NOT NULL, at_ms INTEGER NOT NULL);
 """
+_ADDED = {
+    "app_id": "INTEGER NOT NULL DEFAULT 0",
+    "scopes": "TEXT NOT NULL DEFAULT ''",
+    "agent": "TEXT NOT NULL DEFAULT ''",
+}
+"""Columns of sessions that files of 0.7 and before do not have."""
+_SESSION = "session_id, user_id, app_id, scopes, agent"
 
 
 class Session(NamedTuple):
-    """A session of an account."""
+    """A session of an account: its owner's, or one in which an app acts for the owner."""
 
     session_id: int
     user_id: int
+    app_id: int = 0
+    """0: the owner's own."""
+    scopes: str = ""
+    """What the app was granted, parted by spaces."""
+    agent: str = ""
+    """What the owner logged in by, as it calls itself."""
+
+
+class OpenSession(NamedTuple):
+    """A session that goes on, until when it can be refreshed."""
+
+    session: Session
+    expires_at_ms: int
 
 
 class RefreshRefusedError(Exception):
@@ -52,9 +76,13 @@ class RefreshRefusedError(Exception):
         self.reused = reused
 
 
-def hash_of(refresh_token: str) -> bytes:
-    """Return what is kept of a refresh token."""
-    return hashlib.sha256(refresh_token.encode(errors="replace")).digest()
+def hash_of(secret: str, *bound_to: str) -> bytes:
+    """Return what is kept of a refresh token, or of another secret that is good only together with other texts.
+
+    Whoever shows the secret with other texts shows something that was never kept. 0xFF is in no UTF-8: two lists of
+    texts never give the same bytes.
+    """
+    return hashlib.sha256(b"\xff".join(text.encode(errors="replace") for text in (*bound_to, secret))).digest()
 
 
 class Credentials(Protocol):
@@ -78,8 +106,20 @@ class Credentials(Protocol):
     def rotate(self, old_hash: bytes, new_hash: bytes, now_ms: int, expires_at_ms: int) -> Session:
         """Exchange a refresh token for a new one; raises RefreshRefusedError, having ended the session if reused."""
 
+    def session_of(self, refresh_hash: bytes, now_ms: int) -> OpenSession | None:
+        """Return the session that a refresh token could be used in now, or None; nothing is used."""
+
+    def sessions_of(self, user_id: int, now_ms: int) -> list[OpenSession]:
+        """Return an account's sessions that go on, those of apps too, oldest first."""
+
     def revoke(self, session_id: int, now_ms: int) -> None:
         """End a session: its refresh tokens are void, and verifiers hear of it."""
+
+    def revoke_all(self, user_id: int, now_ms: int, but: int = 0) -> list[int]:
+        """End all sessions of an account, as `revoke` does, `but` for one; return them."""
+
+    def set_password(self, user_id: int, password_hash: str) -> None:
+        """Replace the hash of an account that there is."""
 
     def signed_in_on(self, user_id: int) -> int:
         """Return the last day (since 1970) on which the account's sign-in was said, or -1."""
@@ -101,7 +141,14 @@ class SqliteCredentials:
         self._db = open_writer(path, Durability.FULL)
         path.chmod(0o600)
         with self._db:
+            if missing := _ADDED.keys() - {name for _, name, *_ in rows(self._db, "PRAGMA table_info(sessions)")}:
+                self._add_columns(missing)
             run_script(self._db, _SCHEMA)
+
+    def _add_columns(self, names: Collection[str]) -> None:
+        if scalar(self._db, "SELECT 1 FROM sqlite_master WHERE name = 'sessions'"):
+            for name in names:
+                self._db.execute(f"ALTER TABLE sessions ADD COLUMN {name} {_ADDED[name]}")
 
     def add_account(self, claim: Claim, password_hash: str, data_key: bytes, now_ms: int) -> None:
         """Keep an account's secrets; they count for nothing until `claim`, its name, is in the journal."""
@@ -125,19 +172,18 @@ class SqliteCredentials:
     def open_session(self, session: Session, refresh_hash: bytes, expires_at_ms: int) -> None:
         """Begin a session with its first refresh token."""
         with self._db:
-            row = (session.session_id, session.user_id, expires_at_ms)
-            self._db.execute("INSERT INTO sessions (session_id, user_id, expires_at_ms) VALUES (?, ?, ?)", row)
+            insert = f"INSERT INTO sessions ({_SESSION}, expires_at_ms) VALUES (?, ?, ?, ?, ?, ?)"
+            self._db.execute(insert, (*session, expires_at_ms))
             self._add_refresh(refresh_hash, session.session_id)
 
     def rotate(self, old_hash: bytes, new_hash: bytes, now_ms: int, expires_at_ms: int) -> Session:
         """Exchange a refresh token for a new one; raises RefreshRefusedError, having ended the session if reused."""
-        query = """SELECT t.session_id, t.used_at_ms, s.user_id FROM refresh_tokens t JOIN sessions s USING (session_id)
-                   WHERE t.hash = ? AND s.revoked = 0 AND s.expires_at_ms > ?"""
         with self._db:
-            found = self._db.execute(query, (old_hash, now_ms)).fetchone()
+            found = self._find(old_hash, now_ms)
             if found is None:
                 raise RefreshRefusedError
-            session, used_at_ms = Session(found[0], found[2]), found[1]
+            *session_row, _, used_at_ms = found
+            session = Session(*session_row)
             if used_at_ms:
                 self._revoke(session.session_id, now_ms)
             else:
@@ -149,10 +195,42 @@ class SqliteCredentials:
             raise RefreshRefusedError(session)
         return session
 
+    def _find(self, refresh_hash: bytes, now_ms: int) -> tuple[Any, ...] | None:
+        query = f"""SELECT {_SESSION}, expires_at_ms, used_at_ms FROM refresh_tokens JOIN sessions USING (session_id)
+                    WHERE hash = ? AND revoked = 0 AND expires_at_ms > ?"""
+        return self._db.execute(query, (refresh_hash, now_ms)).fetchone()
+
+    def session_of(self, refresh_hash: bytes, now_ms: int) -> OpenSession | None:
+        """Return the session that a refresh token could be used in now, or None; nothing is used."""
+        found = self._find(refresh_hash, now_ms)
+        if found is None or found[-1]:
+            return None
+        *session_row, expires_at_ms, _ = found
+        return OpenSession(Session(*session_row), expires_at_ms)
+
+    def sessions_of(self, user_id: int, now_ms: int) -> list[OpenSession]:
+        """Return an account's sessions that go on, those of apps too, oldest first."""
+        query = f"""SELECT {_SESSION}, expires_at_ms FROM sessions
+                    WHERE user_id = ? AND revoked = 0 AND expires_at_ms > ? ORDER BY session_id"""
+        return [OpenSession(Session(*row), until_ms) for *row, until_ms in rows(self._db, query, (user_id, now_ms))]
+
     def revoke(self, session_id: int, now_ms: int) -> None:
         """End a session: its refresh tokens are void, and verifiers hear of it by the feed."""
         with self._db:
             self._revoke(session_id, now_ms)
+
+    def revoke_all(self, user_id: int, now_ms: int, but: int = 0) -> list[int]:
+        """End all sessions of an account, as `revoke` does, `but` for one; return them."""
+        query = "SELECT session_id FROM sessions WHERE user_id = ? AND revoked = 0 AND session_id <> ?"
+        with self._db:
+            sessions = [row[0] for row in rows(self._db, query, (user_id, but))]
+            for session_id in sessions:
+                self._revoke(session_id, now_ms)
+        return sessions
+
+    def set_password(self, user_id: int, password_hash: str) -> None:
+        """Replace the hash of an account that there is."""
+        self._db.execute("UPDATE accounts SET password_hash = ? WHERE user_id = ?", (password_hash, user_id))
 
     def signed_in_on(self, user_id: int) -> int:
         """Return the last day (since 1970) on which the account's sign-in was said, or -1."""

@@ -1,7 +1,8 @@
 """Keeps accounts on Scylla or Cassandra.
 
 Consumes:   the writes of projections.accounts.projector, placed
-Writes:     accounts (user_id → profile), accounts_by_name (lower-cased name → user ids), changes (what was edited)
+Writes:     accounts (user_id → profile), accounts_by_name (lower-cased name → user ids), decided_accounts (bucket → the
+            ids that others decided something about), changes (what was edited)
 Guarantee:  see infra.cql.projection_store; an account registered twice stays as it was first
 Rebuild:    see infra.cql.projection_store
 """
@@ -14,7 +15,7 @@ from infra.cql.many import read_many
 from infra.cql.projection_store import CqlProjectionStore, CqlTellingReader, timestamp
 from infra.cql.session import Call
 from projections.accounts.projector import EditAccount
-from projections.accounts.read_model import PROJECTION, Account
+from projections.accounts.read_model import PROJECTION, Account, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
     from infra.log.port import Span
     from infra.projections import Placed
 
+DECIDED_BUCKETS = 64  # 6 million accounts before a partition holds 100,000
+
 _COLUMNS = ", ".join(Account._fields)
 _PUT = f"INSERT INTO accounts{{g}} ({_COLUMNS}) VALUES ({', '.join('?' * len(Account._fields))}) USING TIMESTAMP ?"
 _PUT_NAME = "INSERT INTO accounts_by_name{g} (name, user_id) VALUES (?, ?) USING TIMESTAMP ?"
+_PUT_DECIDED = "INSERT INTO decided_accounts{g} (bucket, user_id) VALUES (?, ?) USING TIMESTAMP ?"
+_DECIDED = "SELECT user_id FROM decided_accounts{g} WHERE bucket = ?"
 _EDIT = "UPDATE accounts{{g}} USING TIMESTAMP ? SET {} WHERE user_id = ?"
 _SINCE = "SELECT user_id, WRITETIME(username) FROM accounts{g} WHERE user_id IN ?"
 _MANY = f"SELECT {_COLUMNS} FROM accounts{{g}} WHERE user_id IN ?"
@@ -36,11 +41,14 @@ class CqlAccountsStore(CqlProjectionStore):
     """A writer of accounts: those of its log partitions."""
 
     PROJECTION = PROJECTION
+    SCHEMA_VERSION = 2
     TABLES: ClassVar[Mapping[str, str]] = {
         "accounts": """(
             user_id bigint PRIMARY KEY, username text, display_name text, bio text, location text,
-            profile_image_url text, banner_image_url text, verified boolean, status text, created_at_ms bigint)""",
+            profile_image_url text, banner_image_url text, verified boolean, status text, created_at_ms bigint,
+            role text, suspended_until_ms bigint, limited boolean)""",
         "accounts_by_name": "(name text, user_id bigint, PRIMARY KEY (name, user_id))",
+        "decided_accounts": "(bucket int, user_id bigint, PRIMARY KEY (bucket, user_id))",
     }
 
     def steps(self, writes: Sequence[Placed], span: Span) -> Steps:
@@ -64,17 +72,27 @@ class CqlAccountsStore(CqlProjectionStore):
         if not fields:
             return []
         columns = ", ".join(f"{name} = ?" for name in fields)
-        return [Call(self.cql(_EDIT.format(columns)), (at, *fields.values(), write.user_id))]
+        calls = [Call(self.cql(_EDIT.format(columns)), (at, *fields.values(), write.user_id))]
+        if write.decided:
+            calls.append(Call(self.cql(_PUT_DECIDED), (write.user_id % DECIDED_BUCKETS, write.user_id, at)))
+        return calls
 
 
 class CqlAccountsReader(CqlTellingReader):
     """Reads accounts (AccountsReader)."""
 
     PROJECTION = PROJECTION
+    SCHEMA_VERSION = CqlAccountsStore.SCHEMA_VERSION
 
     def many(self, user_ids: Collection[int]) -> dict[int, Account]:
         """Return the accounts that exist among the ids."""
         return {row[0]: Account._make(row) for row in read_many(self.session, self.cql(_MANY), user_ids)}
+
+    def standings(self) -> dict[int, Standing]:
+        """Return the standing of every account that others decided something about."""
+        calls = [Call(self.cql(_DECIDED), (bucket,)) for bucket in range(DECIDED_BUCKETS)]
+        decided = [row[0] for found in self.session.run_all(calls) for row in found]
+        return {user_id: account.standing for user_id, account in self.many(decided).items()}
 
     def ids_by_username(self, usernames: Collection[str]) -> dict[str, int]:
         """Return user ids by lower-cased name, for the names that exist."""

@@ -1,6 +1,7 @@
 """Decides what an event changes about a profile.
 
-Consumes:   AccountRegistered, ProfileEdited; SignedIn says nothing about a profile and is passed over
+Consumes:   AccountRegistered, ProfileEdited, AccountSuspended, AccountRestored, VerifiedChanged, RoleChanged,
+            ReachChanged; SignedIn says nothing about a profile and is passed over
 Writes:     nothing itself; returns Account (put it, where there is none) and EditAccount for the store
 Guarantee:  the same events give the same writes; no clock, no I/O
 Rebuild:    safe from position 0, in any interleaving that keeps each account's order
@@ -10,29 +11,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, assert_never, cast
 
-from projections.accounts.read_model import Account
-from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
+from projections.accounts.read_model import ACTIVE, FOREVER_MS, Account
+from schemas.accounts.events import (
+    AccountRegistered,
+    AccountRestored,
+    AccountSuspended,
+    ProfileEdited,
+    ReachChanged,
+    RoleChanged,
+    SignedIn,
+    VerifiedChanged,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from schemas.envelope import Event
 
-ACTIVE = "ACTIVE"
-
 
 class EditAccount(NamedTuple):
     """Set the fields that are not None."""
 
     user_id: int
-    display_name: str | None
-    bio: str | None
-    location: str | None
-    profile_image_url: str | None
-    banner_image_url: str | None
+    display_name: str | None = None
+    bio: str | None = None
+    location: str | None = None
+    profile_image_url: str | None = None
+    banner_image_url: str | None = None
+    verified: bool | None = None
+    status: str | None = None
+    role: str | None = None
+    suspended_until_ms: int | None = None
+    limited: bool | None = None
+
+    @property
+    def decided(self) -> bool:
+        """Whether it is what others decided about the account."""
+        return any(it is not None for it in (self.status, self.role, self.suspended_until_ms, self.limited))
 
 
-Fact = AccountRegistered | ProfileEdited | SignedIn
+Decided = AccountSuspended | AccountRestored | VerifiedChanged | RoleChanged | ReachChanged
+Fact = AccountRegistered | ProfileEdited | SignedIn | Decided
 Write = Account | EditAccount
 
 
@@ -49,8 +68,24 @@ def project(events: Sequence[Event]) -> list[Write]:
             case SignedIn():
                 pass
             case _:
-                assert_never(event)
+                edited.append(_decided(event))
     return registered + edited
+
+
+def _decided(event: Decided) -> EditAccount:
+    match event:
+        case AccountSuspended():
+            return EditAccount(event.user_id, suspended_until_ms=event.until_ms or FOREVER_MS)
+        case AccountRestored():
+            return EditAccount(event.user_id, suspended_until_ms=0)
+        case VerifiedChanged():
+            return EditAccount(event.user_id, verified=event.verified)
+        case RoleChanged():
+            return EditAccount(event.user_id, role=event.role)
+        case ReachChanged():
+            return EditAccount(event.user_id, limited=event.limited)
+        case _:
+            assert_never(event)
 
 
 def _account(event: AccountRegistered) -> Account:

@@ -44,6 +44,7 @@ _CODES = {
     "restarting": Code.RESTARTING,
     "session_ended": Code.SESSION_ENDED,
     "token_expired": Code.SESSION_ENDED,
+    "account_suspended": Code.SESSION_ENDED,
     "slow": Code.SLOW,
 }
 

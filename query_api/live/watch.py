@@ -20,8 +20,9 @@ from infra.projections import StoreError
 from projections.engagement.read_model import PROJECTION as ENGAGEMENT
 from query_api.errors import QueryError
 from query_api.live import counters
-from query_api.live.messages import Heartbeat, Message
+from query_api.live.messages import Heartbeat, Message, of
 from query_api.trends import response
+from schemas.ids import to_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -36,6 +37,7 @@ LOOK_S = 0.25
 HEARTBEAT_S = 15.0  # below the half minute after which proxies give up
 TRENDS_S = 5.0
 TRENDS_SHOWN = 20
+MOST_GONE = 100  # accounts of one look that streams are told of
 _TURNS = int(HEARTBEAT_S / LOOK_S)  # each look is the turn of one in so many streams
 TRENDS = b"trends"
 
@@ -59,6 +61,7 @@ class Watch:
         self._revoked = revoked
         self._boards = boards
         self._looks = 0
+        self._gone: frozenset[int] = frozenset()
         self._trends: dict[int, object] = {}
         self._trends_due = 0.0
 
@@ -67,6 +70,7 @@ class Watch:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._again_and_again(self._end_and_beat))
             group.create_task(self._again_and_again(self._tell_below))
+            group.create_task(self._again_and_again(self._end_gone_below))
 
     async def _again_and_again(self, look: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -85,6 +89,34 @@ class Watch:
 
     async def _tell_below(self) -> None:
         await self._live.below(self._tell())
+
+    async def _end_gone_below(self) -> None:
+        await self._live.below(self._end_gone())
+
+    async def _end_gone(self) -> None:
+        """End the streams of accounts that may do nothing now, and tell the others whose tweets show no longer."""
+        standings = self._stores.readers().standings
+        standings.look()
+        gone = standings.gone
+        for stream in list(self._live.streams) if gone else ():
+            if stream.viewer.user_id in gone:
+                self._live.close(stream, "account_suspended")
+        if gone is self._gone:
+            return
+        self._tell_gone("account_gone", gone - self._gone)
+        self._tell_gone("account_back", self._gone - gone)
+        self._gone = gone
+
+    def _tell_gone(self, kind: str, user_ids: Collection[int]) -> None:
+        """Tell streams of a few: a process that has just begun knows of all, and whoever opens one reads afresh."""
+        hub = self._live.hub
+        if hub is None or len(user_ids) > MOST_GONE:
+            return
+        for user_id in user_ids:
+            message = of(kind, {"user_id": to_uuid(user_id)})
+            for stream in list(self._live.streams):
+                if stream.home or stream.notifications:
+                    hub.send(stream, message)
 
     def end(self) -> None:
         """End the streams of sessions that have ended, and those whose token has expired."""

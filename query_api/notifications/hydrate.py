@@ -31,7 +31,7 @@ def viewer_of(readers: Readers, user_id: int, kinds: Collection[int] = ALL_KINDS
     """Return how a viewer looks at notifications."""
     wishes = readers.notifications.wishes(user_id)
     hidden = readers.hidden(user_id)
-    return rules.Viewer(hidden.blocked | hidden.muted, wishes, frozenset(kinds) - wishes.off)
+    return rules.Viewer(readers.standings.gone.union(*hidden), wishes, frozenset(kinds) - wishes.off)
 
 
 def facts(entries: Sequence[Entry], readers: Readers, user_id: int, viewer: Viewer) -> Facts:

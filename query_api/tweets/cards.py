@@ -81,6 +81,8 @@ class Cards:
     def load(self, tweet_ids: Sequence[int]) -> list[Card]:
         """Return, in the order given, the tweets that stand among the ids."""
         found = list(map(self._young.cards.get, tweet_ids))
+        if gone := self._readers.standings.gone:
+            found = [None if card is None or not gone.isdisjoint(card.author_ids) else card for card in found]
         missing = found.count(None)
         self.hits += len(found) - missing
         if not missing:
@@ -89,7 +91,9 @@ class Cards:
 
     def _completed(self, tweet_ids: Sequence[int], found: Sequence[Card | None]) -> list[Card]:
         missing = [it for it, card in zip(tweet_ids, found, strict=True) if card is None]
-        cards = {it: card for it in missing if (card := self._old.cards.get(it)) is not None}
+        gone = self._readers.standings.gone
+        old = ((it, self._old.cards.get(it)) for it in missing)
+        cards = {it: card for it, card in old if card is not None and gone.isdisjoint(card.author_ids)}
         self.hits += len(cards)
         self._keep(cards.values())
         if made := [it for it in missing if it not in cards]:

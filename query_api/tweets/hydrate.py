@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from infra.recent import Recent
     from projections.accounts.read_model import AccountsReader
+    from projections.accounts.standings import Standings
     from projections.engagement.read_model import CountsRow
     from projections.tweets.read_model import TweetsReader
     from query_api.stores import Readers
@@ -41,9 +42,14 @@ class TweetHydrator:
     """Reads tweets with what they refer to."""
 
     def __init__(
-        self, tweets: TweetsReader, kept: Recent[Shown], wait: Callable[[Future[Any]], Any] | None = None
+        self,
+        tweets: TweetsReader,
+        kept: Recent[Shown],
+        standings: Standings,
+        wait: Callable[[Future[Any]], Any] | None = None,
     ) -> None:
         self._tweets = tweets
+        self._standings = standings
         self.loading: Loading[Shown] = Loading(kept, self._many, wait)
         self.rely = self.loading.rely
 
@@ -52,16 +58,23 @@ class TweetHydrator:
         self.loading.drop(self._tweets.removed())
 
     def load(self, tweet_ids: Collection[int]) -> dict[int, Shown]:
-        """Return, each alone, the tweets that stand among the ids, the originals of retweets, and what these quote."""
-        found = self.loading.load(tweet_ids)
+        """Return, each alone, the tweets that stand among the ids, the originals of retweets, and what these quote.
+
+        A tweet of an account that is not shown does not stand.
+        """
+        found = self._load(tweet_ids)
         referring = [item for item in found.values() if item.refers]
         retweeted = {item.tweet.original_id for item in referring if item.tweet.original_id not in found} - _NONE
         if retweeted:
-            originals = self.loading.load(retweeted)
+            originals = self._load(retweeted)
             found |= originals
             referring += originals.values()
         quoted = {item.tweet.quoted_id for item in referring if item.tweet.quoted_id not in found} - _NONE
-        return found | self.loading.load(quoted) if quoted else found
+        return found | self._load(quoted) if quoted else found
+
+    def _load(self, tweet_ids: Collection[int]) -> dict[int, Shown]:
+        found, gone = self.loading.load(tweet_ids), self._standings.gone
+        return {one: it for one, it in found.items() if it.author_id not in gone} if gone else found
 
     def _many(self, tweet_ids: list[int]) -> dict[int, Shown]:
         return {tweet_id: alone(tweet) for tweet_id, tweet in self._tweets.many(tweet_ids).items()}
@@ -71,12 +84,22 @@ class AuthorHydrator:
     """Reads accounts as the fragments that stand in tweets and lists."""
 
     def __init__(
-        self, accounts: AccountsReader, kept: Recent[bytes], wait: Callable[[Future[Any]], Any] | None = None
+        self,
+        accounts: AccountsReader,
+        kept: Recent[bytes],
+        standings: Standings,
+        wait: Callable[[Future[Any]], Any] | None = None,
     ) -> None:
         self._accounts = accounts
+        self._standings = standings
         self.loading: Loading[bytes] = Loading(kept, self._many, wait)
+        self.loading.followers.append(standings)  # before what is made from the fragments
         self.rely = self.loading.rely
-        self.load = self.loading.load
+
+    def load(self, user_ids: Collection[int]) -> dict[int, bytes]:
+        """Return the fragments of those of the accounts that are shown."""
+        found, gone = self.loading.load(user_ids), self._standings.gone
+        return {one: it for one, it in found.items() if one not in gone} if gone else found
 
     def refresh(self) -> None:
         """Forget what was edited since the last call."""

@@ -25,7 +25,7 @@ class Known(NamedTuple):
 def profile(user_id: int, viewer_id: int, readers: Readers) -> Known:
     """Return what a profile shows; raises UnknownUserError."""
     account = readers.accounts.many([user_id]).get(user_id)
-    if account is None:
+    if account is None or user_id in readers.standings.gone:
         raise UnknownUserError
     return Known(
         account,

@@ -1,6 +1,6 @@
 """Consumes accounts into the accounts projection.
 
-Consumes:   AccountRegistered, ProfileEdited; SignedIn is passed over
+Consumes:   AccountRegistered, ProfileEdited, what others decided (AccountSuspended …); SignedIn is passed over
 Writes:     the accounts store
 Guarantee:  every record is applied once; a batch and its checkpoint are one step
 Rebuild:    delete the projection's folder and start again: the store's checkpoint decides where reading begins

@@ -30,7 +30,16 @@ from projections.trends.sqlite import SqliteTrendsReader
 from projections.tweets import invariants as tweets
 from projections.tweets.sqlite import SqliteTweetsReader
 from projections.tweets.sqlite_bulk import SqliteTweetsBulk
-from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
+from schemas.accounts.events import (
+    AccountRegistered,
+    AccountRestored,
+    AccountSuspended,
+    ProfileEdited,
+    ReachChanged,
+    RoleChanged,
+    SignedIn,
+    VerifiedChanged,
+)
 from schemas.engagements.events import Bookmarked, Unbookmarked
 from schemas.follows.events import Blocked, Muted, Unblocked, Unmuted
 from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted
@@ -59,6 +68,11 @@ if TYPE_CHECKING:
     from streams.parts import Projection
     from streams.replay.recount.port import Recount
     from streams.replay.sample import Sample
+
+
+_STANDING: frozenset[type[Event]] = frozenset(
+    {AccountSuspended, AccountRestored, VerifiedChanged, RoleChanged, ReachChanged}
+)
 
 
 class Kind(NamedTuple):
@@ -120,7 +134,7 @@ KINDS: dict[str, Kind] = {
         home_timeline.CONTENT,
         HomeTimelineRecount,
         open_bulk=with_limits(SqliteHomeTimelineBulk),
-        passes_over=frozenset({Blocked, Unblocked, Muted, Unmuted, AccountRegistered, ProfileEdited}),
+        passes_over=_STANDING | {Blocked, Unblocked, Muted, Unmuted, AccountRegistered, ProfileEdited},
         weight=8.0,
         pages=True,
         gather=gather,
@@ -130,7 +144,7 @@ KINDS: dict[str, Kind] = {
         search.CONTENT,
         SearchRecount,
         open_bulk=plain(SqliteSearchBulk),
-        passes_over=frozenset({Retweeted, RetweetUndone, SignedIn}),
+        passes_over=_STANDING | {Retweeted, RetweetUndone, SignedIn},
         weight=8.0,
     ),
     "trends": Kind(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from projections.accounts.read_model import Account, AccountsReader
-from schemas.accounts.events import ProfileEdited
-from tests.builders import EPOCH_MS, envelope, registered, signed_in
+from projections.accounts.read_model import ADMIN, FOREVER_MS, Account, AccountsReader, Standing
+from projections.accounts.standings import Standings
+from schemas.accounts.events import ProfileEdited, ReachChanged, RoleChanged, VerifiedChanged
+from tests.builders import EPOCH_MS, envelope, registered, restored, signed_in, suspended
 from tests.contract.backends import BACKENDS, Kept
 
 if TYPE_CHECKING:
@@ -61,6 +62,40 @@ def test_changed_tells_of_every_edit_once(kept: Kept[AccountsReader]) -> None:
     kept.say(edited(2, bio="x"), edited(9, bio="nobody"))
     assert {2} <= set(kept.reader.changed()) <= {2, 9}
     assert kept.reader.changed() == []
+
+
+def test_what_others_decide_is_told_of_those_it_concerns(kept: Kept[AccountsReader]) -> None:
+    kept.say(*(registered(n) for n in range(1, 7)))
+    assert kept.reader.standings() == {}
+    kept.say_at_once(suspended(1), suspended(2, 99), suspended(3), restored(3))
+    kept.say(RoleChanged(envelope(), 4, ADMIN), ReachChanged(envelope(), 5, limited=True), suspended(77))
+    kept.say(VerifiedChanged(envelope(), 6, verified=True))
+    told = {user_id: it for user_id, it in kept.reader.standings().items() if it != Standing()}
+    assert told == {
+        1: Standing(suspended_until_ms=FOREVER_MS),
+        2: Standing(suspended_until_ms=99),
+        4: Standing(role=ADMIN),
+        5: Standing(limited=True),
+    }
+    assert kept.reader.many([6])[6].verified
+    assert kept.reader.many([2])[2].standing == told[2]
+
+
+def test_standings_follow_what_is_decided_and_the_clock(kept: Kept[AccountsReader]) -> None:
+    kept.say(*(registered(n) for n in range(1, 4)), suspended(1), suspended(2, 50))
+    now = [49]
+    known = Standings(lambda: now[0])
+    known.follow(kept.reader)
+    known.look()
+    kept.reader.changed()
+    assert known.gone == {1, 2}
+    assert known.refusal(2) == "account_suspended"
+    now[0] = 50
+    assert known.gone == {1}
+    assert known.refusal(2) is None
+    kept.say(restored(1), suspended(3))
+    known.refresh()
+    assert known.gone == {3}
 
 
 def test_an_empty_question_has_an_empty_answer(kept: Kept[AccountsReader]) -> None:

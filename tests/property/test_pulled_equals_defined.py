@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from infra.log.port import Span
 from infra.recent import Recent
+from projections.accounts.standings import Standings
 from projections.graph import projector as graph
 from projections.graph.sqlite import SqliteGraphReader, SqliteGraphStore
 from projections.tweets import projector as tweets
@@ -71,7 +72,7 @@ def test_every_viewer_sees_the_list_of_the_definition(monkeypatch: pytest.Monkey
                 store.apply(project(mine), Span(topic, 0, 0, len(events)))
             graph_reader = open_things.enter_context(closing(SqliteGraphReader(path / "graph.db")))
             tweets_reader = open_things.enter_context(closing(SqliteTweetsReader(path / "tweets.db")))
-            hydrator = TweetHydrator(tweets_reader, Recent(99))
+            hydrator = TweetHydrator(tweets_reader, Recent(99), Standings(lambda: 0))
             timelines = PulledHomeTimelines(graph_reader, tweets_reader, hydrator.load)
             for viewer in USERS:
                 ids = list(shown(timelines, viewer, page_size))

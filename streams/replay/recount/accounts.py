@@ -1,10 +1,18 @@
-"""Recounts accounts: the profile as its owner left it, and the name that leads to it."""
+"""Recounts accounts: the profile as its owner left it, what others decided, and the name that leads to it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from schemas.accounts.events import AccountRegistered, ProfileEdited
+from schemas.accounts.events import (
+    AccountRegistered,
+    AccountRestored,
+    AccountSuspended,
+    ProfileEdited,
+    ReachChanged,
+    RoleChanged,
+    VerifiedChanged,
+)
 from streams.replay.recount.said import Said
 
 if TYPE_CHECKING:
@@ -16,13 +24,22 @@ if TYPE_CHECKING:
     from streams.replay.findings import Finding
     from streams.replay.sample import Sample
 
+WITHOUT_END = 2**62
 EDITABLE = ("display_name", "bio", "location", "profile_image_url", "banner_image_url")
 
 
 class AccountsRecount:
     """Accounts in the sample."""
 
-    READS: ClassVar[tuple[type[Event], ...]] = (AccountRegistered, ProfileEdited)
+    READS: ClassVar[tuple[type[Event], ...]] = (
+        AccountRegistered,
+        ProfileEdited,
+        AccountSuspended,
+        AccountRestored,
+        VerifiedChanged,
+        RoleChanged,
+        ReachChanged,
+    )
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
@@ -35,12 +52,34 @@ class AccountsRecount:
             self._said.note(place, offset, event.user_id)
             first = {name: getattr(event, name) for name in ("username", *EDITABLE)}
             registered = {**first, "verified": False, "status": "ACTIVE", "created": event.envelope.occurred_at_ms}
+            registered |= {"role": "user", "suspended_until": 0, "limited": False}
             self._profiles.setdefault(event.user_id, registered)
         elif isinstance(event, ProfileEdited) and event.user_id in self._profiles:
             self._said.note(place, offset, event.user_id)
             for name in EDITABLE:
                 if getattr(event, name) is not None:
                     self._profiles[event.user_id][name] = getattr(event, name)
+        else:
+            self._take_decision(place, offset, event)
+
+    def _take_decision(self, place: TopicPartition, offset: int, event: Event) -> None:
+        said: dict[str, Any]
+        match event:
+            case AccountSuspended():
+                said = {"suspended_until": event.until_ms or WITHOUT_END}
+            case AccountRestored():
+                said = {"suspended_until": 0}
+            case VerifiedChanged():
+                said = {"verified": event.verified}
+            case RoleChanged():
+                said = {"role": event.role}
+            case ReachChanged():
+                said = {"limited": event.limited}
+            case _:
+                return
+        if event.user_id in self._profiles:
+            self._said.note(place, offset, event.user_id)
+            self._profiles[event.user_id] |= said
 
     def entities(self) -> int:
         """Return how many are compared."""
@@ -55,6 +94,7 @@ class AccountsRecount:
             told = account and {
                 **{name: getattr(account, name) for name in ("username", *EDITABLE)},
                 "verified": account.verified, "status": account.status, "created": account.created_at_ms,
+                "role": account.role, "suspended_until": account.suspended_until_ms, "limited": account.limited,
             }  # fmt: skip
             if told != expected:
                 yield self._said.difference("account", user_id, expected, told)

@@ -9,7 +9,8 @@ import pytest
 
 from infra import bridge
 from infra.recent import Recent
-from projections.accounts.read_model import Account
+from projections.accounts.read_model import Account, Standing
+from projections.accounts.standings import Standings
 from projections.engagement.read_model import Counts, Flags, Marks
 from projections.tweets.read_model import Kind, Tweet
 from query_api.stores import Readers
@@ -77,10 +78,15 @@ class Accounts:
         self._town = town
         self.changed = town.changed
 
+    def standings(self) -> dict[int, Standing]:
+        return {}
+
     def many(self, ids: list[int]) -> dict[int, Account]:
         names = self._town.names
         return {
-            it: Account(it, names[it].lower(), names[it], "", "", "", "", False, "", 0) for it in ids if it in names
+            it: Account(it, names[it].lower(), names[it], "", "", "", "", False, "ACTIVE", 0)
+            for it in ids
+            if it in names
         }
 
 
@@ -90,9 +96,10 @@ class Kept:
     def __init__(self, entries: int = 300) -> None:
         self.town = town = Town()
         reader: Any = town
-        tweets = TweetHydrator(reader, Recent(entries), bridge.wait)
+        standings = Standings(lambda: 0)
+        tweets = TweetHydrator(reader, Recent(entries), standings, bridge.wait)
         accounts: Any = Accounts(town)
-        authors = AuthorHydrator(accounts, Recent(entries), bridge.wait)
+        authors = AuthorHydrator(accounts, Recent(entries), standings, bridge.wait)
         self.counts = KeptCounts(reader, entries, bridge.wait)
         self.marks = KeptMarks(reader, entries)
         self.counts.loading.followers.append(self.marks)
@@ -106,6 +113,7 @@ class Kept:
             hydrate_tweets=tweets,
             hydrate_authors=authors,
             hidden=reader,
+            standings=standings,
         )
         self.followed = (tweets, authors, self.counts)
         self.cards = Cards(readers, entries, (tweets.loading, authors.loading, self.counts.loading))

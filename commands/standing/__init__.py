@@ -1,0 +1,1 @@
+"""What others decide about an account: suspended, restored, verified, its role, its reach."""
