@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 METHODS = "GET, POST, PATCH, DELETE"
 SENT = "Authorization, Content-Type, Idempotency-Key, X-Consistency-Token"
-SHOWN = "X-Consistency-Token, Idempotency-Replayed, Retry-After, X-Request-Id"
+SHOWN = "X-Consistency-Token, Idempotency-Replayed, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id"
 KEPT_SECONDS = "7200"  # the longest that browsers keep it
 
 
