@@ -119,6 +119,7 @@ class Lines(logging.StreamHandler[TextIO]):
 
 def configure(level: str) -> None:
     """Make JSON lines of everything the process logs from `level` on."""
+    _look_for_less()
     handler = Lines(sys.stderr)
     handler.setFormatter(JsonFormatter())
     handler.addFilter(Sparse())
@@ -127,3 +128,12 @@ def configure(level: str) -> None:
     root.setLevel(level.upper())
     for name, least in QUIET.items():
         logging.getLogger(name).setLevel(max(least, root.level))
+
+
+def _look_for_less() -> None:
+    """Let records not say where and by which thread they were made, which no line shows: a fifth of what a line costs.
+
+    As the standard library's logging HOWTO has it, "Optimization".
+    """
+    logging._srcfile = None  # noqa: SLF001 - documented there
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
