@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import sys
 import time
 from typing import TYPE_CHECKING, TextIO
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import orjson
 
 from infra.clock import rfc3339
+from infra.scrubbing import scrub
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,11 +28,6 @@ ACCESS = "murmuration.access"
 GATHER_SECONDS = 0.1
 SILENT_SECONDS = 10.0
 _KINDS = 1_000  # of lines that are remembered
-
-HIDDEN = "(token)"
-_TOKENS_BEGIN = "eyJ"  # base64url of `{"`
-_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
-"""Tokens and tickets, wherever they got into a line from: a query string, a traceback."""
 
 FIELDS = "fields"  # `extra={"fields": {...}}` adds members to the line
 
@@ -52,7 +47,7 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         text = orjson.dumps(line, default=str).decode()
-        return _TOKEN.sub(HIDDEN, text) if _TOKENS_BEGIN in text else text
+        return text if record.name == ACCESS else scrub(text)  # those lines hold templates and numbers
 
 
 class Sparse(logging.Filter):

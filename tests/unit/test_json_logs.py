@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import jwt
 
 from infra import json_logs
-from infra.json_logs import ACCESS, FIELDS, HIDDEN, SILENT_SECONDS, JsonFormatter, Lines, Sparse
+from infra.json_logs import ACCESS, FIELDS, SILENT_SECONDS, JsonFormatter, Lines, Sparse
+from infra.scrubbing import HIDDEN
 
 if TYPE_CHECKING:
     import pytest
