@@ -53,8 +53,8 @@ access = logging.getLogger(ACCESS)
 class Edge:
     """The outermost layer of an app.
 
-    A body above `max_body_bytes` is refused with 413 while it streams in; a request longer than `timeout_s` is
-    answered 503; any exception that no handler knew is logged under the request's id and answered 500.
+    A body above `max_body_bytes` is refused with 413 while it streams in, a compressed one with 415; a request longer
+    than `timeout_s` is answered 503; any exception that no handler knew is logged under the request's id and answered 500.
     A route whose template is in `unbounded` (a stream) has no time limit. Where `is_https` says that the caller used
     https, browsers are told to keep to it.
     """
@@ -115,6 +115,8 @@ class _Exchange:
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
+            if _is_compressed(self._scope):
+                raise Problem("media_type_unsupported", "Compressed bodies are not taken.")
             self._left -= len(message.get("body", b""))
             if self._left < 0:
                 raise Problem("body_too_large", headers={"Connection": "close"})
@@ -157,6 +159,10 @@ class _Exchange:
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _is_compressed(scope: Scope) -> bool:
+    return any(name == b"content-encoding" and value.lower() != b"identity" for name, value in scope["headers"])
 
 
 def _request_id(scope: Scope) -> str:
