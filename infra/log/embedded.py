@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from infra.log.port import Batch, TopicPartition
+    from infra.log.port import Batch, Stamped, TopicPartition
 
 Part = Literal["facts", "derived"]
 PARTS: dict[Part, tuple[str, ...]] = {"facts": FACT_TOPICS, "derived": DERIVED_TOPICS}
@@ -57,6 +57,14 @@ class EmbeddedLogReader:
     def read(self, topic: str, partition: int, offset: int, max_records: int) -> Batch | None:
         """Return up to `max_records` records from `offset` on, or None at the end; checksums are verified."""
         return self._readers[topic].read(topic, partition, offset, max_records)
+
+    def read_stamped(self, topic: str, partition: int, offset: int, max_records: int) -> Stamped | None:
+        """Read as `read` does, and tell when the records were appended."""
+        return self._readers[topic].read_stamped(topic, partition, offset, max_records)
+
+    def identity(self, topic: str) -> str:
+        """Return a name for a topic as it was once made: that of its file."""
+        return self._readers[topic].log_id
 
     def first_offset(self, topic: str, partition: int) -> int:
         """Return the first offset kept."""

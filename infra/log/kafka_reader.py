@@ -16,7 +16,15 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from infra.log import kafka_topics
 from infra.log.partitioner import keys_of
-from infra.log.port import Batch, LogCorruptError, LogUnavailableError, OffsetOutOfRangeError, TopicPartition
+from infra.log.port import (
+    Batch,
+    Header,
+    LogCorruptError,
+    LogUnavailableError,
+    OffsetOutOfRangeError,
+    Stamped,
+    TopicPartition,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +76,10 @@ class KafkaLogReader:
         """Return a name for these topics: it changes when one of them is deleted and made again."""
         return kafka_topics.log_id(self._admin, topics, self._bootstrap)
 
+    def identity(self, topic: str) -> str:
+        """Return a name for a topic as it was once made."""
+        return self.log_id_of((topic,))
+
     def partitions(self, topic: str) -> int:
         """Return the number of partitions of a topic."""
         return self._partitions[topic]
@@ -78,16 +90,28 @@ class KafkaLogReader:
         Offsets without a record (compaction) are passed over: the batch then begins later, and it ends at the next
         gap. Raises OffsetOutOfRangeError, LogCorruptError, or LogUnavailableError where no broker answers.
         """
-        end = min(offset + max_records, self._end(topic, partition, offset))
-        messages = self._fetch(_Place(topic, partition, offset), end) if offset < end else []
+        messages = self._messages(topic, partition, offset, max_records)
+        return _batch(messages) if messages else None
+
+    def read_stamped(self, topic: str, partition: int, offset: int, max_records: int) -> Stamped | None:
+        """Read as `read` does, and tell when the records were appended, by the broker's clock, and their headers."""
+        messages = self._messages(topic, partition, offset, max_records)
         if not messages:
             return None
-        base = messages[0].offset()
+        headers = [
+            Header(at, name, value) for at, message in enumerate(messages) for name, value in message.headers() or ()
+        ]
+        return Stamped(_batch(messages), [message.timestamp()[1] for message in messages], headers)
+
+    def _messages(self, topic: str, partition: int, offset: int, max_records: int) -> list[Message]:
+        """Return the records of a batch: up to the next offset that has none."""
+        end = min(offset + max_records, self._end(topic, partition, offset))
+        messages = self._fetch(_Place(topic, partition, offset), end) if offset < end else []
+        base = messages[0].offset() if messages else offset
         whole = next((at for at, message in enumerate(messages) if message.offset() != base + at), len(messages))
         if whole < len(messages):
             self._place = None  # what lies behind the gap is fetched again
-        keys = keys_of([message.key() for message in messages[:whole]])
-        return Batch(topic, partition, base, keys, [message.value() or b"" for message in messages[:whole]])
+        return messages[:whole]
 
     def _end(self, topic: str, partition: int, offset: int) -> int:
         """Return the end of the partition, asked for only where what was last heard does not reach."""
@@ -162,6 +186,12 @@ class KafkaLogReader:
     def close(self) -> None:
         """Leave the cluster."""
         self._consumer.close()
+
+
+def _batch(messages: Sequence[Message]) -> Batch:
+    keys = keys_of([message.key() for message in messages])
+    values = [message.value() or b"" for message in messages]
+    return Batch(messages[0].topic(), messages[0].partition(), messages[0].offset(), keys, values)
 
 
 def _check_is_end(error: KafkaError, place: _Place) -> None:

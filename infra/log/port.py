@@ -59,6 +59,22 @@ class Batch(NamedTuple):
         return self.base_offset + len(self.values)
 
 
+class Header(NamedTuple):
+    """A header of Kafka: `record` counts from the beginning of its batch."""
+
+    record: int
+    name: str
+    value: bytes | None
+
+
+class Stamped(NamedTuple):
+    """A batch, when each of its records was appended (unix milliseconds), and the headers that there are."""
+
+    batch: Batch
+    appended_ms: list[int]
+    headers: Sequence[Header] = ()
+
+
 class Span(NamedTuple):
     """The records of one partition from `start` up to, not including, `end`."""
 

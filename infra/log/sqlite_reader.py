@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.log.port import Batch, LogCorruptError, OffsetOutOfRangeError, TopicPartition
+from infra.log.port import Batch, LogCorruptError, OffsetOutOfRangeError, Stamped, TopicPartition
 from infra.log.sqlite import (
     OFFSET_BITS,
     OFFSET_MASK,
@@ -25,6 +25,10 @@ _READ = f"""
 SELECT {ROW_COLUMNS} FROM batches
 WHERE id >= coalesce((SELECT id FROM batches WHERE id <= ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1), ?1) AND id <= ?3
 ORDER BY id
+"""
+_STAMPS = """
+SELECT id, count, appended_at_ms FROM batches
+WHERE id >= (SELECT id FROM batches WHERE id <= ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1) AND id < ?3 ORDER BY id
 """
 _APPENDED_AT = "SELECT appended_at_ms FROM batches WHERE id <= ? ORDER BY id DESC LIMIT 1"
 
@@ -63,6 +67,20 @@ class SqliteLogReader:
             if batch is None:
                 raise self._gap(topic, partition, offset, end)
         return batch
+
+    def read_stamped(self, topic: str, partition: int, offset: int, max_records: int) -> Stamped | None:
+        """Read as `read` does, and tell when the records were appended."""
+        batch = self.read(topic, partition, offset, max_records)
+        if batch is None:
+            return None
+        low = self._number(topic, partition) << OFFSET_BITS
+        stamps: list[int] = []
+        for row_id, count, at_ms in self._connection.execute(_STAMPS, (low | offset, low, low | batch.next_offset)):
+            base = row_id & OFFSET_MASK
+            stamps += [at_ms] * (min(base + count, batch.next_offset) - max(base, offset))
+        if len(stamps) != len(batch.values):
+            raise self._gap(topic, partition, offset, batch.next_offset)  # retention cut it between the two looks
+        return Stamped(batch, stamps)
 
     def _read(self, topic: str, partition: int, offset: int, max_records: int) -> Batch | None:
         low = self._number(topic, partition) << OFFSET_BITS
