@@ -105,6 +105,7 @@ def _records(schema: Any) -> Iterator[Schema]:
             for field in schema["fields"]:
                 yield from _records(field["type"])
         yield from _records(schema.get("items"))
+        yield from _records(schema.get("values"))
 
 
 def unlike(entry: EventType, schema: Schema) -> Iterator[str]:

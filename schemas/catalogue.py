@@ -27,8 +27,10 @@ from schemas.accounts.events import (
 from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
 from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
 from schemas.media.events import MediaCollected, MediaDescribed, MediaFailed, MediaReady, MediaUploaded
+from schemas.notifications import upcasters as notifications
 from schemas.notifications.events import NotificationsRead, NotificationsSwitched
 from schemas.operations.events import DeadLettered, ImportAdvanced
+from schemas.tweets import upcasters as tweets
 from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
 
 if TYPE_CHECKING:
@@ -50,8 +52,8 @@ DERIVED_TOPICS = (DEAD_LETTERS,)
 
 Fields = dict[str, Any]
 Upcaster = Callable[[Fields], Fields]
-"""Pure: the fields of one version, all of them, to those of the next. Functions of this kind are in
-`schemas/<noun>/upcasters.py`."""
+"""Pure: the fields of one version, all of them, to those of the next that are not as their defaults say. Functions of
+this kind are in `schemas/<noun>/upcasters.py`."""
 
 
 class EventType(NamedTuple):
@@ -83,7 +85,9 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType(VerifiedChanged, ACCOUNTS, "user_id", {1: 106}),
     EventType(RoleChanged, ACCOUNTS, "user_id", {1: 107}),
     EventType(ReachChanged, ACCOUNTS, "user_id", {1: 108}),
-    EventType(TweetPosted, TWEETS, "author_id", {1: 201, 2: 211, 3: 221}, personal=_TEXT),
+    EventType(
+        TweetPosted, TWEETS, "author_id", {1: 201, 2: 211, 3: 221}, {2: tweets.posted_without_media}, personal=_TEXT
+    ),
     EventType(TweetDeleted, TWEETS, "author_id", {1: 202}),
     EventType(Retweeted, TWEETS, "author_id", {1: 203}),
     EventType(RetweetUndone, TWEETS, "author_id", {1: 204}),
@@ -98,7 +102,7 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType(Bookmarked, ENGAGEMENTS, "tweet_id", {1: 403}),
     EventType(Unbookmarked, ENGAGEMENTS, "tweet_id", {1: 404}),
     EventType(NotificationsRead, NOTIFICATIONS, "user_id", {1: 501}),
-    EventType(NotificationsSwitched, NOTIFICATIONS, "user_id", {1: 502}),
+    EventType(NotificationsSwitched, NOTIFICATIONS, "user_id", {1: 502, 2: 512}, {1: notifications.switched_by_kind}),
     EventType(MediaUploaded, MEDIA, "owner_id", {1: 601}),
     EventType(MediaReady, MEDIA, "owner_id", {1: 602}),
     EventType(MediaFailed, MEDIA, "owner_id", {1: 603}),

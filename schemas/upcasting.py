@@ -1,6 +1,6 @@
 """Takes the fields of an old version of an event to those of the newest, version by version.
 
-Guarantee:  pure; a step has an upcaster where Avro's defaults do not say it all, the other steps fill in their defaults
+Guarantee:  pure; a step has an upcaster where Avro's defaults do not say it all, and what that leaves out its default
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ def steps(entry: EventType, version: int) -> tuple[Step, ...]:
     left = range(version, max(entry.versions))
     if entry.upcasters.keys().isdisjoint(left):
         return ()
-    return tuple(entry.upcasters.get(number) or _filling(entry, number) for number in left)
+    return tuple(_step(entry, number) for number in left)
 
 
-def _filling(entry: EventType, number: int) -> Step:
-    """Return the step from a version to the next that adds what is new there with its default."""
+def _step(entry: EventType, number: int) -> Step:
+    """Return the step from a version to the next: the upcaster, if there is one, then defaults for what is new."""
     known = {field["name"] for field in catalogue.avro_schema(entry.event, number)["fields"]}
     following = catalogue.avro_schema(entry.event, number + 1)["fields"]
-    return filling({field["name"]: default_of(field) for field in following if field["name"] not in known})
+    fill = filling({field["name"]: default_of(field) for field in following if field["name"] not in known})
+    upcaster = entry.upcasters.get(number)
+    return fill if upcaster is None else lambda fields: fill(upcaster(fields))
 
 
 def filling(defaults: Mapping[str, Any]) -> Step:

@@ -110,8 +110,8 @@ class World:
                 self.events.append(NotificationsRead(self._envelope(step.user), step.user, self.now - step.other))
             case "switch":
                 words = ["like"] if step.other % 2 else ["like", "follow"]
-                on, off = ([], words) if step.other % 3 else (words, [])
-                self.events.append(NotificationsSwitched(self._envelope(step.user), step.user, on, off))
+                wanted = dict.fromkeys(words, not step.other % 3)
+                self.events.append(NotificationsSwitched(self._envelope(step.user), step.user, wanted))
             case "follow" | "block" | "mute" if (target := USERS[step.other % len(USERS)]) != step.user:
                 self._relate(step.verb, step.user, target)
             case "post":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -53,12 +52,12 @@ class ReplayWorld:
 
     def publish(self, *events: Event) -> None:
         """Append events to the log."""
+        self.append([Record(*topic_and_key(event), encode(event)) for event in events])
 
-        async def append() -> None:
-            with closing(embedded.open_appender(self.settings.log_dir, "facts", PARTITIONS)) as appender:
-                await appender.append([Record(*topic_and_key(event), encode(event)) for event in events])
-
-        asyncio.run(append())
+    def append(self, records: Sequence[Record]) -> None:
+        """Append records to the log."""
+        with closing(embedded.open_appender(self.settings.log_dir, "facts", PARTITIONS)) as appender:
+            appender.append_blocking(records)
 
     def path(self, name: str, generation: int = 1) -> Path:
         """The file of a generation."""

@@ -31,6 +31,4 @@ def prefer(command: Prefer, stamp: Stamp) -> Decision:
     answer = PreferencesAnswer(**command.wanted)
     if not command.wanted:
         return Decision(answer, concerns=(Concern(NOTIFICATIONS, command.user_id),))
-    on = [kind for kind, wanted in command.wanted.items() if wanted]
-    off = [kind for kind, wanted in command.wanted.items() if not wanted]
-    return Decision(answer, (NotificationsSwitched(stamp.envelope(), command.user_id, on, off),))
+    return Decision(answer, (NotificationsSwitched(stamp.envelope(), command.user_id, dict(command.wanted)),))

@@ -91,9 +91,4 @@ def project(events: Sequence[Event]) -> list[Write]:
 
 def _switches(event: NotificationsSwitched) -> list[Switch]:
     """Kinds that this version does not know are another's business."""
-    return [
-        Switch(event.user_id, KINDS[word], off)
-        for words, off in ((event.on, False), (event.off, True))
-        for word in words
-        if word in KINDS
-    ]
+    return [Switch(event.user_id, KINDS[word], not wanted) for word, wanted in event.wanted.items() if word in KINDS]

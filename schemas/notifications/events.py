@@ -16,8 +16,7 @@ class NotificationsRead(Event, frozen=True):
 
 
 class NotificationsSwitched(Event, frozen=True):
-    """`user_id` wants notifications of the kinds `on`, and no longer of the kinds `off`; others stay as they were."""
+    """`user_id` wants notifications of a kind from now on, or no longer; kinds that are not named stay as they were."""
 
     user_id: int
-    on: list[str] = []
-    off: list[str] = []
+    wanted: dict[str, bool] = {}

@@ -136,6 +136,6 @@ def test_a_mark_only_moves_forward(kept: Kept[NotificationsReader]) -> None:
 
 
 def test_a_kind_is_as_it_was_switched_last(kept: Kept[NotificationsReader]) -> None:
-    kept.say(NotificationsSwitched(envelope(), ME, [], ["like", "follow", "unheard of"]))
-    kept.say(NotificationsSwitched(envelope(), ME, ["follow"], ["quote"]))
+    kept.say(NotificationsSwitched(envelope(), ME, dict.fromkeys(("like", "follow", "unheard of"), False)))
+    kept.say(NotificationsSwitched(envelope(), ME, {"follow": True, "quote": False}))
     assert kept.reader.wishes(ME).off == {Kind.LIKE, Kind.QUOTE}

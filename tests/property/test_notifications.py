@@ -65,7 +65,8 @@ def said(history: Sequence[Event]) -> Said:
             case NotificationsRead():
                 found.read[event.user_id] = max(event.up_to_ms, found.read.get(event.user_id, 0))
             case NotificationsSwitched():
-                found.off[event.user_id] = (found.off[event.user_id] - set(event.on)) | set(event.off)
+                on = {kind for kind, wanted in event.wanted.items() if wanted}
+                found.off[event.user_id] = (found.off[event.user_id] | event.wanted.keys()) - on
     for name, user, other in relations:
         found.hidden.add((user, other))
         if name == "block":

@@ -66,10 +66,13 @@ class NotificationsRecount:
                 self._said.note(place, offset, event.user_id)
                 self._wish(event)
             return
+        notices = [
+            it for it in _notices(event) if self._sample.has_user(it.recipient) and it.recipient != it.actor
+        ]
+        if not notices:
+            return
         stands = not isinstance(event, Unliked | RetweetUndone | Unfollowed)
-        for notice in _notices(event):
-            if notice.recipient == notice.actor or not self._sample.has_user(notice.recipient):
-                continue
+        for notice in notices:
             self._users.add(notice.recipient)
             self._said.note(place, offset, notice.recipient)
             if stands:
@@ -80,8 +83,11 @@ class NotificationsRecount:
         if isinstance(event, NotificationsRead):
             self._read[event.user_id] = max(event.up_to_ms, self._read.get(event.user_id, 0))
             return
-        self._off[event.user_id] -= {WORDS[word] for word in event.on if word in WORDS}
-        self._off[event.user_id] |= {WORDS[word] for word in event.off if word in WORDS}
+        for word, wanted in event.wanted.items():
+            if word in WORDS and wanted:
+                self._off[event.user_id].discard(WORDS[word])
+            elif word in WORDS:
+                self._off[event.user_id].add(WORDS[word])
 
     def entities(self) -> int:
         """Return how many are compared."""
@@ -113,14 +119,18 @@ class NotificationsRecount:
 
 def _notices(event: Event) -> list[_Notice]:
     """Return whom an event tells, or told, of what."""
+    if isinstance(event, TweetPosted):
+        return _of_tweet(event)
     if isinstance(event, Liked | Unliked):
         return [_Notice(event.author_id, event.tweet_id, LIKE, event.user_id)]
     if isinstance(event, Retweeted | RetweetUndone):
         return [_Notice(event.original_author_id, event.original_id, RETWEET, event.author_id)]
     if isinstance(event, Followed | Unfollowed):
         return [_Notice(event.target_id, 0, FOLLOW, event.user_id)]
-    if not isinstance(event, TweetPosted):
-        return []
+    return []
+
+
+def _of_tweet(event: TweetPosted) -> list[_Notice]:
     kinds = dict.fromkeys((mention.user_id for mention in event.mentions), MENTION)
     if event.quoted_author_id:
         kinds[event.quoted_author_id] = QUOTE

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
 
 from schemas import catalogue
 from schemas.codec import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FOLDER = Path(__file__).parent
 FULL_ENVELOPE = {
@@ -26,20 +29,24 @@ FULL_ENVELOPE = {
 }
 
 
+PLAIN: dict[type, Callable[[int], Any]] = {
+    bool: lambda number: number % 2 == 1,
+    int: lambda number: (1 << 62) + number,
+    str: lambda number: f"text {number} ñ 漢字 🐦",
+    bytes: lambda number: bytes(range(number, number + 8)) + b"\x00\xff",
+}
+
+
 def sample(kind: Any, number: int) -> Any:
     """Return a value of a type, different for each number."""
-    if kind is bool:
-        return number % 2 == 1
-    if kind is int:
-        return (1 << 62) + number
-    if kind is str:
-        return f"text {number} ñ 漢字 🐦"
-    if kind is bytes:
-        return bytes(range(number, number + 8)) + b"\x00\xff"
+    if kind in PLAIN:
+        return PLAIN[kind](number)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         fields = msgspec.structs.fields(kind)
         return {field.name: sample(field.type, number + at) for at, field in enumerate(fields)}
-    inner = get_args(kind)[0]
+    inner, *rest = get_args(kind)
+    if get_origin(kind) is dict:
+        return {sample(inner, number): sample(rest[0], number)}
     if get_origin(kind) is list:
         return [sample(inner, number), sample(inner, number + 10)]
     return sample(inner, number)  # X | None

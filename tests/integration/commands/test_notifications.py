@@ -32,7 +32,7 @@ async def test_kinds_are_switched_on_and_off(world: World) -> None:
     assert (answer.status_code, answer.json()) == (200, {"like": False, "follow": True})
     assert (await ada.call("PATCH", "/notifications/preferences", {})).json() == {}
     (event,) = (event for event in world.events() if isinstance(event, NotificationsSwitched))
-    assert (event.on, event.off) == (["follow"], ["like"])
+    assert event.wanted == {"like": False, "follow": True}
 
 
 @pytest.mark.parametrize(

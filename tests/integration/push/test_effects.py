@@ -112,7 +112,7 @@ async def test_of_a_batch_the_newest_of_a_group_is_told(pushed: Pushed) -> None:
         Muted(envelope(), ME, ANN),
         Blocked(envelope(), ME, ANN),
         Blocked(envelope(), ANN, ME),
-        NotificationsSwitched(envelope(), ME, [], ["like"]),
+        NotificationsSwitched(envelope(), ME, {"like": False}),
         NotificationsRead(envelope(), ME, EPOCH_MS + 1),
         builders.deleted(ME, MINE[0]),
     ],

@@ -162,8 +162,8 @@ async def test_what_was_read_is_not_counted_and_the_mark_only_moves_forward(worl
 
 async def test_a_kind_that_is_switched_off_is_neither_shown_nor_counted(world: World) -> None:
     await world.given(
-        NotificationsSwitched(envelope(), ME, [], ["like", "follow", "poke"]),
-        NotificationsSwitched(envelope(), ME, ["follow"], ["mention"]),
+        NotificationsSwitched(envelope(), ME, dict.fromkeys(("like", "follow", "poke"), False)),
+        NotificationsSwitched(envelope(), ME, {"follow": True, "mention": False}),
     )
     assert [kind for kind, _ in await shown(world)] == ["follow", "retweet", "quote", "reply"]
     assert (await world.get("/notifications/unread_count", ME))["unread_count"] == 4
