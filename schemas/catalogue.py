@@ -15,6 +15,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.accounts.events import (
+    AccountDeactivated,
+    AccountErased,
+    AccountReactivated,
     AccountRegistered,
     AccountRestored,
     AccountSuspended,
@@ -27,11 +30,21 @@ from schemas.accounts.events import (
 from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
 from schemas.follows.events import Blocked, Followed, Muted, Unblocked, Unfollowed, Unmuted
 from schemas.media.events import MediaCollected, MediaDescribed, MediaFailed, MediaReady, MediaUploaded
+from schemas.moderation.events import (
+    AppealDecided,
+    Appealed,
+    CaseClaimed,
+    CaseDecided,
+    CaseReleased,
+    NoteAdded,
+    ReportFiled,
+    TopicDenied,
+)
 from schemas.notifications import upcasters as notifications
 from schemas.notifications.events import NotificationsRead, NotificationsSwitched
 from schemas.operations.events import DeadLettered, ImportAdvanced
 from schemas.tweets import upcasters as tweets
-from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetModerated, TweetPosted
 
 if TYPE_CHECKING:
     from schemas.envelope import Event
@@ -43,9 +56,10 @@ ENGAGEMENTS = "engagements"
 IMPORTS = "imports"
 NOTIFICATIONS = "notifications"
 MEDIA = "media"
+MODERATION = "moderation"
 DEAD_LETTERS = "dead-letters"
 
-FACT_TOPICS = (ACCOUNTS, TWEETS, FOLLOWS, ENGAGEMENTS, IMPORTS, NOTIFICATIONS, MEDIA)
+FACT_TOPICS = (ACCOUNTS, TWEETS, FOLLOWS, ENGAGEMENTS, IMPORTS, NOTIFICATIONS, MEDIA, MODERATION)
 DERIVED_TOPICS = (DEAD_LETTERS,)
 """Facts are written by commands, derived topics by streams: one writing process each."""
 
@@ -80,6 +94,9 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType(AccountRegistered, ACCOUNTS, "user_id", {1: 101, 2: 111}, personal={"username": "", **_PROFILE}),
     EventType(ProfileEdited, ACCOUNTS, "user_id", {1: 102, 2: 112}, personal=_PROFILE),
     EventType(SignedIn, ACCOUNTS, "user_id", {1: 103}),
+    EventType(AccountDeactivated, ACCOUNTS, "user_id", {1: 121}),
+    EventType(AccountReactivated, ACCOUNTS, "user_id", {1: 122}),
+    EventType(AccountErased, ACCOUNTS, "user_id", {1: 123}),
     EventType(AccountSuspended, ACCOUNTS, "user_id", {1: 104}),
     EventType(AccountRestored, ACCOUNTS, "user_id", {1: 105}),
     EventType(VerifiedChanged, ACCOUNTS, "user_id", {1: 106}),
@@ -91,6 +108,7 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType(TweetDeleted, TWEETS, "author_id", {1: 202}),
     EventType(Retweeted, TWEETS, "author_id", {1: 203}),
     EventType(RetweetUndone, TWEETS, "author_id", {1: 204}),
+    EventType(TweetModerated, TWEETS, "author_id", {1: 205}),
     EventType(Followed, FOLLOWS, "user_id", {1: 301}),
     EventType(Unfollowed, FOLLOWS, "user_id", {1: 302}),
     EventType(Blocked, FOLLOWS, "user_id", {1: 303}),
@@ -108,6 +126,14 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType(MediaFailed, MEDIA, "owner_id", {1: 603}),
     EventType(MediaDescribed, MEDIA, "owner_id", {1: 604}),
     EventType(MediaCollected, MEDIA, "owner_id", {1: 605}),
+    EventType(ReportFiled, MODERATION, "subject_id", {1: 701}, personal={"comment": ""}, subject_field="reporter_id"),
+    EventType(CaseClaimed, MODERATION, "subject_id", {1: 702}),
+    EventType(CaseReleased, MODERATION, "subject_id", {1: 703}),
+    EventType(NoteAdded, MODERATION, "subject_id", {1: 704}),
+    EventType(CaseDecided, MODERATION, "subject_id", {1: 705}),
+    EventType(Appealed, MODERATION, "subject_id", {1: 706}, personal={"text": ""}, subject_field="user_id"),
+    EventType(AppealDecided, MODERATION, "subject_id", {1: 707}),
+    EventType(TopicDenied, MODERATION, "subject_id", {1: 708}),
     EventType(ImportAdvanced, IMPORTS, "source_key", {1: 901}),
     EventType(DeadLettered, DEAD_LETTERS, "partition", {1: 902}),
 )

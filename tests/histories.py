@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from infra.log.port import TopicPartition
 from schemas.accounts.events import (
+    AccountDeactivated,
+    AccountErased,
+    AccountReactivated,
     AccountRegistered,
     AccountRestored,
     AccountSuspended,
@@ -123,7 +126,7 @@ class World:
 
     def _edit(self, step: Step) -> None:
         field = ("display_name", "bio", "location", "profile_image_url", "banner_image_url")[step.other % 5]
-        text = f"{field} {step.other}"
+        text: Any = f"{field} {step.other}"
         if field.endswith("_url") and self.ready[step.user]:
             text = path_of(media_id := self.ready[step.user].pop(), f"{media_id:064x}.jpg")
         self.events.append(ProfileEdited(self._envelope(step.user), step.user, **{field: text}))
@@ -160,6 +163,9 @@ class World:
         decisions: tuple[Event, ...] = (
             AccountSuspended(by, step.user, (step.other % 2) * (self.now + step.other)),
             AccountRestored(by, step.user),
+            AccountDeactivated(by, step.user, self.now),
+            AccountReactivated(by, step.user),
+            AccountErased(by, step.user),
             VerifiedChanged(by, step.user, verified=step.other % 2 > 0),
             RoleChanged(by, step.user, ("user", "moderator", "admin")[step.other % 3]),
             ReachChanged(by, step.user, limited=step.other % 2 > 0),

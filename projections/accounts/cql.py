@@ -29,10 +29,11 @@ DECIDED_BUCKETS = 64  # 6 million accounts before a partition holds 100,000
 _COLUMNS = ", ".join(Account._fields)
 _PUT = f"INSERT INTO accounts{{g}} ({_COLUMNS}) VALUES ({', '.join('?' * len(Account._fields))}) USING TIMESTAMP ?"
 _PUT_NAME = "INSERT INTO accounts_by_name{g} (name, user_id) VALUES (?, ?) USING TIMESTAMP ?"
+_FORGET_NAME = "DELETE FROM accounts_by_name{g} USING TIMESTAMP ? WHERE name = ? AND user_id = ?"
 _PUT_DECIDED = "INSERT INTO decided_accounts{g} (bucket, user_id) VALUES (?, ?) USING TIMESTAMP ?"
 _DECIDED = "SELECT user_id FROM decided_accounts{g} WHERE bucket = ?"
 _EDIT = "UPDATE accounts{{g}} USING TIMESTAMP ? SET {} WHERE user_id = ?"
-_SINCE = "SELECT user_id, WRITETIME(username) FROM accounts{g} WHERE user_id IN ?"
+_SINCE = "SELECT user_id, WRITETIME(username), username FROM accounts{g} WHERE user_id IN ?"
 _MANY = f"SELECT {_COLUMNS} FROM accounts{{g}} WHERE user_id IN ?"
 _BY_NAME = "SELECT name, user_id FROM accounts_by_name{g} WHERE name IN ? PER PARTITION LIMIT 1"
 
@@ -54,16 +55,23 @@ class CqlAccountsStore(CqlProjectionStore):
     def steps(self, writes: Sequence[Placed], span: Span) -> Steps:
         """Put and edit profiles, side by side: a registration holds where none was before, an edit where one was."""
         user_ids = {placed.write.user_id for placed in writes}
-        since = {row[0]: row[1] for row in read_many(self.session, self.cql(_SINCE), user_ids) if row[1] is not None}
+        known = [row for row in read_many(self.session, self.cql(_SINCE), user_ids) if row[1] is not None]
+        since, named = {row[0]: row[1] for row in known}, {row[0]: row[2].lower() for row in known}
         calls: list[Call] = []
+        forgotten: list[Call] = []
         for placed in writes:
             write, at = placed.write, timestamp(span, placed)
             if isinstance(write, EditAccount):
                 if since.get(write.user_id, at) < at:
                     calls += self._edit(write, at)
+                    if write.username == "" and (name := named.get(write.user_id)):
+                        forgotten.append(Call(self.cql(_FORGET_NAME), (at, name, write.user_id)))
             elif since.setdefault(write.user_id, at) == at:  # none before, or this very one, applied already
                 calls.append(Call(self.cql(_PUT), (*write, at)))
-                calls.append(Call(self.cql(_PUT_NAME), (write.username.lower(), write.user_id, at)))
+                if name := write.username.lower():
+                    named[write.user_id] = name
+                    calls.append(Call(self.cql(_PUT_NAME), (name, write.user_id, at)))
+        yield forgotten  # first: once the name in the profile is empty, nothing tells which one it was
         yield calls
         return user_ids
 

@@ -1,7 +1,8 @@
 """Decides what an event changes about a profile.
 
-Consumes:   AccountRegistered, ProfileEdited, AccountSuspended, AccountRestored, VerifiedChanged, RoleChanged,
-            ReachChanged; SignedIn says nothing about a profile and is passed over
+Consumes:   AccountRegistered, ProfileEdited, AccountDeactivated, AccountReactivated, AccountErased, AccountSuspended,
+            AccountRestored, VerifiedChanged, RoleChanged, ReachChanged; SignedIn says nothing about a profile and is
+            passed over
 Writes:     nothing itself; returns Account (put it, where there is none) and EditAccount for the store
 Guarantee:  the same events give the same writes; no clock, no I/O
 Rebuild:    safe from position 0, in any interleaving that keeps each account's order
@@ -11,8 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, assert_never, cast
 
-from projections.accounts.read_model import ACTIVE, FOREVER_MS, Account
+from projections.accounts.read_model import ACTIVE, DELETED, FOREVER_MS, USER, Account
 from schemas.accounts.events import (
+    AccountDeactivated,
+    AccountErased,
+    AccountReactivated,
     AccountRegistered,
     AccountRestored,
     AccountSuspended,
@@ -43,6 +47,7 @@ class EditAccount(NamedTuple):
     role: str | None = None
     suspended_until_ms: int | None = None
     limited: bool | None = None
+    username: str | None = None
 
     @property
     def decided(self) -> bool:
@@ -50,8 +55,9 @@ class EditAccount(NamedTuple):
         return any(it is not None for it in (self.status, self.role, self.suspended_until_ms, self.limited))
 
 
+Closing = AccountDeactivated | AccountReactivated | AccountErased
 Decided = AccountSuspended | AccountRestored | VerifiedChanged | RoleChanged | ReachChanged
-Fact = AccountRegistered | ProfileEdited | SignedIn | Decided
+Fact = AccountRegistered | ProfileEdited | SignedIn | Closing | Decided
 Write = Account | EditAccount
 
 
@@ -67,6 +73,8 @@ def project(events: Sequence[Event]) -> list[Write]:
                 edited.append(_edit(event))
             case SignedIn():
                 pass
+            case AccountDeactivated() | AccountReactivated() | AccountErased():
+                edited.append(_closing(event))
             case _:
                 edited.append(_decided(event))
     return registered + edited
@@ -84,6 +92,18 @@ def _decided(event: Decided) -> EditAccount:
             return EditAccount(event.user_id, role=event.role)
         case ReachChanged():
             return EditAccount(event.user_id, limited=event.limited)
+        case _:
+            assert_never(event)
+
+
+def _closing(event: Closing) -> EditAccount:
+    match event:
+        case AccountDeactivated():
+            return EditAccount(event.user_id, status=DELETED)
+        case AccountReactivated():
+            return EditAccount(event.user_id, status=ACTIVE)
+        case AccountErased():
+            return EditAccount(event.user_id, "", "", "", "", "", False, DELETED, USER, 0, False, "")
         case _:
             assert_never(event)
 

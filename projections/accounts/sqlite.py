@@ -48,7 +48,8 @@ class SqliteAccountsStore(SqliteProjectionStore):
                 location = coalesce(?4, location), profile_image_url = coalesce(?5, profile_image_url),
                 banner_image_url = coalesce(?6, banner_image_url), verified = coalesce(?7, verified),
                 status = coalesce(?8, status), role = coalesce(?9, role),
-                suspended_until_ms = coalesce(?10, suspended_until_ms), limited = coalesce(?11, limited)
+                suspended_until_ms = coalesce(?10, suspended_until_ms), limited = coalesce(?11, limited),
+                username = coalesce(?12, username)
             WHERE user_id = ?1""",
     }
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from infra.loading import News
 from infra.projections import StoreError
-from projections.accounts.read_model import ACTIVE, PLAIN, SUSPENDED, Standing
+from projections.accounts.read_model import ACTIVE, DELETED, PLAIN, SUSPENDED, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from projections.accounts.read_model import AccountsReader
 
-REFUSALS = {SUSPENDED: "account_suspended"}
+REFUSALS = {SUSPENDED: "account_suspended", DELETED: "account_deleted"}
 """Why an account may do nothing, by its status: the code of the problem."""
 
 _NOBODY: frozenset[int] = frozenset()

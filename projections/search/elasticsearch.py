@@ -30,7 +30,7 @@ from infra.trouble import TroubleError
 from projections.search.elasticsearch_indices import check, indices
 from projections.search.elasticsearch_progress import read_checkpoints
 from projections.search.elasticsearch_showing import Showing
-from projections.search.projector import IndexPerson, IndexTweet, RemoveTweet, RenamePerson
+from projections.search.projector import ForgetPerson, IndexPerson, IndexTweet, RemoveTweet, RenamePerson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,6 +52,7 @@ STORE = "store"
 _BUSY = HTTPStatus.TOO_MANY_REQUESTS
 _NEWER = HTTPStatus.CONFLICT
 _BULK = "_bulk?require_alias=true&filter_path=errors,items.*._id,items.*.status,items.*.error"
+_PEOPLE = (IndexPerson, RenamePerson, ForgetPerson)
 
 
 class Document(NamedTuple):
@@ -157,7 +158,7 @@ class ElasticsearchSearchStore:
 
     def _people(self, writes: Iterable[Placed], start: int) -> list[Document]:
         """Put what the span says of people into what is known of them."""
-        said = [(it.write, start + it.at + 1) for it in writes if isinstance(it.write, IndexPerson | RenamePerson)]
+        said = [(it.write, start + it.at + 1) for it in writes if isinstance(it.write, _PEOPLE)]
         if not said:
             return []
         known = self._known({write.user_id for write, _ in said})
@@ -168,9 +169,12 @@ class ElasticsearchSearchStore:
                 username = write.username
             elif person is not None and isinstance(write, RenamePerson) and person.version < position:
                 username = person.body["username"]
+            elif person is not None and isinstance(write, ForgetPerson) and person.version < position:
+                username = ""
             else:  # said before, or of somebody who is not there
                 continue
-            body = {"id": write.user_id, "username": username, "names": f"{username} {write.name}"}
+            names = "" if isinstance(write, ForgetPerson) else f"{username} {write.name}"
+            body = {"id": write.user_id, "username": username, "names": names}
             known[write.user_id] = changed[write.user_id] = Document(write.user_id, position, body)
         return list(changed.values())
 

@@ -1,7 +1,8 @@
 """Decides what an event makes findable.
 
-Consumes:   TweetPosted, TweetDeleted; AccountRegistered, ProfileEdited; retweets and sign-ins are passed over
-Writes:     nothing itself; returns IndexTweet, RemoveTweet, IndexPerson, RenamePerson for the store
+Consumes:   TweetPosted, TweetDeleted; AccountRegistered, ProfileEdited, AccountErased; retweets and what else is said
+            about accounts are passed over
+Writes:     nothing itself; returns IndexTweet, RemoveTweet, IndexPerson, RenamePerson, ForgetPerson for the store
 Guarantee:  the same events give the same writes; no clock, no I/O
 Rebuild:    safe from position 0, in any interleaving that keeps each key's order
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from projections.search.words import EVERY, MEDIA, by, names, tag, to, words
-from schemas.accounts.events import AccountRegistered, ProfileEdited
+from schemas.accounts.events import AccountErased, AccountRegistered, ProfileEdited
 from schemas.tweets.events import TweetDeleted, TweetPosted
 
 if TYPE_CHECKING:
@@ -50,7 +51,13 @@ class RenamePerson(NamedTuple):
     name: str
 
 
-Write = IndexTweet | RemoveTweet | IndexPerson | RenamePerson
+class ForgetPerson(NamedTuple):
+    """The account cannot be found, for good."""
+
+    user_id: int
+
+
+Write = IndexTweet | RemoveTweet | IndexPerson | RenamePerson | ForgetPerson
 
 
 def project(events: Sequence[Event]) -> list[Write]:
@@ -59,6 +66,7 @@ def project(events: Sequence[Event]) -> list[Write]:
     indexed: list[Write] = []
     people: list[Write] = []
     renamed: dict[int, Write] = {}
+    forgotten: list[Write] = []
     for event in events:
         match event:
             case TweetPosted():
@@ -70,9 +78,11 @@ def project(events: Sequence[Event]) -> list[Write]:
             case ProfileEdited():
                 if event.display_name is not None:
                     renamed[event.user_id] = RenamePerson(event.user_id, _joined(event.display_name))
+            case AccountErased():
+                forgotten.append(ForgetPerson(event.user_id))
             case _:
                 pass
-    return [*removed, *indexed, *people, *renamed.values()]
+    return [*removed, *indexed, *people, *renamed.values(), *forgotten]
 
 
 def _tweet(event: TweetPosted) -> IndexTweet:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from infra.sqlite.connections import rows, scalar
 from infra.sqlite.projection_store import SqliteProjectionReader, SqliteProjectionStore
-from projections.search.projector import IndexPerson, IndexTweet, RemoveTweet, RenamePerson
+from projections.search.projector import ForgetPerson, IndexPerson, IndexTweet, RemoveTweet, RenamePerson
 from projections.search.read_model import By, HasMedia, Mentions, Phrase, Tagged, To
 from projections.search.words import EVERY, MEDIA, by, names, to
 from schemas.ids import MAX_ID
@@ -61,6 +61,7 @@ class SqliteSearchStore(SqliteProjectionStore):
         RemoveTweet: _remove,
         IndexPerson: _index_person,
         RenamePerson: "UPDATE people SET name = ?2 WHERE rowid = ?1",
+        ForgetPerson: "DELETE FROM people WHERE rowid = ?",
     }
 
 

@@ -40,6 +40,25 @@ class SignedIn(Event, frozen=True):
     user_id: int
 
 
+class AccountDeactivated(Event, frozen=True):
+    """The owner closed the account: it is not shown, and erased at `erase_at_ms` unless the owner comes back."""
+
+    user_id: int
+    erase_at_ms: int
+
+
+class AccountReactivated(Event, frozen=True):
+    """The owner came back within the grace period."""
+
+    user_id: int
+
+
+class AccountErased(Event, frozen=True):
+    """All that was personal about the account is gone, its key is destroyed next; its id is not given again."""
+
+    user_id: int
+
+
 class AccountSuspended(Event, frozen=True):
     """The account may do nothing and is not shown until `until_ms` (0: until it is restored).
 

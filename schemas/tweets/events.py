@@ -90,3 +90,17 @@ class RetweetUndone(Event, frozen=True):
     author_id: int
     original_id: int
     original_author_id: int
+
+
+class TweetModerated(Event, frozen=True):
+    """Moderators decided how the tweet shows; says all of it, so the last one holds.
+
+    `hidden`: to its author alone; `limited`: only to who follows its author, or asks for it; `label`: empty for none.
+    """
+
+    tweet_id: int
+    author_id: int
+    hidden: bool
+    label: str = ""
+    limited: bool = False
+    case_id: int = 0

@@ -31,6 +31,9 @@ from projections.tweets import invariants as tweets
 from projections.tweets.sqlite import SqliteTweetsReader
 from projections.tweets.sqlite_bulk import SqliteTweetsBulk
 from schemas.accounts.events import (
+    AccountDeactivated,
+    AccountErased,
+    AccountReactivated,
     AccountRegistered,
     AccountRestored,
     AccountSuspended,
@@ -42,7 +45,7 @@ from schemas.accounts.events import (
 )
 from schemas.engagements.events import Bookmarked, Unbookmarked
 from schemas.follows.events import Blocked, Muted, Unblocked, Unmuted
-from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted
+from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetModerated
 from streams.bootstrap import PROJECTIONS
 from streams.parts import plain, with_limits
 from streams.replay.recount.accounts import AccountsRecount
@@ -71,7 +74,15 @@ if TYPE_CHECKING:
 
 
 _STANDING: frozenset[type[Event]] = frozenset(
-    {AccountSuspended, AccountRestored, VerifiedChanged, RoleChanged, ReachChanged}
+    {
+        AccountSuspended,
+        AccountRestored,
+        VerifiedChanged,
+        RoleChanged,
+        ReachChanged,
+        AccountDeactivated,
+        AccountReactivated,
+    }
 )
 
 
@@ -134,7 +145,8 @@ KINDS: dict[str, Kind] = {
         home_timeline.CONTENT,
         HomeTimelineRecount,
         open_bulk=with_limits(SqliteHomeTimelineBulk),
-        passes_over=_STANDING | {Blocked, Unblocked, Muted, Unmuted, AccountRegistered, ProfileEdited},
+        passes_over=_STANDING
+        | {Blocked, Unblocked, Muted, Unmuted, AccountRegistered, ProfileEdited, AccountErased, TweetModerated},
         weight=8.0,
         pages=True,
         gather=gather,
@@ -144,14 +156,14 @@ KINDS: dict[str, Kind] = {
         search.CONTENT,
         SearchRecount,
         open_bulk=plain(SqliteSearchBulk),
-        passes_over=_STANDING | {Retweeted, RetweetUndone, SignedIn},
+        passes_over=_STANDING | {Retweeted, RetweetUndone, SignedIn, TweetModerated},
         weight=8.0,
     ),
     "trends": Kind(
         SqliteTrendsReader,
         trends.CONTENT,
         TrendsRecount,
-        passes_over=frozenset({Retweeted, RetweetUndone, TweetDeleted}),
+        passes_over=frozenset({Retweeted, RetweetUndone, TweetDeleted, TweetModerated}),
         weight=2.0,
         mendable=True,
     ),
@@ -160,7 +172,9 @@ KINDS: dict[str, Kind] = {
         notifications.CONTENT,
         NotificationsRecount,
         open_bulk=plain(SqliteNotificationsBulk),
-        passes_over=frozenset({TweetDeleted, Blocked, Unblocked, Muted, Unmuted, Bookmarked, Unbookmarked}),
+        passes_over=frozenset(
+            {TweetDeleted, TweetModerated, Blocked, Unblocked, Muted, Unmuted, Bookmarked, Unbookmarked}
+        ),
         weight=6.0,
         mendable=True,
     ),

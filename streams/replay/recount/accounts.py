@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from schemas.accounts.events import (
+    AccountDeactivated,
+    AccountErased,
+    AccountReactivated,
     AccountRegistered,
     AccountRestored,
     AccountSuspended,
@@ -34,6 +37,9 @@ class AccountsRecount:
     READS: ClassVar[tuple[type[Event], ...]] = (
         AccountRegistered,
         ProfileEdited,
+        AccountDeactivated,
+        AccountReactivated,
+        AccountErased,
         AccountSuspended,
         AccountRestored,
         VerifiedChanged,
@@ -75,6 +81,13 @@ class AccountsRecount:
                 said = {"role": event.role}
             case ReachChanged():
                 said = {"limited": event.limited}
+            case AccountDeactivated():
+                said = {"status": "DELETED"}
+            case AccountReactivated():
+                said = {"status": "ACTIVE"}
+            case AccountErased():
+                said = {**dict.fromkeys(("username", *EDITABLE), ""), "verified": False, "status": "DELETED"}
+                said |= {"role": "user", "suspended_until": 0, "limited": False}
             case _:
                 return
         if event.user_id in self._profiles:
@@ -98,6 +111,6 @@ class AccountsRecount:
             }  # fmt: skip
             if told != expected:
                 yield self._said.difference("account", user_id, expected, told)
-            if names.get(expected["username"].lower()) != user_id:
+            if expected["username"] and names.get(expected["username"].lower()) != user_id:
                 named = names.get(expected["username"].lower())
                 yield self._said.difference("account by its name", user_id, user_id, named)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from projections.search.read_model import By, Criteria, Phrase, Tagged
-from schemas.accounts.events import AccountRegistered, ProfileEdited
+from schemas.accounts.events import AccountErased, AccountRegistered, ProfileEdited
 from schemas.tweets.events import TweetDeleted, TweetPosted
 from streams.replay.recount.said import Said
 
@@ -27,7 +27,13 @@ MOST_PEOPLE = 1_000
 class SearchRecount:
     """Tweets and accounts in the sample."""
 
-    READS: ClassVar[tuple[type[Event], ...]] = (TweetPosted, TweetDeleted, AccountRegistered, ProfileEdited)
+    READS: ClassVar[tuple[type[Event], ...]] = (
+        TweetPosted,
+        TweetDeleted,
+        AccountRegistered,
+        ProfileEdited,
+        AccountErased,
+    )
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
@@ -50,6 +56,8 @@ class SearchRecount:
         elif isinstance(event, ProfileEdited) and event.display_name is not None and event.user_id in self._names:
             self._said.note(place, offset, event.user_id)
             self._names[event.user_id] = (self._names[event.user_id][0], event.display_name)
+        elif isinstance(event, AccountErased):
+            self._names.pop(event.user_id, None)
 
     def entities(self) -> int:
         """Return how many are compared."""
