@@ -13,11 +13,14 @@ import orjson
 from fastapi import FastAPI, Request, Response
 
 from commands import health
+from commands.access import endpoint as access
 from commands.accounts import endpoint as accounts
 from commands.engagement import endpoint as engagement
 from commands.errors import CommandRefusedError
 from commands.graph import endpoint as graph
 from commands.notifications import endpoint as notifications
+from commands.oauth import consent
+from commands.oauth import endpoint as oauth
 from commands.push import endpoint as push
 from commands.tweets import endpoint as tweets
 from infra.http import documents, openapi, problems
@@ -42,7 +45,7 @@ _RETRY = {"Retry-After": "1"}
 
 log = logging.getLogger(__name__)
 
-_NOUNS = (accounts, tweets, graph, engagement, notifications, push)
+_NOUNS = (accounts, access, oauth, tweets, graph, engagement, notifications, push)
 
 
 def create_app(services: Services, on_close: Callable[[], None] = lambda: None) -> FastAPI:
@@ -91,7 +94,8 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
 
 def _add_routes(app: FastAPI, services: Services) -> None:
     nouns = (tweets.router, engagement.router, graph.router, accounts.auth, accounts.users, notifications.router)
-    for router in (*nouns, push.router, health.router):
+    others = (push.router, access.router, oauth.router, oauth.known, consent.router, health.router)
+    for router in (*nouns, *others):
         app.router.routes.extend(router.routes)  # flat: an included router is matched twice for each request
 
     @app.get("/.well-known/jwks.json", dependencies=[limited(RateClass.OPEN)], include_in_schema=False)

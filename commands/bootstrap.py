@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from commands.accounts.registry import Registry
 from commands.app import create_app
+from commands.oauth.grants import Grants
 from commands.parts import Parts
 from commands.services import Push, Services
 from commands.views import View, Views
+from infra.auth.apps import SqliteApps
 from infra.auth.credentials import SqliteCredentials
 from infra.auth.keys import KeyRing, secret
 from infra.auth.passwords import Passwords
@@ -82,7 +84,9 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
     keys.signing()
     parts = _open_parts(settings, clock)
     codec.open_with(parts.seals)
-    registry = _registry(settings, keys, clock, parts)
+    access_tokens = AccessTokens(keys, clock, settings.access_token_minutes * 60)
+    verifier = AccessTokenVerifier(keys, parts.revocations, clock)
+    registry = _registry(settings, access_tokens, clock, parts)
 
     def close() -> None:
         parts.views.close()
@@ -90,6 +94,7 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
             parts.subscriptions.close()
         parts.close()
         registry.close()
+        parts.apps.close()
         parts.seals.close()
         parts.revocations.close()
 
@@ -100,8 +105,9 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
         journal=parts.journal,
         views=parts.views,
         registry=registry,
+        grants=Grants(registry, parts.apps, access_tokens, verifier, clock, parts.next_id),
         keys=keys,
-        verifier=AccessTokenVerifier(keys, parts.revocations, clock),
+        verifier=verifier,
         rate_limits=RateLimits(settings, shared=parts.shared_limits),
         consistency=ConsistencyTokens(secret(settings.keys_dir, SECRET_NAME)),
         below=parts.below,
@@ -132,6 +138,7 @@ def _open_parts(settings: Settings, clock: Clock) -> Parts:
         journal,
         SnowflakeGenerator(settings.worker, clock.now_ms).next_id,
         SqliteCredentials(settings.credentials_path),
+        SqliteApps(settings.credentials_path),
         seals,
         SqliteRevocations(settings.credentials_path, clock.now_ms(), REVOKED_ELSEWHERE_S),
         _views(settings.projections_dir, journal, settings.wait_ms, Standings(clock.now_ms)),
@@ -140,12 +147,12 @@ def _open_parts(settings: Settings, clock: Clock) -> Parts:
     )
 
 
-def _registry(settings: Settings, keys: KeyRing, clock: Clock, parts: Parts) -> Registry:
+def _registry(settings: Settings, access_tokens: AccessTokens, clock: Clock, parts: Parts) -> Registry:
     return Registry(
         parts.credentials,
         parts.seals,
         Passwords(settings.argon2_memory_kib),
-        AccessTokens(keys, clock, settings.access_token_minutes * 60),
+        access_tokens,
         clock,
         parts.next_id,
         secret(settings.keys_dir, _EMAIL_SECRET),

@@ -9,6 +9,7 @@ from commands.parts import Parts
 from commands.places import KeptPlaces
 from commands.views import View, Views
 from infra import bridge, redis_limits
+from infra.auth.cql_apps import CqlApps
 from infra.auth.cql_credentials import CqlCredentials
 from infra.auth.cql_data_keys import seals_on_servers
 from infra.auth.cql_revocations import CqlRevocations
@@ -72,6 +73,7 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
             journal,
             lease.next_id,
             CqlCredentials(claims, settings.refresh_token_days * DAY_MS),
+            CqlApps(claims),
             seals,
             revocations,
             views,

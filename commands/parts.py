@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from commands.services import Below
     from commands.views import Views
+    from infra.auth.apps import Apps
     from infra.auth.credentials import Credentials
     from infra.auth.seals import KeptSeals
     from infra.http.shared_limits import SharedLimits
@@ -34,6 +35,7 @@ class Parts(NamedTuple):
     journal: Journal
     next_id: Callable[[], int]
     credentials: Credentials
+    apps: Apps
     seals: KeptSeals
     revocations: FollowedRevocations
     views: Views

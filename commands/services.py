@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from commands.accounts.registry import Registry
+    from commands.oauth.grants import Grants
     from commands.views import Views
     from infra.auth.keys import KeyRing
     from infra.auth.tokens import AccessTokenVerifier
@@ -44,6 +45,7 @@ class Services:
     journal: Journal
     views: Views
     registry: Registry
+    grants: Grants
     keys: KeyRing
     verifier: AccessTokenVerifier
     rate_limits: RateLimits

@@ -38,9 +38,14 @@ def check_register(command: Register, password: str) -> None:
         raise CommandRefusedError("username_invalid", param="username")
     if command.email and (len(command.email) > MAX_EMAIL_CHARS or not _EMAIL.fullmatch(command.email)):
         raise CommandRefusedError("email_invalid", param="email")
-    if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
-        raise CommandRefusedError("password_invalid", param="password")
+    check_password(password, "password")
     _check_texts({"display_name": command.display_name, "bio": command.bio, "location": command.location})
+
+
+def check_password(password: str, param: str) -> None:
+    """Refuse a password that cannot be."""
+    if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
+        raise CommandRefusedError("password_invalid", param=param)
 
 
 def _check_texts(texts: dict[str, str | None]) -> None:

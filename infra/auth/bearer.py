@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 
-from infra.auth.scopes import NEEDS
+from infra.auth.scopes import NEEDS, PUBLIC
 from infra.auth.tokens import Subject, TokenError
 from infra.http.problems import Problem
 
@@ -35,18 +35,20 @@ async def optional_subject(request: Request) -> Subject | None:
 
 
 def identify(request: Request) -> Subject | None:
-    """Return who is asking, or None; verified once a request, and held against what its route needs."""
+    """Return who is asking, or None; verified once a request, and held against what its route needs.
+
+    Of a public route nobody is: what its Authorization header says is the route's own affair.
+    """
     scope = request.scope
     if _KEPT in scope:
         kept: Subject | None = scope[_KEPT]
         return kept
     value = next((value for name, value in scope["headers"] if name == b"authorization"), None)
     who = None
-    if value is not None:
+    if value is not None and (need := NEEDS[scope["method"], scope["route"].path]) != PUBLIC:
         who = _verified(request, value)
-        needed = NEEDS[scope["method"], scope["route"].path].scope
-        if needed is not None and needed not in who.scopes:
-            raise insufficient((needed,))
+        if need.scope is not None and need.scope not in who.scopes:
+            raise insufficient((need.scope,))
     scope[_KEPT] = who
     return who
 

@@ -21,6 +21,13 @@ GRANTABLE = (READ, WRITE, FOLLOW, NOTIFICATIONS, MODERATE)
 """What apps may ask for, in the order in which users are shown it."""
 FIRST_PARTY = frozenset((READ, WRITE, FOLLOW, NOTIFICATIONS, ACCOUNT))
 
+_MODERATING = frozenset(("moderator", "admin"))
+
+
+def of_role(role: str) -> frozenset[str]:
+    """Return what an account of this role may do, itself or by what it grants."""
+    return FIRST_PARTY | {MODERATE} if role in _MODERATING else FIRST_PARTY
+
 
 class Need(NamedTuple):
     """What a route asks for: the scope of the token, where one is sent, and whether one has to be sent."""
@@ -38,7 +45,17 @@ ANYBODY_READS = Need(READ, signed_in=False)
 _API = "/api/v1"
 _COMMANDS = {
     ANY_TOKEN: ("POST /auth/logout", "POST /auth/stream-tickets"),
-    Need(ACCOUNT, signed_in=True): (),
+    Need(ACCOUNT, signed_in=True): (
+        "POST /auth/password",
+        "GET /users/me/sessions",
+        "DELETE /users/me/sessions",
+        "DELETE /users/me/sessions/{session_id}",
+        "GET /users/me/apps",
+        "DELETE /users/me/apps/{client_id}",
+        "POST /oauth/apps",
+        "GET /oauth/apps",
+        "DELETE /oauth/apps/{client_id}",
+    ),
     Need(WRITE, signed_in=True): (
         "PATCH /users/me",
         "POST /tweets",
@@ -67,7 +84,17 @@ _COMMANDS = {
         "DELETE /push/subscriptions",
     ),
     Need(MODERATE, signed_in=True): (),
-    PUBLIC: ("POST /auth/register", "POST /auth/login", "POST /auth/refresh"),
+    PUBLIC: (
+        "POST /auth/register",
+        "POST /auth/login",
+        "POST /auth/refresh",
+        "GET /oauth/authorize",
+        "POST /oauth/authorize",
+        "GET /oauth/style.css",
+        "POST /oauth/token",
+        "POST /oauth/revoke",
+        "POST /oauth/introspect",
+    ),
 }
 _QUERIES = {
     ANY_TOKEN: ("GET /stream",),
@@ -106,6 +133,7 @@ _AT_THE_ROOT = {
         "GET /metrics",
         "GET /problems/{code}",
         "GET /.well-known/jwks.json",
+        "GET /.well-known/oauth-authorization-server",
         "GET /projections",
         "GET /",
         "GET /search",

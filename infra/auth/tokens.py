@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jwt
 
 from infra.auth.scopes import FIRST_PARTY
+from schemas.ids import from_uuid, to_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -38,6 +39,8 @@ class Subject(NamedTuple):
     session_id: int
     scopes: frozenset[str]
     expires_at_ms: int
+    app_id: int = 0
+    """The app that acts for the account; 0: its owner."""
 
 
 class TokenError(Exception):
@@ -62,6 +65,7 @@ class AccessTokens:
         session_id: int,
         lifetime_s: int | None = None,
         scopes: Collection[str] = FIRST_PARTY,
+        app_id: int = 0,
     ) -> str:
         """Return a token for an account's session, signed by the newest key."""
         key = self._keys.signing()
@@ -75,6 +79,7 @@ class AccessTokens:
             "iat": now_s,
             "exp": now_s + (self.lifetime_s if lifetime_s is None else lifetime_s),
             "scope": " ".join(sorted(scopes)),
+            **({"client_id": to_uuid(app_id)} if app_id else {}),
         }
         return jwt.encode(claims, key.private, ALGORITHM, {"typ": TYPE, "kid": key.kid})
 
@@ -109,12 +114,15 @@ class AccessTokenVerifier:
             claims = signed_claims(token, self._keys, TYPE, AUDIENCE, REQUIRED)
             user_id, session_id = int(claims["sub"]), int(claims["sid"])
             scopes = frozenset(str(claims.get("scope", "")).split())
+            app_id = from_uuid(str(claims["client_id"])) if "client_id" in claims else 0
             issued_ms, expires_ms = int(claims["iat"]) * 1000, int(claims["exp"]) * 1000
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise TokenError("token_invalid", str(error)) from error
+        if app_id is None:
+            raise TokenError("token_invalid", "the token names no app of ours")
         if issued_ms > self._clock.now_ms() + LEEWAY_MS:
             raise TokenError("token_invalid", "the token was issued in the future")
-        return Subject(user_id, session_id, scopes, expires_ms)
+        return Subject(user_id, session_id, scopes, expires_ms, app_id)
 
 
 def signed_claims(token: str, keys: KeyRing, kind: str, audience: str, required: list[str]) -> dict[str, Any]:

@@ -85,6 +85,16 @@ def operation(
     }
 
 
+def _drop_frameworks_own(document: dict[str, Any]) -> None:
+    """Take out FastAPI's 422, which it says of every parameter, and which problems.install answers otherwise."""
+    for methods in document["paths"].values():
+        for described in methods.values():
+            if CODES not in described["responses"].get("422", {CODES: ()}):
+                del described["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
+
+
 def _header(text: str) -> dict[str, Any]:
     return {"description": text, "schema": {"type": "string"}}
 
@@ -107,6 +117,7 @@ def install(app: FastAPI, structs: Sequence[type[msgspec.Struct]]) -> None:
             document = plain()
             parts = document.setdefault("components", {})
             parts.setdefault("schemas", {}).update(components)
+            _drop_frameworks_own(document)
             parts["securitySchemes"] = {BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
         return plain()
 

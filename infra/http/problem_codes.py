@@ -60,6 +60,8 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "account_suspended": ProblemType(
         403, "The account is suspended", "Wait for its end, or appeal: POST /api/v1/moderation/appeals."
     ),
+    "password_wrong": ProblemType(403, "The password is not the present one", "Send the account's password."),
+    "session_not_found": ProblemType(404, "There is no such session", "GET /api/v1/users/me/sessions lists them."),
     "not_the_subject": ProblemType(
         403, "The request names another account", "Leave the id out: the access token says who acts."
     ),
@@ -69,6 +71,21 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "subscription_invalid": ProblemType(
         400, "The push subscription is not valid", "Send what the browser's PushSubscription.toJSON() gives."
     ),
+    # apps: names of RFC 6749 where it has them
+    "invalid_request": ProblemType(400, "The OAuth request is not valid", "See docs/oauth.md for its parameters."),
+    "invalid_client": ProblemType(
+        401, "The client is not known, or not by this secret", "Authenticate as docs/oauth.md says, in one way."
+    ),
+    "invalid_grant": ProblemType(
+        400, "The code or refresh token is not good, or not with this", "Ask the user again: /api/v1/oauth/authorize."
+    ),
+    "unsupported_grant_type": ProblemType(
+        400, "There is no such grant type", "Use authorization_code or refresh_token."
+    ),
+    "invalid_scope": ProblemType(400, "The scope cannot be granted", "Ask for scopes that the metadata lists."),
+    "app_invalid": ProblemType(400, "The app is not valid", "See docs/oauth.md for names and redirect URIs."),
+    "app_not_found": ProblemType(404, "There is no such app", "Check the client_id."),
+    "too_many_apps": ProblemType(409, "The account has registered as many apps as it may", "Remove one first."),
     # accounts
     "username_invalid": ProblemType(400, "The username is not valid", "Use 1 to 50 of A-Z, a-z, 0-9 and _."),
     "username_taken": ProblemType(409, "The username is taken", "Choose another; case makes no difference."),

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 class Problem(Exception):  # noqa: N818 - the RFC's own word
     """Raised anywhere below an endpoint: becomes the answer. `code` is a key of PROBLEM_TYPES."""
 
+    media_type = MEDIA_TYPE
+
     def __init__(
         self,
         code: str,
@@ -66,7 +68,7 @@ class Problem(Exception):  # noqa: N818 - the RFC's own word
 
 def response_of(problem: Problem, request_id: str) -> Response:
     """Return the answer that states the problem."""
-    return Response(problem.body(request_id), problem.type.status, problem.headers, MEDIA_TYPE)
+    return Response(problem.body(request_id), problem.type.status, problem.headers, problem.media_type)
 
 
 def install(app: FastAPI) -> None:

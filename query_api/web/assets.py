@@ -12,6 +12,8 @@ from html import escape
 from importlib.resources import files
 from typing import NamedTuple
 
+from infra.look import STYLE, style
+
 FOLDER = "static"
 TYPES = {
     "css": "text/css; charset=utf-8",
@@ -40,6 +42,7 @@ class Assets:
 
     def __init__(self) -> None:
         found = {it.name: it.read_bytes() for it in files(__package__).joinpath(FOLDER).iterdir()}
+        found[STYLE] = style()
         known = {name: content for name, content in sorted(found.items()) if _ending(name) in TYPES}
         self._documents = {name: text.decode() for name, text in known.items() if _ending(name) == "html"}
         sent = {name: content for name, content in known.items() if name not in self._documents}

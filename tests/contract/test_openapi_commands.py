@@ -9,6 +9,7 @@ import orjson
 import pytest
 from jsonschema_rs import Draft202012Validator
 
+from commands.oauth.errors import TOKEN_ERRORS, OAuthProblem
 from commands.openapi import document, render
 from infra.http.problem_codes import PROBLEM_TYPES
 from tests.command_world import command_world
@@ -37,7 +38,10 @@ def test_every_operation_states_its_problems_and_says_what_it_does() -> None:
         assert described["summary"], (method, path)
         for status, answer in described["responses"].items():
             if int(status) >= 400:
-                assert list(answer["content"]) == ["application/problem+json"], (method, path, status)
+                kinds = ["application/problem+json"]
+                if set(TOKEN_ERRORS) & set(answer["x-codes"]):
+                    kinds.append(OAuthProblem.media_type)
+                assert list(answer["content"]) == kinds, (method, path, status)
                 assert answer["x-codes"]
                 for code in answer["x-codes"]:
                     assert PROBLEM_TYPES[code].status == int(status)
@@ -69,13 +73,16 @@ async def test_the_bytes_are_what_the_document_says(tmp_path: Path) -> None:
             "/api/v1/tweets/{tweet_id}/reply": {"content": "yes"},
             "/api/v1/tweets": {"content": "a"},
         }
-        calls = sorted(operations(), key=lambda it: (it[1].endswith("logout"), it[1] == "/api/v1/tweets/{tweet_id}"))
+        ends = {"/api/v1/users/me/sessions": 1, "/api/v1/auth/logout": 2}
+        calls = sorted(operations(), key=lambda it: (ends.get(it[1], 0), it[1] == "/api/v1/tweets/{tweet_id}"))
         for method, path, _ in calls:
             if path.startswith("/api/v1/auth/") and not path.endswith("logout"):
                 continue
             for user, tweet_id, user_id in ((ada, UUID, UUID), (bob, tweet, ada.user_id)):
-                url = path.removeprefix("/api/v1").format(tweet_id=tweet_id, user_id=user_id)
-                answer = await user.call(method, url, bodies.get(path))
+                ids = {"tweet_id": tweet_id, "user_id": user_id, "session_id": UUID, "client_id": UUID}
+                headers = {"Authorization": f"Bearer {user.access_token}"}
+                url = path.format(**ids)
+                answer = await world.client.request(method, url, json=bodies.get(path), headers=headers)
                 assert answer.status_code < 500
                 assert_described(method, path, answer)
         body = {"username": "eve", "password": "correct horse"}
