@@ -22,7 +22,11 @@ $(STAMPS)/base: requirements.lock pyproject.toml | $(STAMPS)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(STAMPS)/dev: requirements-dev.lock $(STAMPS)/base
+$(STAMPS)/media: requirements-media.lock $(STAMPS)/base
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-media.lock
+	@touch $@
+
+$(STAMPS)/dev: requirements-dev.lock $(STAMPS)/media
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
@@ -30,7 +34,7 @@ $(STAMPS)/cluster: requirements-cluster.lock $(STAMPS)/dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-cluster.lock
 	@touch $@
 
-setup: $(STAMPS)/base ## install into .venv, so that .venv/bin/murmur works
+setup: $(STAMPS)/media ## install into .venv, so that .venv/bin/murmur works
 
 run: setup ## set up, then run everything with a live demo on http://127.0.0.1:8000 and :8001
 	$(BIN)/murmur up --demo
@@ -83,9 +87,11 @@ lock: $(STAMPS)/dev ## renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header \
 		--extra build pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header \
-		--extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+		--extra build --extra media -c requirements.lock pyproject.toml -o requirements-media.lock
 	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header \
-		--extra build --extra dev --extra cluster -c requirements-dev.lock pyproject.toml -o requirements-cluster.lock
+		--extra build --extra media --extra dev -c requirements-media.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-header \
+		--extra build --extra media --extra dev --extra cluster -c requirements-dev.lock pyproject.toml -o requirements-cluster.lock
 
 clean: ## remove what setup and runs made (also ./data)
 	rm -rf .venv build data *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
