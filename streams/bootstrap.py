@@ -9,7 +9,7 @@ import asyncio
 import logging
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
@@ -49,6 +49,7 @@ from streams.metrics import StreamMetrics
 from streams.metrics_server import served
 from streams.notifications import agent as notifications_agent
 from streams.parts import Projection, plain, with_limits
+from streams.processing import bootstrap as processing
 from streams.push.bootstrap import PUSH, is_wanted, open_effects, open_loop
 from streams.search import agent as search_agent
 from streams.trends import agent as trends_agent
@@ -146,11 +147,17 @@ async def run(settings: Settings, names: Sequence[str], stop: asyncio.Event | No
         raise TroubleError(f"{', '.join(names)}: not kept by this installation", "see docs/cluster.md")
     if is_wanted(settings, {it.name for it in wanted}):
         wanted.append(PUSH)
+    if processing.is_wanted({it.name for it in wanted}):
+        wanted.append(processing.PROCESSING)
     with ExitStack() as open_things:
         parts = open_parts(settings, wanted, open_things)
         registry = CollectorRegistry()
         effects = open_effects(settings, parts, registry) if PUSH in wanted else None
-        loops = {} if effects is None else {PUSH.name: partial(open_loop, effects, parts)}
+        loops: dict[str, Any] = {} if effects is None else {PUSH.name: partial(open_loop, effects, parts)}
+        if processing.PROCESSING in wanted:
+            work = processing.open_work(settings, parts, registry)
+            open_things.callback(work.close)
+            loops[processing.PROCESSING.name] = partial(processing.open_loop, work)
         followers = Followers(parts, wanted, DecodedBatches(), StreamMetrics(registry), settings, loops)
         besides = [asyncio.create_task(_tell_lag(followers, parts)), asyncio.create_task(parts.guard())]
         collect_garbage_rarely()

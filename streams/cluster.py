@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from infra.generations.record import Record
-    from infra.log.port import Batch, TopicPartition
+    from infra.log.port import Batch, EventLog, TopicPartition
     from infra.projections import ProjectionStore
     from infra.settings import Settings
     from streams.app import ProjectionApp
@@ -138,6 +138,10 @@ class ClusterParts:
         """Ask Kafka where the partitions of these topics end; blocks."""
         with kafka_trouble(self._settings):
             return self._reader.end_offsets(topics)
+
+    def open_facts(self) -> EventLog:
+        """Return the producer that dead letters have, too."""
+        return self._producer
 
     def open_push(self) -> PushParts:
         """Open sessions of its own, and one poll of the read models."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from infra.generations.record import Record
-    from infra.log.port import TopicPartition
+    from infra.log.port import EventLog, TopicPartition
     from infra.projections import ProjectionStore
     from infra.settings import Settings
     from streams.app import ProjectionApp
@@ -43,6 +43,7 @@ class FileParts:
         embedded.ensure(settings.log_dir, partitions)
         codec.open_with(seals_on_files(settings))
         self._settings = settings
+        self._partitions = partitions
         self._open_things = open_things
         self._names = [projection.name for projection in wanted]
         self._generations = FileGenerations(settings.projections_dir)
@@ -81,6 +82,12 @@ class FileParts:
     def ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         """Return where the partitions of these topics end."""
         return self.log.end_offsets(topics)
+
+    def open_facts(self) -> EventLog:
+        """Open the file of facts for appending beside commands: offsets are given under SQLite's write lock."""
+        return self._open_things.enter_context(
+            closing(embedded.open_appender(self._settings.log_dir, "facts", self._partitions))
+        )
 
     def open_push(self) -> PushParts:
         """Open the file of devices, and the read models as readers."""

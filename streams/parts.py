@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from infra.generations.record import Record
-    from infra.log.port import LogReader, TopicPartition
+    from infra.log.port import EventLog, LogReader, TopicPartition
     from infra.projections import ProjectionStore
     from infra.push.subscriptions import Subscriptions
     from infra.settings import Settings
@@ -82,6 +82,9 @@ class Parts(Protocol):
 
     def ends(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
         """Ask the log where its partitions end; blocks."""
+
+    def open_facts(self) -> EventLog:
+        """Open the log for what agents find out: facts, beside those of commands."""
 
     def open_push(self) -> PushParts:
         """Open what the push agent needs, inside the event loop."""

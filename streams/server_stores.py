@@ -20,6 +20,8 @@ from projections.search.elasticsearch_indices import SCHEMA_VERSION as OF_SEARCH
 from projections.trends.cql import CqlTrendsStore
 from projections.tweets.cql import CqlTweetsStore
 from streams.push.agent import NAME as PUSH
+from streams.processing.agent import NAME as PROCESSING
+from streams.processing.cql import CqlProgress as ProcessingProgress
 from streams.push.cql import CqlProgress
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ CQL_STORES: dict[str, type[CqlProjectionStore]] = {
     "notifications": CqlNotificationsStore,
     "media": CqlMediaStore,
     PUSH: CqlProgress,
+    PROCESSING: ProcessingProgress,
 }
 """Projection → its store on Scylla or Cassandra; search is on Elasticsearch, the others on Redis."""
 

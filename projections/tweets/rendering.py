@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from infra.clock import rfc3339
+from infra.media.shown import shown
 from infra.projections import RejectedWriteError
 from projections.tweets.read_model import Kind, Tweet
 from schemas.ids import to_uuid
@@ -51,7 +52,7 @@ def post(event: TweetPosted) -> Tweet:
             hashtags=event.hashtags,
             mentions=[{"user_id": to_uuid(it.user_id), "username": it.username} for it in event.mentions],
             urls=event.urls,
-            media=[{"media_id": to_uuid(it)} for it in event.media_ids],
+            media=[shown(it, it.thumbnails) for it in event.media],
         ),
     )
 
@@ -84,7 +85,7 @@ def _body(
     hashtags: Sequence[str] = (),
     mentions: Sequence[dict[str, str]] = (),
     urls: Sequence[str] = (),
-    media: Sequence[dict[str, str]] = (),
+    media: Sequence[dict[str, Any]] = (),
 ) -> bytes:
     tweet_id = to_uuid(event.tweet_id)
     members: dict[str, Any] = {

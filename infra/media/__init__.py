@@ -1,0 +1,1 @@
+"""Images and videos: what is accepted, told by its first bytes, and decoded where it can do no harm."""
