@@ -53,10 +53,10 @@ access = logging.getLogger(ACCESS)
 class Edge:
     """The outermost layer of an app.
 
-    A body above `max_body_bytes` is refused with 413 while it streams in, a compressed one with 415; a request longer
-    than `timeout_s` is answered 503; any exception that no handler knew is logged under the request's id and answered 500.
-    A route whose template is in `unbounded` (a stream) has no time limit. Where `is_https` says that the caller used
-    https, browsers are told to keep to it.
+    A body above `max_body_bytes` is refused with 413 while it streams in, a compressed one with 415. A request longer
+    than `timeout_s` is answered 503; any exception that no handler knew is logged under the request's id and answered
+    500. A route whose template is in `unbounded` (a stream) has no time limit. Where `is_https` says that the caller
+    used https, browsers are told to keep to it.
     """
 
     def __init__(
