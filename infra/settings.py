@@ -26,6 +26,7 @@ _INDEX = "^[a-z0-9][a-z0-9_-]{0,60}$"
 _BUCKET = "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
 _OBJECTS_URL = r"^(https?://[^/?#@\s]+/?)?$"
 _PUBLIC_URL = r"^(/|https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?)?$"
+_MEDIA_URL = r"^(https?://[A-Za-z0-9.:\[\]/_~-]+[A-Za-z0-9_~-])?$"
 _BY_LAUNCHER = "empty: as `murmur servers` says"
 
 
@@ -109,6 +110,16 @@ class Settings(BaseSettings):
     )
     push_max_age_minutes: int = Field(60, ge=1, description="what happened longer ago is not pushed any more")
     push_allow_loopback: bool = Field(False, description="for tests: push by http, to this machine and to any port")
+
+    media_url: str = Field(
+        "", pattern=_MEDIA_URL, description="address in front of the paths of media, such as a CDN's; empty: none"
+    )
+    media_decoders: int = Field(2, ge=1, le=64, description="uploads that a stream process decodes at a time")
+    media_upload_timeout_s: float = Field(900.0, gt=0, description="an upload that takes longer is answered 503")
+    media_wait_ms: int = Field(2_000, ge=0, le=30_000, description="longest wait of an upload's answer for decoding")
+    media_unattached_hours: int = Field(24, ge=1, description="hours after which uploads that nothing has are deleted")
+    media_deleted_hours: int = Field(1, ge=0, description="hours after which the media of deleted tweets are deleted")
+    rate_limit_uploads_per_minute: int = Field(30, ge=1, description="uploads an account may begin in a minute")
 
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
