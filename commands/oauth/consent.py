@@ -103,7 +103,7 @@ async def _asked(request: Request) -> Asked:
     if app is None:
         raise _Refused(page.refusal("The app that sent you here is not registered."))
     uri = params.get("redirect_uri", "")
-    if not handler.is_registered(app, uri):
+    if not handler.is_registered(app.uris, uri):
         raise _Refused(page.refusal(f"{app.name} is not registered with the address that it asks to send you to."))
     try:
         return Asked(app, handler.check_authorize(params))

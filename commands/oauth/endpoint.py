@@ -207,7 +207,7 @@ def _app(app: App) -> AppAnswer:
     return AppAnswer(
         client_id=app.client_id,
         name=app.name,
-        redirect_uris=app.redirect_uris.split(" "),
+        redirect_uris=app.uris,
         confidential=app.confidential,
         created_at=rfc3339(unix_ms(app.app_id)),
     )

@@ -12,9 +12,7 @@ from commands.oauth.command import Authorize, Register
 from infra.auth.scopes import GRANTABLE, READ
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from infra.auth.apps import App
+    from collections.abc import Collection, Iterable, Mapping
 
 MAX_APPS = 20
 """That an account may have registered."""
@@ -70,9 +68,8 @@ def is_redirect_uri(uri: str) -> bool:
         return False
 
 
-def is_registered(app: App, uri: str) -> bool:
-    """Tell whether it is one of the app's, letter by letter; but for the port of a loopback one (RFC 8252, 7.3)."""
-    known = app.redirect_uris.split(" ")
+def is_registered(known: Collection[str], uri: str) -> bool:
+    """Tell whether it is one of those, letter by letter; but for the port of a loopback one (RFC 8252, section 7.3)."""
     return uri in known or (is_redirect_uri(uri) and _portless(uri) in {_portless(it) for it in known} - {None})
 
 

@@ -40,6 +40,11 @@ class App(NamedTuple):
         return to_uuid(self.app_id)
 
     @property
+    def uris(self) -> list[str]:
+        """Where it may be sent back to."""
+        return self.redirect_uris.split(" ")
+
+    @property
     def confidential(self) -> bool:
         """Tell whether it has to show a secret."""
         return bool(self.secret_hash)

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.cluster
 
-TABLES = ("accounts", "unconfirmed_accounts", "sign_ins", "sessions", "refresh_tokens", "revocations")
+TABLES = (
+    "accounts",
+    "unconfirmed_accounts",
+    "sign_ins",
+    "sessions",
+    "sessions_by_user",
+    "refresh_tokens",
+    "revocations",
+)
 
 
 class CqlWorld:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from infra.auth.credentials import SWEEP_AFTER_MS, RefreshRefusedError, Session, SqliteCredentials, hash_of
+from infra.auth.credentials import (
+    SWEEP_AFTER_MS,
+    OpenSession,
+    RefreshRefusedError,
+    Session,
+    SqliteCredentials,
+    hash_of,
+)
 from infra.auth.revocations import SqliteRevocations
 from infra.journal.port import Claim
 from tests.waiting import until
@@ -24,6 +31,8 @@ NOW_MS = 1_700_000_000_000
 DAY_MS = 86_400_000
 LIFE_MS = 30 * DAY_MS
 SESSION = Session(9, 1)
+OF_AN_APP = Session(8, 1, app_id=77, scopes="read write")
+USES = 1_000
 
 
 class World(Protocol):
@@ -164,3 +173,70 @@ def test_a_follower_knows_at_once_what_it_is_told(world: World) -> None:
     assert 10 not in followed
     followed.add(10)
     assert 10 in followed
+
+
+def test_an_accounts_sessions_are_known_with_who_acts_in_them_until_they_end(credentials: Credentials) -> None:
+    by_browser = SESSION._replace(agent="A browser")
+    begin(credentials, by_browser, "a")
+    begin(credentials, OF_AN_APP, "b")
+    begin(credentials, Session(7, 2), "c")
+    both = [OpenSession(OF_AN_APP, NOW_MS + LIFE_MS), OpenSession(by_browser, NOW_MS + LIFE_MS)]
+    assert credentials.sessions_of(1, NOW_MS) == both
+    assert credentials.sessions_of(3, NOW_MS) == []
+    assert credentials.sessions_of(1, NOW_MS + LIFE_MS) == []
+    assert rotate(credentials, "b", "d", NOW_MS + 5) == OF_AN_APP
+    credentials.revoke(by_browser.session_id, NOW_MS)
+    assert credentials.sessions_of(1, NOW_MS) == [OpenSession(OF_AN_APP, NOW_MS + 5 + LIFE_MS)]
+
+
+def test_a_refresh_token_tells_its_session_without_being_used(credentials: Credentials) -> None:
+    begin(credentials, OF_AN_APP)
+    for _ in range(2):
+        assert credentials.session_of(hash_of("a"), NOW_MS) == OpenSession(OF_AN_APP, NOW_MS + LIFE_MS)
+    rotate(credentials, "a", "b")
+    for token, now_ms in (("a", NOW_MS), ("b", NOW_MS + LIFE_MS), ("unknown", NOW_MS)):
+        assert credentials.session_of(hash_of(token), now_ms) is None
+    assert rotate(credentials, "b", "c") == OF_AN_APP
+    credentials.revoke(OF_AN_APP.session_id, NOW_MS)
+    assert credentials.session_of(hash_of("c"), NOW_MS) is None
+
+
+def test_all_sessions_of_an_account_end_but_for_one(world: World) -> None:
+    credentials, followed = world.credentials, world.follower()
+    for session, token in ((SESSION, "a"), (OF_AN_APP, "b"), (Session(7, 2), "c"), (Session(6, 1), "d")):
+        begin(credentials, session, token)
+    credentials.revoke(6, NOW_MS)
+    assert set(credentials.revoke_all(1, NOW_MS, 9)) >= {8}
+    until(lambda: 8 in followed, seconds=3.0)
+    assert rotate(credentials, "a", "a2") == SESSION
+    with pytest.raises(RefreshRefusedError):
+        rotate(credentials, "b", "b2")
+    assert 9 in credentials.revoke_all(1, NOW_MS)
+    assert credentials.sessions_of(1, NOW_MS) == []
+    assert rotate(credentials, "c", "c2").user_id == 2
+
+
+def test_a_password_is_replaced(credentials: Credentials) -> None:
+    credentials.add_account(Claim("username:ada", 1), "hash", b"key", NOW_MS)
+    credentials.set_password(1, "another")
+    assert (credentials.password_hash(1), credentials.data_key(1)) == ("another", b"key")
+
+
+def test_a_secret_is_good_only_with_what_it_is_bound_to() -> None:
+    ways = [("s",), ("s", "app"), ("s", "app", "uri"), ("s", "appuri"), ("uris", "app"), ("s", "uri", "app")]
+    assert len({hash_of(*way) for way in ways}) == len(ways)
+
+
+def test_of_a_thousand_uses_of_one_code_one_succeeds(world: World) -> None:
+    stores = [world.credentials] if isinstance(world, SqliteWorld) else [world.again() for _ in range(4)]
+    begin(world.credentials, OF_AN_APP, "code")
+
+    def use(number: int) -> bool:
+        try:
+            return rotate(stores[number % len(stores)], "code", f"token {number}") == OF_AN_APP
+        except RefreshRefusedError:
+            return False
+
+    with ThreadPoolExecutor(1 if isinstance(world, SqliteWorld) else 16) as threads:
+        assert sum(threads.map(use, range(USES))) == 1
+    assert world.credentials.sessions_of(1, NOW_MS) == []

@@ -65,3 +65,13 @@ def test_a_follower_that_looks_seldom_knows_at_once_what_it_is_told(tmp_path: Pa
         seldom.add(9)
         assert 9 in seldom
         seldom.close()
+
+
+def test_a_file_from_before_there_were_apps_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "credentials.db"
+    with contextlib.closing(SqliteCredentials(path)) as credentials:
+        credentials.open_session(SESSION, hash_of("a"), NOW_MS + LIFE_MS)
+        for column in ("app_id", "scopes", "agent"):
+            credentials._db.execute(f"ALTER TABLE sessions DROP COLUMN {column}")
+    with contextlib.closing(SqliteCredentials(path)) as credentials:
+        assert credentials.rotate(hash_of("a"), hash_of("b"), NOW_MS, NOW_MS + LIFE_MS) == SESSION
