@@ -18,9 +18,13 @@ from commands.accounts import endpoint as accounts
 from commands.engagement import endpoint as engagement
 from commands.errors import CommandRefusedError
 from commands.graph import endpoint as graph
+from commands.media import endpoint as media
+from commands.moderation import endpoint as moderation
 from commands.notifications import endpoint as notifications
 from commands.oauth import consent
 from commands.oauth import endpoint as oauth
+from commands.privacy import endpoint as privacy
+from commands.privacy.erasure import Erasure
 from commands.push import endpoint as push
 from commands.tweets import endpoint as tweets
 from infra.http import documents, openapi, problems
@@ -40,12 +44,13 @@ if TYPE_CHECKING:
     from commands.services import Services
 
 CHORES_EVERY_S = 600  # forgets old answers, sessions and what is beyond the retention
+ERASE_EVERY_S = 60
 WATCH_EVERY_S = 0.5
 _RETRY = {"Retry-After": "1"}
 
 log = logging.getLogger(__name__)
 
-_NOUNS = (accounts, access, oauth, tweets, graph, engagement, notifications, push)
+_NOUNS = (accounts, access, oauth, tweets, graph, engagement, media, moderation, notifications, privacy, push)
 
 
 def create_app(services: Services, on_close: Callable[[], None] = lambda: None) -> FastAPI:
@@ -53,7 +58,7 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        besides = [asyncio.create_task(_chores(services)), asyncio.create_task(_watch(services))]
+        besides = [asyncio.create_task(work(services)) for work in (_chores, _erasures, _watch)]
         try:
             yield
         finally:
@@ -87,15 +92,15 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
     openapi.install(app, [struct for noun in _NOUNS for struct in noun.STRUCTS])
     settings = services.settings
     bounds: dict[str, Any] = {"max_body_bytes": settings.max_body_bytes, "timeout_s": settings.request_timeout_s}
-    app.add_middleware(Edge, **bounds, is_https=Callers(settings).is_https)
+    app.add_middleware(Edge, **bounds, is_https=Callers(settings).is_https, wider=media.wider(settings))
     app.add_middleware(Cors, settings=settings)  # outermost: a page is told of every problem
     return app
 
 
 def _add_routes(app: FastAPI, services: Services) -> None:
     nouns = (tweets.router, engagement.router, graph.router, accounts.auth, accounts.users, notifications.router)
-    others = (push.router, access.router, oauth.router, oauth.known, consent.router, health.router)
-    for router in (*nouns, *others):
+    others = (media.router, push.router, access.router, oauth.router, oauth.known, consent.router, health.router)
+    for router in (*nouns, *others, privacy.router, moderation.router):
         app.router.routes.extend(router.routes)  # flat: an included router is matched twice for each request
 
     @app.get("/.well-known/jwks.json", dependencies=[limited(RateClass.OPEN)], include_in_schema=False)
@@ -115,8 +120,23 @@ async def _chores(services: Services) -> None:
 
 async def _one_round(services: Services) -> None:
     await services.journal.prune(services.clock.now_ms())
-    await services.journal.cut(services.settings.retention_days, services.clock.now_ms())
     await services.registry.sweep(services.journal)
+    await services.journal.cut(services.settings.retention_days, services.clock.now_ms())  # the archive may be away
+
+
+async def _erasures(services: Services) -> None:
+    erasure = Erasure(services)
+    while True:
+        await asyncio.sleep(ERASE_EVERY_S)
+        try:
+            round_ = _erase(erasure)
+            await (round_ if services.below is None else services.below(round_))
+        except Exception:
+            log.exception("erasures failed; the next round goes on")
+
+
+async def _erase(erasure: Erasure) -> None:
+    await erasure.round()
 
 
 async def _watch(services: Services) -> None:

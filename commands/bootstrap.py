@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from commands.accounts.registry import Registry
 from commands.app import create_app
+from commands.media.service import MediaParts
 from commands.oauth.grants import Grants
 from commands.parts import Parts
-from commands.services import Push, Services
+from commands.services import Privacy, Push, Services
 from commands.views import View, Views
+from infra.archive.opening import archived_ends
 from infra.auth.apps import SqliteApps
 from infra.auth.credentials import SqliteCredentials
+from infra.auth.departures import SqliteDepartures
 from infra.auth.keys import KeyRing, secret
 from infra.auth.passwords import Passwords
 from infra.auth.revocations import SqliteRevocations
@@ -19,14 +23,17 @@ from infra.auth.seals import seals_on_files
 from infra.auth.tokens import AccessTokens, AccessTokenVerifier
 from infra.clock import SystemClock
 from infra.consistency import SECRET_NAME, ConsistencyTokens
+from infra.erasing.files import FileCopies
 from infra.generations.files import FileGenerations
 from infra.http.rate_limits import RateLimits
 from infra.journal.embedded import EmbeddedJournal
 from infra.log.embedded import ensure
+from infra.objects.opening import open_objects
 from infra.push.files import SqliteSubscriptions
 from infra.push.webpush import Vapid
 from infra.sources import FileSource
 from infra.sqlite.projection_store import SqliteProjectionReader
+from infra.trouble import TroubleError
 from projections.accounts import read_model as accounts
 from projections.accounts.sqlite import SqliteAccountsReader
 from projections.accounts.standings import Standings
@@ -36,6 +43,8 @@ from projections.graph import read_model as graph
 from projections.graph.sqlite import SqliteGraphReader
 from projections.media import read_model as media
 from projections.media.sqlite import SqliteMediaReader
+from projections.moderation import read_model as moderation
+from projections.moderation.sqlite import SqliteModerationReader
 from projections.tweets import read_model as tweets
 from projections.tweets.sqlite import SqliteTweetsReader
 from schemas import codec
@@ -51,6 +60,8 @@ if TYPE_CHECKING:
     from infra.clock import Clock
     from infra.journal.port import Journal
     from infra.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 REVOKED_ELSEWHERE_S = 0.25  # by an operator's command; what this process revokes it knows at once
 _DAY_MS = 86_400_000
@@ -96,6 +107,7 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
         registry.close()
         parts.apps.close()
         parts.seals.close()
+        parts.privacy.departures.close()
         parts.revocations.close()
 
     services = Services(
@@ -110,13 +122,24 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
         verifier=verifier,
         rate_limits=RateLimits(settings, shared=parts.shared_limits),
         consistency=ConsistencyTokens(secret(settings.keys_dir, SECRET_NAME)),
+        privacy=parts.privacy,
         below=parts.below,
         broken=parts.broken,
         also_ready=parts.also_ready,
         warnings=parts.warnings,
+        media=_media(settings),
         push=_push(settings, parts),
     )
     return Opened(services, close)
+
+
+def _media(settings: Settings) -> MediaParts | None:
+    try:
+        objects = open_objects(settings)
+    except TroubleError as error:  # on servers that name no object store everything but media works
+        logger.warning("uploads are refused: %s", error)
+        return None
+    return MediaParts(objects, settings.data_dir / "tmp", settings.media_wait_ms)
 
 
 def _push(settings: Settings, parts: Parts) -> Push | None:
@@ -133,7 +156,8 @@ def _open_parts(settings: Settings, clock: Clock) -> Parts:
     partitions = dict.fromkeys((*FACT_TOPICS, *DERIVED_TOPICS), settings.partitions)
     ensure(settings.log_dir, partitions)
     seals = seals_on_files(settings, writes=True)
-    journal = EmbeddedJournal(settings.log_dir, partitions, seals)
+    archived = None if settings.retention_unarchived else archived_ends(settings)
+    journal = EmbeddedJournal(settings.log_dir, partitions, seals, archived)
     return Parts(
         journal,
         SnowflakeGenerator(settings.worker, clock.now_ms).next_id,
@@ -142,6 +166,7 @@ def _open_parts(settings: Settings, clock: Clock) -> Parts:
         seals,
         SqliteRevocations(settings.credentials_path, clock.now_ms(), REVOKED_ELSEWHERE_S),
         _views(settings.projections_dir, journal, settings.wait_ms, Standings(clock.now_ms)),
+        Privacy(SqliteDepartures(settings.credentials_path), FileCopies(settings)),
         journal.close,
         subscriptions=SqliteSubscriptions(settings.push_path) if settings.push_contact else None,
     )
@@ -176,5 +201,6 @@ def _views(folder: Path, journal: Journal, wait_ms: int, standings: Standings) -
         View("media", source(media.PROJECTION, SqliteMediaReader), media.TOPICS),
         journal,
         wait_ms,
+        moderation=View("moderation", source(moderation.PROJECTION, SqliteModerationReader), moderation.TOPICS),
         standings=standings,
     )

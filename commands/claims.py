@@ -43,6 +43,16 @@ def deleted_key(tweet_id: int) -> str:
     return f"deleted:{tweet_id}"
 
 
+def media(media_id: int, by: int) -> Claim:
+    """Claim an image or a video for what has it, a tweet or an account: it is attached once, and for good."""
+    return Claim(media_key(media_id), by)
+
+
+def media_key(media_id: int) -> str:
+    """Return the key under which is found what has an image or a video."""
+    return f"media:{media_id}"
+
+
 def block(user_id: int, target_id: int) -> Claim:
     """Claim that an account blocks another: what a follow, under another key of the log, must not overtake."""
     return Claim(block_key(user_id, target_id), user_id)
@@ -51,3 +61,48 @@ def block(user_id: int, target_id: int) -> Claim:
 def block_key(user_id: int, target_id: int) -> str:
     """Return the key that is held while an account blocks another."""
     return f"block:{user_id}:{target_id}"
+
+
+def gone(digest: str, user_id: int) -> Claim:
+    """Claim, for an account that was erased, the name it had, known by its keyed digest: nobody may have it again."""
+    return Claim(gone_key(digest), user_id)
+
+
+def gone_key(digest: str) -> str:
+    """Return the key that is held where a name was an erased account's."""
+    return f"gone:{digest}"
+
+
+def erasing(user_id: int) -> Claim:
+    """Claim that an account's erasure has begun: from there on it cannot come back."""
+    return Claim(erasing_key(user_id), user_id)
+
+
+def erasing_key(user_id: int) -> str:
+    """Return the key that is held once an account's erasure has begun."""
+    return f"erasing:{user_id}"
+
+
+def case(subject_id: int, moderator_id: int) -> Claim:
+    """Claim a case for the one moderator who works on it."""
+    return Claim(case_key(subject_id), moderator_id)
+
+
+def case_key(subject_id: int) -> str:
+    """Return the key under which the moderator is found who holds a case."""
+    return f"case:{subject_id}"
+
+
+def report(subject_id: int, reporter_id: int) -> Claim:
+    """Claim the one report that an account may file about a subject."""
+    return Claim(report_key(subject_id, reporter_id), reporter_id)
+
+
+def report_key(subject_id: int, reporter_id: int) -> str:
+    """Return the key that is held once an account has reported a subject."""
+    return f"report:{subject_id}:{reporter_id}"
+
+
+def appeal(subject_id: int, decided_ms: int, user_id: int) -> Claim:
+    """Claim the one appeal that there is against a decision."""
+    return Claim(f"appeal:{subject_id}:{decided_ms}", user_id)

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 
 from commands.parts import Parts
 from commands.places import KeptPlaces
+from commands.services import Privacy
 from commands.views import View, Views
 from infra import bridge, redis_limits
 from infra.auth.cql_apps import CqlApps
 from infra.auth.cql_credentials import CqlCredentials
 from infra.auth.cql_data_keys import seals_on_servers
+from infra.auth.cql_departures import CqlDepartures
 from infra.auth.cql_revocations import CqlRevocations
 from infra.cluster import cassandra_trouble, check_tables, check_topics, durability, kafka_trouble
 from infra.cql.progress import Look
 from infra.cql.roles import role
 from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
+from infra.erasing.servers import ServerCopies
 from infra.journal.cluster import ClusterJournal
 from infra.journal.facts_log import FactsLog
 from infra.progress import Part, Progress, ServerSource
@@ -34,6 +37,8 @@ from projections.graph import read_model as graph
 from projections.graph.cql import CqlGraphReader
 from projections.media import read_model as media
 from projections.media.cql import CqlMediaReader
+from projections.moderation import read_model as moderation
+from projections.moderation.cql_reader import CqlModerationReader
 from projections.tweets import read_model as tweets
 from projections.tweets.cql_reader import CqlTweetsReader
 
@@ -43,7 +48,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
 
 DAY_MS = 86_400_000
-ON_ROWS = (accounts.PROJECTION, tweets.PROJECTION, graph.PROJECTION, engagement.PROJECTION, media.PROJECTION)
+ON_ROWS = tuple(it.PROJECTION for it in (accounts, tweets, graph, engagement, media, moderation))
 
 
 def open_parts(settings: Settings, clock: Clock) -> Parts:
@@ -77,6 +82,7 @@ def open_parts(settings: Settings, clock: Clock) -> Parts:
             seals,
             revocations,
             views,
+            Privacy(CqlDepartures(claims), ServerCopies(settings, rows)),
             opening.pop_all().close,
             bridge.bridged,
             lambda: log.fatal,
@@ -101,6 +107,7 @@ def _views(progress: Progress, look: Look, journal: Journal, wait_ms: int, stand
         journal,
         wait_ms,
         places.of,
+        moderation=View("moderation", ServerSource(look.rows(CqlModerationReader), progress), moderation.TOPICS),
         standings=standings,
         told=True,
     )

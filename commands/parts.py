@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from commands.services import Below
+    from commands.services import Below, Privacy
     from commands.views import Views
     from infra.auth.apps import Apps
     from infra.auth.credentials import Credentials
@@ -39,6 +39,7 @@ class Parts(NamedTuple):
     seals: KeptSeals
     revocations: FollowedRevocations
     views: Views
+    privacy: Privacy
     close: Callable[[], None]
     below: Below | None = None
     broken: Callable[[], str | None] = lambda: None

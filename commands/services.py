@@ -9,12 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from commands.accounts.registry import Registry
+    from commands.media.service import MediaParts
     from commands.oauth.grants import Grants
     from commands.views import Views
+    from infra.auth.departures import Departures
     from infra.auth.keys import KeyRing
     from infra.auth.tokens import AccessTokenVerifier
     from infra.clock import Clock
     from infra.consistency import ConsistencyTokens
+    from infra.erasing.port import Copies
     from infra.http.rate_limits import RateLimits
     from infra.journal.port import Journal
     from infra.push.subscriptions import Subscriptions
@@ -35,6 +38,13 @@ class Push(NamedTuple):
     vapid_key: str
 
 
+class Privacy(NamedTuple):
+    """Who is to be erased, and the copies that have to hear of it."""
+
+    departures: Departures
+    copies: Copies
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """One field a part."""
@@ -50,6 +60,7 @@ class Services:
     verifier: AccessTokenVerifier
     rate_limits: RateLimits
     consistency: ConsistencyTokens
+    privacy: Privacy
     below: Below | None = None
     broken: Callable[[], str | None] = _never
     """Why this process can take no commands any more and has to be started anew, if so."""
@@ -57,5 +68,7 @@ class Services:
     """What readiness is besides, by name."""
     warnings: Callable[[], list[str]] = list
     """What is wrong although commands are taken."""
+    media: MediaParts | None = None
+    """None: nowhere to keep them."""
     push: Push | None = None
     """None: nothing is pushed."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from projections.engagement.read_model import EngagementReader
     from projections.graph.read_model import GraphReader
     from projections.media.read_model import MediaReader
+    from projections.moderation.read_model import ModerationReader
     from projections.tweets.read_model import TweetsReader
 
 R = TypeVar("R", bound=ProjectionReader)
@@ -84,6 +85,7 @@ class Views:
         wait_ms: int,
         places: Callable[[Collection[int]], Mapping[int, int]] | None = None,
         *,
+        moderation: View[ModerationReader],
         standings: Standings,
         told: bool = False,
     ) -> None:
@@ -91,10 +93,11 @@ class Views:
         self._standings, self._told = standings, told
         self._accounts, self._tweets, self._graph, self._engagement = accounts, tweets, graph, engagement
         self._media = media
+        self._moderation = moderation
         self._places = places or (lambda author_ids: places_of(self.accounts, author_ids))
         self._journal = journal
         self._wait_s = wait_ms / 1000
-        self.all = (accounts, tweets, graph, engagement, media)
+        self.all = (accounts, tweets, graph, engagement, media, moderation)
 
     @property
     def accounts(self) -> AccountsReader:
@@ -139,6 +142,15 @@ class Views:
         """Return the reader of media."""
         return self._media.reader
 
+    @property
+    def moderation(self) -> ModerationReader:
+        """Return the reader of moderation."""
+        return self._moderation.reader
+
+    async def moderation_fresh(self, subject_id: int) -> bool:
+        """Wait until moderation knows all that was said about one subject."""
+        return await self._moderation.passed(self._journal.ends("moderation", subject_id), self._wait_s)
+
     def place_of(self, author_id: int) -> int:
         """Return where the author says to be; the world while the account is not projected yet."""
         return self._places((author_id,))[author_id]
@@ -146,6 +158,10 @@ class Views:
     async def passed(self, positions: Sequence[Position]) -> None:
         """Wait for all models to pass the positions of a consistency token; a model that does not is left behind."""
         await asyncio.gather(*(view.passed(positions, self._wait_s) for view in self.all))
+
+    async def have_passed(self, positions: Sequence[Position]) -> bool:
+        """Tell whether all models have passed the positions, within the time that commands wait."""
+        return all(await asyncio.gather(*(view.passed(positions, self._wait_s) for view in self.all)))
 
     async def accounts_fresh(self, user_id: int | None) -> bool:
         """Wait until accounts know all that was written about one account (None: about any)."""
@@ -167,6 +183,10 @@ class Views:
     async def retweets_fresh(self, user_id: int) -> bool:
         """Wait until engagement knows all retweets by an account."""
         return await self._engagement.passed(self._journal.ends("tweets", user_id), self._wait_s)
+
+    async def media_passed(self, position: Position, wait_s: float) -> bool:
+        """Return whether media have passed a position, within so many seconds."""
+        return await self._media.passed([position], wait_s)
 
     async def media_fresh(self, owner_id: int) -> bool:
         """Wait until media know all that was said of those of an account."""

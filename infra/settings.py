@@ -48,7 +48,12 @@ class Settings(BaseSettings):
     worker: int = Field(0, ge=0, le=255, description="worker number in ids, of one process; 0 on servers: a leased one")
     partitions: int = Field(8, ge=1, le=1024, description="partitions of a topic when it is first created")
     batch_records: int = Field(1000, ge=1, le=10_000, description="most records a projection applies in one step")
-    retention_days: int = Field(0, ge=0, description="days that the log is kept; 0: for ever")
+    retention_days: int = Field(0, ge=0, description="days that the log is kept, once it is archived; 0: for ever")
+    retention_unarchived: bool = Field(False, description="on | off: retention also cuts what no archive has")
+    archive_segment_records: int = Field(
+        100_000, ge=100, le=1_000_000, description="records of a partition that fill a segment of the archive"
+    )
+    archive_seal_hours: int = Field(24, ge=0, description="hours that a record waits for its segment to be full")
 
     rate_limits: bool = Field(True, description="on | off: limits per account and per address")
     rate_limit_writes_per_minute: int = Field(120, ge=1, description="commands an account may send in a minute")
@@ -72,6 +77,7 @@ class Settings(BaseSettings):
 
     access_token_minutes: int = Field(15, ge=1, le=1440, description="life of an access token")
     refresh_token_days: int = Field(30, ge=1, le=365, description="life of a refresh token; each use renews it")
+    erasure_grace_days: int = Field(30, ge=0, le=365, description="days in which a closed account's owner may return")
     argon2_memory_kib: int = Field(19_456, ge=8, description="memory of one password hash (OWASP: 19 MiB, 2 passes)")
     max_body_bytes: int = Field(65_536, ge=1024, description="largest request body")
     request_timeout_s: float = Field(10.0, gt=0, description="a request that takes longer is answered 503")

@@ -18,6 +18,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 Days = Annotated[int | None, typer.Option(min=1, max=36500, help="How long.  [default: until restored]")]
 Reason = Annotated[str, typer.Option(help="Why; up to 500 characters, kept on the log.")]
 Admin = Annotated[bool, typer.Option("--admin", help="To an admin, not a moderator.")]
+Now = Annotated[bool, typer.Option("--now", help="Without the days of grace: there is no way back.")]
 Stdin = Annotated[bool, typer.Option("--stdin", help="Read it from standard input.  [default: make one, print it]")]
 
 
@@ -67,6 +68,12 @@ def unverify(name: Username, data: Data = None, dry_run: DryRun = False) -> None
 def reset_password(name: Username, data: Data = None, stdin: Stdin = False, dry_run: DryRun = False) -> None:
     """Give it another password; its sessions and streams end."""
     _become(data, "reset-password", name, *(["--stdin"] if stdin else []), dry=dry_run)
+
+
+@users_app.command()
+def erase(name: Username, data: Data = None, now: Now = False, dry_run: DryRun = False) -> None:
+    """Close it; with --now also make all that is personal about it unreadable, and gone, for ever."""
+    _become(data, "erase", name, *(["--now"] if now else []), dry=dry_run)
 
 
 def _become(data: Path | None, *arguments: str, dry: bool = False) -> NoReturn:

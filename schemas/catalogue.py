@@ -87,6 +87,7 @@ class EventType(NamedTuple):
     subject_field: str = ""
 
 
+_PICTURE = dict.fromkeys(("file", "blurhash", "poster", "thumbnails"), "")
 _PROFILE = dict.fromkeys(("display_name", "bio", "location", "profile_image_url", "banner_image_url"), "")
 _TEXT = {"content": "", "hashtags": "", "urls": "", "mentions": "username", "place": "", "media": ""}
 
@@ -121,10 +122,10 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType(Unbookmarked, ENGAGEMENTS, "tweet_id", {1: 404}),
     EventType(NotificationsRead, NOTIFICATIONS, "user_id", {1: 501}),
     EventType(NotificationsSwitched, NOTIFICATIONS, "user_id", {1: 502, 2: 512}, {1: notifications.switched_by_kind}),
-    EventType(MediaUploaded, MEDIA, "owner_id", {1: 601}),
-    EventType(MediaReady, MEDIA, "owner_id", {1: 602}),
+    EventType(MediaUploaded, MEDIA, "owner_id", {1: 601}, personal={"sha256": "", "alt_text": ""}),
+    EventType(MediaReady, MEDIA, "owner_id", {1: 602}, personal=_PICTURE),
     EventType(MediaFailed, MEDIA, "owner_id", {1: 603}),
-    EventType(MediaDescribed, MEDIA, "owner_id", {1: 604}),
+    EventType(MediaDescribed, MEDIA, "owner_id", {1: 604}, personal={"alt_text": ""}),
     EventType(MediaCollected, MEDIA, "owner_id", {1: 605}),
     EventType(ReportFiled, MODERATION, "subject_id", {1: 701}, personal={"comment": ""}, subject_field="reporter_id"),
     EventType(CaseClaimed, MODERATION, "subject_id", {1: 702}),

@@ -32,6 +32,7 @@ from schemas.media.paths import path_of
 from schemas.notifications.events import NotificationsRead, NotificationsSwitched
 from schemas.tweets.events import Attachment, Mention, Retweeted, RetweetUndone, TweetDeleted, TweetPosted
 from tests.builders import EPOCH_MS, attachment, ready, uploaded
+from tests.moderation_steps import moderated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,7 +71,21 @@ class Step(NamedTuple):
 
 VERBS = (
     *("post", "post", "reply", "reply", "quote", "reply and quote", "retweet", "retweet", "undo", "delete"),
-    *("edit", "decide", "sign in", *RELATIONS, "follow", *MARKS, "like", "read", "switch", "upload", "settle"),
+    *(
+        "edit",
+        "decide",
+        "sign in",
+        *RELATIONS,
+        "follow",
+        *MARKS,
+        "like",
+        "read",
+        "switch",
+        "upload",
+        "settle",
+        "moderate",
+        "moderate",
+    ),
 )
 steps = st.builds(
     Step, st.sampled_from(VERBS), st.sampled_from(USERS), st.integers(0, 30), st.sampled_from((0, 0, 1, 1000))
@@ -121,6 +136,8 @@ class World:
                 self._post(step.user, None, None, self._attached(step.user) if step.other % 3 == 0 else [])
             case "undo" if self.retweets:
                 self._undo(list(self.retweets.values())[step.other % len(self.retweets)])
+            case "moderate" if picked:
+                self.events += moderated(step.user, step.other, picked, self._envelope)
             case _ if picked:
                 self._answer(step, picked)
 
@@ -149,7 +166,7 @@ class World:
             case 0:
                 self.events.append(MediaFailed(*of, "not_decodable"))
             case 1:
-                self.events.append(MediaCollected(*of, "unattached"))
+                self.events.append(MediaCollected(*of, ("unattached", "erased")[step.user % 2]))
             case found:
                 kind = "video" if found == VIDEO else "image"
                 self.events.append(replace(ready(owner, media_id, kind), envelope=of[0]))

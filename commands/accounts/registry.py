@@ -20,9 +20,10 @@ from infra.log.port import LogUnavailableError
 from infra.projections import StoreUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Collection, Coroutine
 
     from infra.auth.credentials import Credentials, OpenSession
+    from infra.auth.data_keys import DataKey
     from infra.auth.passwords import Passwords
     from infra.auth.seals import KeptSeals
     from infra.auth.tokens import AccessTokens
@@ -79,12 +80,25 @@ class Registry:
         """Return the keyed digest under which an address is unique; empty for none."""
         return hmac.digest(self._email_secret, email.encode(), "sha256").hex() if email else ""
 
-    async def add_account(self, claim: Claim, password: str, email: str) -> bytes:
+    def gone_digest(self, username: str) -> str:
+        """Return the keyed digest under which a name stays taken whose account was erased."""
+        return hmac.digest(self._email_secret, f"username:{username.lower()}".encode(), "sha256").hex()
+
+    async def add_account(self, claim: Claim, password: str, email: str, email_claim: str = "") -> bytes:
         """Keep a new account's secrets; return its address, sealed under its own key."""
         password_hash = await self._heavy(self._passwords.hash(password))
-        sealed = await self.run(partial(self._seals.begin, claim.owner, email))
+        sealed = await self.run(partial(self._seals.begin, claim.owner, email, email_claim))
         await self.run(partial(self._credentials.add_account, claim, password_hash, b"", self._clock.now_ms()))
         return sealed
+
+    async def kept_key(self, user_id: int) -> DataKey:
+        """Return what is kept of an account's personal data."""
+        return await self.run(partial(self._seals.kept, user_id))
+
+    async def destroy(self, user_id: int) -> None:
+        """Destroy an account's key, and forget its password, its sessions and its apps."""
+        await self.run(partial(self._seals.destroy, user_id))
+        await self.run(partial(self._credentials.forget, user_id))
 
     async def drop_account(self, user_id: int) -> None:
         """Forget an account that did not come to be."""
@@ -186,6 +200,12 @@ class Registry:
     async def sweep(self, journal: Journal) -> None:
         """Remove what has expired."""
         await self.run(partial(self._credentials.sweep, self._clock.now_ms(), journal.owner))
+
+    def of_scopes(self, tokens: Tokens, scopes: Collection[str]) -> Tokens:
+        """Return the tokens with an access token of these scopes."""
+        session = tokens.session
+        access = self._access_tokens.issue(session.user_id, session.session_id, tokens.expires_in, scopes)
+        return tokens._replace(access_token=access)
 
     def _tokens(self, session: Session, refresh_token: str, lifetime_s: int | None = None) -> Tokens:
         access = self._access_tokens.issue(session.user_id, session.session_id, lifetime_s)

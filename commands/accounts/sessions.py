@@ -18,8 +18,11 @@ from commands.accounts.answer import SessionAnswer, UserAnswer
 from commands.decision import Stamp
 from commands.errors import CommandRefusedError
 from commands.execution import encode
+from commands.privacy import departure
+from infra.auth.scopes import of_role
 from infra.http.problems import Problem
 from infra.journal.port import AlreadyClaimedError, Answer, Commit, IdempotencyKey
+from projections.accounts.read_model import DELETED, USER
 from projections.accounts.standings import refusal_of
 from schemas.accounts.events import SignedIn
 from schemas.catalogue import ACCOUNTS
@@ -79,13 +82,14 @@ async def _open_account(
     registry, user_id = services.registry, services.next_id()
     digest = registry.email_digest(handler.normalised_email(command.email))
     names = [claims.username(command.username, user_id), *([claims.email(digest, user_id)] if digest else [])]
-    for name in names:  # before the costly hash; the commit decides
-        if services.journal.owner(name.key) is not None:
-            raise handler.refusal_of_claim(name.key)
-    sealed = await registry.add_account(names[0], password, command.email)
+    gone = claims.gone_key(registry.gone_digest(command.username))
+    for held in (*(name.key for name in names), gone):  # before the costly hash; the commit decides
+        if services.journal.owner(held) is not None:
+            raise handler.refusal_of_claim(held)
+    sealed = await registry.add_account(names[0], password, command.email, names[1].key if digest else "")
     stamp = Stamp(user_id, services.clock.now_ms(), caller.request_id, services.next_id)
     decision = handler.register(command, user_id, sealed, digest, stamp)
-    commit = Commit(decision.events, decision.claims, (), decision.status, encode(decision.answer), key)
+    commit = Commit(decision.events, decision.claims, (), decision.status, encode(decision.answer), key, (gone,))
     try:
         answer = await services.journal.commit(commit)
     except AlreadyClaimedError as error:
@@ -104,9 +108,18 @@ async def log_in(services: Services, username: str, password: str, caller: Calle
     matched = await services.registry.matching_hash(user_id, password)
     if matched is None or user_id is None:
         raise CommandRefusedError("login_failed")
+    await _come_back(services, user_id, caller)
     await active(services, user_id)
     tokens = await services.registry.begin_session(user_id, agent=caller.agent, matched=matched)
     return await _answer(services, tokens, caller)
+
+
+async def _come_back(services: Services, user_id: int, caller: Caller) -> None:
+    """Open an account again that its owner had closed, where the erasure has not begun."""
+    await services.views.accounts_fresh(user_id)
+    account = services.views.accounts.many([user_id]).get(user_id)
+    if account is not None and account.status == DELETED:
+        await departure.come_back(services, account, caller.request_id)
 
 
 async def refresh(services: Services, refresh_token: str, caller: Caller) -> Answer:
@@ -117,6 +130,8 @@ async def refresh(services: Services, refresh_token: str, caller: Caller) -> Ans
 async def _answer(services: Services, tokens: Tokens, caller: Caller) -> Answer:
     user_id = tokens.session.user_id
     account = await active(services, user_id)
+    if account.role != USER:
+        tokens = services.registry.of_scopes(tokens, of_role(account.role))
     await say_signed_in(services, user_id, caller)
     ends = tuple(services.journal.ends(ACCOUNTS, user_id))
     return Answer(200, encode(session_answer(handler.user_answer(account), tokens)), ends)

@@ -16,6 +16,7 @@ from commands.accounts.handler import MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS
 from commands.bootstrap import open_services
 from commands.decision import Stamp
 from commands.errors import CommandRefusedError
+from commands.privacy import closing
 from commands.standing import handler
 from commands.standing.command import GiveRole, Restore, Suspend, Verify
 from infra.clock import rfc3339
@@ -35,7 +36,7 @@ OPERATOR = 0
 DAY_MS = 86_400_000
 NEW_PASSWORD_BYTES = 15
 
-VERBS = ("promote", "demote", "suspend", "restore", "verify", "unverify", "reset-password", "show")
+VERBS = ("promote", "demote", "suspend", "restore", "verify", "unverify", "reset-password", "show", "erase")
 
 
 class Asked(NamedTuple):
@@ -48,6 +49,7 @@ class Asked(NamedTuple):
     admin: bool = False
     stdin: bool = False
     dry_run: bool = False
+    now: bool = False
 
 
 def add_arguments(verbs: Any) -> None:
@@ -57,13 +59,15 @@ def add_arguments(verbs: Any) -> None:
     users.add_argument("username")
     users.add_argument("--days", type=int)
     users.add_argument("--reason", default="")
-    for flag in ("--admin", "--stdin", "--dry-run"):
+    for flag in ("--admin", "--stdin", "--dry-run", "--now"):
         users.add_argument(flag, action="store_true")
 
 
 def asked(given: argparse.Namespace) -> Asked:
     """Return what was asked for."""
-    return Asked(given.what, given.username, given.days, given.reason, given.admin, given.stdin, given.dry_run)
+    return Asked(
+        given.what, given.username, given.days, given.reason, given.admin, given.stdin, given.dry_run, given.now
+    )
 
 
 async def run(settings: Settings, wanted: Asked) -> None:
@@ -99,6 +103,8 @@ async def _done(services: Services, wanted: Asked, user_id: int) -> dict[str, An
         return facts
     if wanted.verb == "reset-password":
         return facts | await _reset(services, wanted, user_id)
+    if wanted.verb == "erase":
+        return facts | await closing.erase(services, user_id, now=wanted.now, dry_run=wanted.dry_run)
     command = _command(wanted, user_id, now_ms)
     handler.check(command, now_ms)
     if wanted.dry_run:

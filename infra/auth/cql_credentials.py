@@ -33,6 +33,8 @@ _UNCONFIRMED = "SELECT hour, user_id, claim, created_at_ms FROM unconfirmed_acco
 _CONFIRM = "DELETE FROM unconfirmed_accounts WHERE hour = ? AND user_id = ?"
 _DROP = "DELETE FROM accounts WHERE user_id = ?"
 _PASSWORD = "SELECT password_hash FROM accounts WHERE user_id = ?"  # noqa: S105 - a statement
+_FORGET_SESSIONS = "DELETE FROM sessions_by_user WHERE user_id = ?"
+_FORGET_SIGN_IN = "DELETE FROM sign_ins WHERE user_id = ?"
 _DATA_KEY = "SELECT data_key FROM accounts WHERE user_id = ?"
 _SIGNED_IN = "SELECT day FROM sign_ins WHERE user_id = ?"
 _SIGN_IN = "INSERT INTO sign_ins (user_id, day) VALUES (?, ?)"
@@ -76,6 +78,11 @@ class CqlCredentials:
     def drop_account(self, user_id: int) -> None:
         """Forget an account's secrets: its data key with them."""
         self._session.run(_DROP, (user_id,))
+
+    def forget(self, user_id: int) -> None:
+        """Forget all that is kept of an account that was erased; its sessions, ended before, go by their time."""
+        for statement in (_FORGET_SESSIONS, _FORGET_SIGN_IN, _DROP):
+            self._session.run(statement, (user_id,))
 
     def password_hash(self, user_id: int) -> str | None:
         """Return the encoded hash."""

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from infra.cql.session import CqlSession
     from infra.settings import Settings
 
-_FIND = "SELECT user_id, wrapped FROM {} WHERE user_id = ?"
-_MAKE = "INSERT INTO {} (user_id, wrapped) VALUES (?, ?) IF NOT EXISTS"
+_FIND = "SELECT user_id, wrapped, email, email_claim FROM {} WHERE user_id = ?"
+_MAKE = "INSERT INTO {} (user_id, wrapped, email, email_claim) VALUES (?, ?, ?, ?) IF NOT EXISTS"
 _NEVER = "INSERT INTO {} (user_id) VALUES (?) IF NOT EXISTS"
-_DESTROY = "UPDATE {} SET wrapped = null WHERE user_id = ? IF EXISTS"
+_DESTROY = "UPDATE {} SET wrapped = null, email = null, email_claim = null WHERE user_id = ? IF EXISTS"
 
 
 class CqlDataKeys:
@@ -41,11 +41,11 @@ class CqlDataKeys:
     def find(self, user_ids: Collection[int]) -> dict[int, DataKey]:
         """Return what is kept of the accounts; absent: they never had a key."""
         found = self._session().run_all([Call(self._find, (user_id,)) for user_id in user_ids])
-        return {user_id: DataKey(wrapped) for rows in found for user_id, wrapped in rows}
+        return {row[0]: DataKey(*row[1:]) for rows in found for row in rows}
 
-    def make(self, user_id: int, wrapped: bytes) -> None:
+    def make(self, user_id: int, key: DataKey) -> None:
         """Keep a key, durably, unless there is one, or was."""
-        compare_and_set(self._session(), self._make, (user_id, wrapped))
+        compare_and_set(self._session(), self._make, (user_id, *key))
 
     def destroy(self, user_id: int) -> None:
         """Destroy an account's key: what was sealed under it can never be read again."""

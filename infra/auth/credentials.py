@@ -94,6 +94,9 @@ class Credentials(Protocol):
     def drop_account(self, user_id: int) -> None:
         """Forget an account's secrets: its data key with them."""
 
+    def forget(self, user_id: int) -> None:
+        """Forget all that is kept of an account that was erased, its sessions too; they have been ended before."""
+
     def password_hash(self, user_id: int) -> str | None:
         """Return the encoded hash."""
 
@@ -158,6 +161,14 @@ class SqliteCredentials:
     def drop_account(self, user_id: int) -> None:
         """Forget an account's secrets: its data key with them."""
         self._db.execute("DELETE FROM accounts WHERE user_id = ?", (user_id,))
+
+    def forget(self, user_id: int) -> None:
+        """Forget all that is kept of an account that was erased, its sessions too; they have been ended before."""
+        sessions = "SELECT session_id FROM sessions WHERE user_id = ?"
+        with self._db:
+            self._db.execute(f"DELETE FROM refresh_tokens WHERE session_id IN ({sessions})", (user_id,))
+            for table in ("sessions", "sign_ins", "accounts"):
+                self._db.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
 
     def password_hash(self, user_id: int) -> str | None:
         """Return the encoded hash."""

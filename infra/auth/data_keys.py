@@ -21,18 +21,26 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-SCHEMA = "CREATE TABLE IF NOT EXISTS data_keys (user_id INTEGER PRIMARY KEY, wrapped BLOB);"
-"""`wrapped` is null where the key was destroyed."""
-
-INSERT = "INSERT OR IGNORE INTO data_keys VALUES (?, ?)"
-DESTROY = "INSERT INTO data_keys VALUES (?, NULL) ON CONFLICT DO UPDATE SET wrapped = NULL"
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS data_keys (user_id INTEGER PRIMARY KEY, wrapped BLOB, email BLOB, email_claim TEXT);
+"""
+INSERT = "INSERT OR IGNORE INTO data_keys VALUES (?, ?, ?, ?)"
+DESTROY = """
+INSERT INTO data_keys (user_id) VALUES (?)
+ON CONFLICT DO UPDATE SET wrapped = NULL, email = NULL, email_claim = NULL
+"""
 _FIND = "SELECT data_keys.* FROM json_each(?) AS wanted CROSS JOIN data_keys ON user_id = wanted.value"
 
 
 class DataKey(NamedTuple):
-    """What is kept of an account: its wrapped key, or None where it was destroyed."""
+    """What is kept of an account: its wrapped key, or None where it was destroyed; its address, under that key.
+
+    `email_claim` is the name in the journal under which the address is taken.
+    """
 
     wrapped: bytes | None
+    email: bytes | None = None
+    email_claim: str | None = None
 
 
 class DataKeys(Protocol):
@@ -41,7 +49,7 @@ class DataKeys(Protocol):
     def find(self, user_ids: Collection[int]) -> dict[int, DataKey]:
         """Return what is kept of the accounts; absent: they never had a key."""
 
-    def make(self, user_id: int, wrapped: bytes) -> None:
+    def make(self, user_id: int, key: DataKey) -> None:
         """Keep a key, durably, unless there is one, or was."""
 
     def destroy(self, user_id: int) -> None:
@@ -69,11 +77,11 @@ class SqliteDataKeys:
         with self._lock, _unavailable(self._path):
             if self._connection is None:
                 self._connection = open_reader(self._path)
-            return {row[0]: DataKey(row[1]) for row in rows(self._connection, _FIND, (id_set(user_ids),))}
+            return {row[0]: DataKey(*row[1:]) for row in rows(self._connection, _FIND, (id_set(user_ids),))}
 
-    def make(self, user_id: int, wrapped: bytes) -> None:
+    def make(self, user_id: int, key: DataKey) -> None:
         """Keep a key, durably, unless there is one, or was."""
-        self._write(INSERT, (user_id, wrapped))
+        self._write(INSERT, (user_id, *key))
 
     def destroy(self, user_id: int) -> None:
         """Destroy an account's key: what was sealed under it can never be read again."""
@@ -88,7 +96,7 @@ class SqliteDataKeys:
     def _opened(self) -> apsw.Connection:
         if self._writer is None:
             self._writer = open_writer(self._path, Durability.FULL)
-            run_script(self._writer, f"PRAGMA secure_delete=ON; {SCHEMA}")
+            run_script(self._writer, SCHEMA)
         return self._writer
 
     def close(self) -> None:

@@ -47,6 +47,7 @@ _COMMANDS = {
     ANY_TOKEN: ("POST /auth/logout", "POST /auth/stream-tickets"),
     Need(ACCOUNT, signed_in=True): (
         "POST /auth/password",
+        "DELETE /users/me",
         "GET /users/me/sessions",
         "DELETE /users/me/sessions",
         "DELETE /users/me/sessions/{session_id}",
@@ -58,6 +59,9 @@ _COMMANDS = {
     ),
     Need(WRITE, signed_in=True): (
         "PATCH /users/me",
+        "POST /reports",
+        "POST /media",
+        "PATCH /media/{media_id}",
         "POST /tweets",
         "POST /tweets/{tweet_id}/reply",
         "DELETE /tweets/{tweet_id}",
@@ -83,7 +87,15 @@ _COMMANDS = {
         "POST /push/subscriptions",
         "DELETE /push/subscriptions",
     ),
-    Need(MODERATE, signed_in=True): (),
+    Need(MODERATE, signed_in=True): (
+        "POST /moderation/cases/{case_id}/claim",
+        "DELETE /moderation/cases/{case_id}/claim",
+        "POST /moderation/cases/{case_id}/notes",
+        "POST /moderation/cases/{case_id}/decision",
+        "POST /moderation/cases/{case_id}/appeal-decision",
+        "POST /moderation/trends",
+    ),
+    Need(WRITE, signed_in=False): ("POST /moderation/appeals",),
     PUBLIC: (
         "POST /auth/register",
         "POST /auth/login",
@@ -98,7 +110,7 @@ _COMMANDS = {
 }
 _QUERIES = {
     ANY_TOKEN: ("GET /stream",),
-    Need(READ, signed_in=True): ("GET /timeline/home", "GET /bookmarks", "GET /users/me"),
+    Need(READ, signed_in=True): ("GET /media/{media_id}", "GET /timeline/home", "GET /bookmarks", "GET /users/me"),
     ANYBODY_READS: (
         "GET /timeline/user/{user_id}",
         "GET /tweets/{tweet_id}",
@@ -123,7 +135,12 @@ _QUERIES = {
         "GET /notifications/unread_count",
         "GET /notifications/preferences",
     ),
-    Need(MODERATE, signed_in=True): (),
+    Need(MODERATE, signed_in=True): (
+        "GET /moderation/queue",
+        "GET /moderation/cases/{case_id}",
+        "GET /moderation/audit",
+        "GET /moderation/trends",
+    ),
 }
 _AT_THE_ROOT = {
     PUBLIC: (
@@ -143,6 +160,7 @@ _AT_THE_ROOT = {
         "GET /trends",
         "GET /pipeline",
         "GET /assets/{version}/{name}",
+        "GET /media/files/{media_id}/{file}",
     ),
 }
 

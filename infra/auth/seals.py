@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from infra.auth.data_keys import SqliteDataKeys
+from infra.auth.data_keys import DataKey, SqliteDataKeys
 from infra.auth.keys import secret
 from infra.auth.personal_data import NONCE_BYTES, WRAPPING_SECRET, decrypt, encrypt, new_key, unwrap, wrap
 from infra.projections import StoreError
@@ -80,17 +80,22 @@ class KeptSeals:
         self._young.pop(user_id, None)
         self._old.pop(user_id, None)
 
-    def begin(self, user_id: int, email: str) -> bytes:
+    def begin(self, user_id: int, email: str = "", email_claim: str = "") -> bytes:
         """Make the key of a new account; return its address, sealed by itself. Raises StoreUnavailableError."""
         key = new_key()
-        self._keys.make(user_id, wrap(key, self._wrapping_key))
-        return encrypt(AESGCM(key), email, user_id) if email else b""
+        sealed = encrypt(AESGCM(key), email, user_id) if email else b""
+        self._keys.make(user_id, DataKey(wrap(key, self._wrapping_key), sealed or None, email_claim or None))
+        return sealed
 
     def address(self, user_id: int, sealed: bytes) -> str | None:
         """Return the address that `begin` sealed, or None where the key was destroyed; raises SealsAwayError."""
         self._turn()
         key = self._known((user_id,)).get(user_id)
         return None if key is None else decrypt(key, sealed, user_id)
+
+    def kept(self, user_id: int) -> DataKey:
+        """Return what is kept of an account. Raises StoreUnavailableError."""
+        return self._keys.find((user_id,)).get(user_id, DataKey(None))
 
     def destroy(self, user_id: int) -> None:
         """Destroy an account's key. Raises StoreUnavailableError."""
@@ -102,7 +107,7 @@ class KeptSeals:
         known = self._known((user_id,))
         if user_id not in known:
             try:
-                self._keys.make(user_id, wrap(new_key(), self._wrapping_key))
+                self.begin(user_id)
             except StoreError as error:
                 raise SealsAwayError(str(error)) from error
             known = self._known((user_id,))

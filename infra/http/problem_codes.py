@@ -60,6 +60,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "account_suspended": ProblemType(
         403, "The account is suspended", "Wait for its end, or appeal: POST /api/v1/moderation/appeals."
     ),
+    "account_deleted": ProblemType(
+        403, "The account is closed", "Log in within its days of grace: that opens it again."
+    ),
     "password_wrong": ProblemType(403, "The password is not the present one", "Send the account's password."),
     "session_not_found": ProblemType(404, "There is no such session", "GET /api/v1/users/me/sessions lists them."),
     "not_the_subject": ProblemType(
@@ -97,13 +100,49 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "reason_invalid": ProblemType(400, "The text is not valid", "Use at most as many characters as the detail says."),
     "suspension_over": ProblemType(400, "The end of the suspension is past", "Name a later time, or none."),
     "role_unknown": ProblemType(400, "There is no such role", "There are user, moderator and admin."),
+    # moderation
+    "subject_unclear": ProblemType(400, "One thing is to be reported", "Send either tweet_id or account_id."),
+    "already_reported": ProblemType(409, "You have reported it before", "Nothing more is needed: moderators see it."),
+    "own_case": ProblemType(403, "The case is about yourself, or your own decision", "Leave it to another."),
+    "not_a_moderator": ProblemType(
+        403, "The account is no moderator", "An operator makes it one: murmur users promote."
+    ),
+    "admin_needed": ProblemType(403, "Only an admin may do this", "Ask one: it is about a moderator."),
+    "case_not_found": ProblemType(404, "There is no such case", "Check the id: it is the tweet's or the account's."),
+    "case_held": ProblemType(409, "Another moderator holds the case", "Choose another, or wait until it is let go."),
+    "case_not_held": ProblemType(409, "You do not hold the case", "Claim it first: POST …/claim."),
+    "case_appealed": ProblemType(409, "There is an appeal", "Decide that: POST …/appeal-decision."),
+    "action_invalid": ProblemType(400, "The action does not fit", "See docs/moderation.md for what goes with what."),
+    "appeal_over": ProblemType(
+        409, "There is nothing to appeal, or no appeal", "One appeal is heard for each decision."
+    ),
     # tweets
     "text_empty": ProblemType(400, "The text is empty", "Write something other than white space."),
     "text_too_long": ProblemType(400, "The text is too long", "Use at most 280 characters (code points after NFC)."),
     "text_invalid_character": ProblemType(
         400, "The text has a character that cannot be stored", "Leave out control characters and lone surrogates."
     ),
+    # media
     "media_unknown": ProblemType(400, "There is no such media", "Upload it first."),
+    "media_not_found": ProblemType(404, "There is no such media", "It may have been collected: upload it again."),
+    "media_not_ready": ProblemType(
+        409, "The media are not decoded yet", "Ask GET /api/v1/media/{media_id} until its status is ready."
+    ),
+    "media_failed": ProblemType(409, "The media could not be decoded", "Upload another file."),
+    "media_in_use": ProblemType(409, "Something has the media already", "Upload it again: media are attached once."),
+    "media_mixed": ProblemType(
+        400, "The media cannot stand together", "Attach up to four images, or one video; a profile shows images."
+    ),
+    "media_format_unsupported": ProblemType(
+        415, "The file is of no format that is taken", "Send JPEG, PNG, WebP, GIF, AVIF, MP4, WebM or MOV."
+    ),
+    "media_too_large": ProblemType(413, "The file is too large", "Images may have 5 MiB, videos 500 MiB."),
+    "media_not_kept": ProblemType(
+        501, "This installation does not take such media", "Its operator installs the extra `media`: docs/media.md."
+    ),
+    "alt_text_invalid": ProblemType(
+        400, "The description is not valid", "Use at most 1,000 characters and no control characters."
+    ),
     "tweet_not_found": ProblemType(404, "There is no such tweet", "It may have been deleted."),
     "not_the_author": ProblemType(403, "The tweet is another's", "Only its author may delete it."),
     "blocked": ProblemType(

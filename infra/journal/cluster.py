@@ -259,8 +259,11 @@ class ClusterJournal:
         self._known.forget_before(now_ms - ANSWERS_KEPT_MS)
         await self._whole(self._recovery.sweep())
 
+    async def forget(self, subject: int, name: str) -> None:
+        """Do nothing: answers go by themselves, after ANSWERS_KEPT_MS."""
+
     async def cut(self, retention_days: int, now_ms: int) -> None:
-        """Do nothing: topics have their retention from `kafka_topics.ensure`."""
+        """Do nothing: `murmur archive run` cuts topics, or their own retention does (`kafka_topics.ensure`)."""
 
     async def _whole(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run it to its end also where the request is cancelled, waits of synchronous code below included."""

@@ -6,6 +6,7 @@ Guarantee:  events, claims and answer are durable together or not at all; the ch
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,11 +33,12 @@ from schemas.codec import encode, topic_and_key
 from schemas.sealing import SealsAwayError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     import apsw
 
+    from infra.log.port import TopicPartition
     from schemas.envelope import Event
     from schemas.sealing import Seals
 
@@ -58,7 +60,15 @@ _positions = msgspec.msgpack.Decoder(list[tuple[str, int, int]])
 class EmbeddedJournal:
     """Appends facts; one a process."""
 
-    def __init__(self, folder: Path, partitions: Mapping[str, int], seals: Seals | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        partitions: Mapping[str, int],
+        seals: Seals | None = None,
+        archived: Callable[[], Mapping[TopicPartition, int]] | None = None,
+    ) -> None:
+        """Cut up to where `archived` says, which blocks; None: by time alone."""
+        self._archived = archived
         self._seals = seals
         self._log = open_appender(folder, "facts", partitions, SCHEMA)
         self._connection = open_reader(path_of(folder, "facts"))
@@ -103,9 +113,15 @@ class EmbeddedJournal:
         while (oldest := scalar(self._connection, _OLDEST)) is not None and oldest < before_ms:
             await self._log.append([], _Prune(before_ms))
 
+    async def forget(self, subject: int, name: str) -> None:
+        """Forget what an account, and whoever registered it under that name, was answered."""
+        await self._log.append([], _Forget(subject, name))
+
     async def cut(self, retention_days: int, now_ms: int) -> None:
-        """Forget records older than the retention (0 days: keep for ever)."""
-        await retention.enforce(self._log, retention_days, now_ms)
+        """Forget records older than the retention (0 days: keep for ever), as far as they are archived."""
+        if retention_days:
+            archived = await asyncio.to_thread(self._archived) if self._archived else None
+            await retention.enforce(self._log, retention_days, now_ms, archived)
 
     def close(self) -> None:
         """Finish what was handed in, then close the file."""
@@ -162,6 +178,21 @@ class _Prune(NamedTuple):
         oldest = "SELECT id, at_ms FROM answers ORDER BY id LIMIT ?"
         old = [(row[0],) for row in rows(connection, oldest, (PRUNED_AT_ONCE,)) if row[1] < self.before_ms]
         connection.executemany("DELETE FROM answers WHERE id = ?", old)
+
+
+class _Forget(NamedTuple):
+    subject: int
+    name: str
+
+    def check(self, connection: apsw.Connection) -> object | None:
+        del connection
+        return None
+
+    def record(self, connection: apsw.Connection, positions: Sequence[Position]) -> None:
+        del positions
+        first, last = f"register:{self.name.lower()}:", f"register:{self.name.lower()};"  # `;` comes after `:`
+        connection.execute("DELETE FROM answers WHERE subject = ?", (self.subject,))
+        connection.execute("DELETE FROM answers WHERE subject = 0 AND key >= ? AND key < ?", (first, last))
 
 
 def record_of(event: Event, seals: Seals | None = None) -> Record:

@@ -95,5 +95,11 @@ class Journal(Protocol):
     async def prune(self, now_ms: int) -> None:
         """Forget answers older than ANSWERS_KEPT_MS."""
 
+    async def forget(self, subject: int, name: str) -> None:
+        """Forget what an account, and whoever registered it under that name, was answered.
+
+        On servers nothing is done: there answers go by themselves, after ANSWERS_KEPT_MS.
+        """
+
     async def cut(self, retention_days: int, now_ms: int) -> None:
-        """Forget records older than the retention (0 days: keep for ever)."""
+        """Forget records older than the retention (0 days: keep for ever), as far as they are archived."""

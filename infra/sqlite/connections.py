@@ -28,11 +28,12 @@ class Durability(enum.StrEnum):
 
 
 def open_writer(path: Path, durability: Durability, vfs: str | None = None) -> apsw.Connection:
-    """Open (and create) a file for writing, in WAL mode."""
+    """Open (and create) a file for writing, in WAL mode; what is deleted is overwritten."""
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = apsw.Connection(str(path), vfs=vfs)
     _tune(connection)
-    for pragma in ("journal_mode=WAL", f"synchronous={durability}", "foreign_keys=OFF", "wal_autocheckpoint=1000"):
+    pragmas = ("journal_mode=WAL", f"synchronous={durability}", "foreign_keys=OFF", "wal_autocheckpoint=1000")
+    for pragma in (*pragmas, "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     return connection
 

@@ -48,12 +48,14 @@ class SqliteProjectionStore:
 
     SCHEMA: ClassVar[str]
     SCHEMA_VERSION: ClassVar[int] = 1
+    HOLDS_TEXT: ClassVar[bool] = True  # what people wrote, which is overwritten when it is deleted; False: ids alone
     STATEMENTS: ClassVar[Mapping[type[Any], str | Callable[[apsw.Connection, Any], None]]]
 
     def __init__(self, path: Path, log_id: str) -> None:
         self._statements = self.STATEMENTS
         self._connection = open_writer(path, Durability.NORMAL)
-        for pragma in (f"wal_autocheckpoint={WAL_PAGES}", f"mmap_size={WRITER_MMAP_BYTES}"):
+        pragmas = (f"wal_autocheckpoint={WAL_PAGES}", f"mmap_size={WRITER_MMAP_BYTES}")
+        for pragma in (*pragmas, f"secure_delete={int(self.HOLDS_TEXT)}"):
             self._connection.execute(f"PRAGMA {pragma}").fetchall()
         with self._connection:
             run_script(self._connection, _CHECKPOINTS)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from infra.clock import SystemClock
 from infra.cql.lists import Bucketed, Whole, newest
 from infra.cql.many import chunks, read_many
 from infra.cql.projection_store import CqlTellingReader
 from infra.cql.session import Call
 from projections.engagement.cql_layout import BOOKMARK, LIKE, RETWEET, era_of, first_of_era
-from projections.engagement.read_model import PROJECTION, Flags, Mark, Marks
-from schemas.ids import MAX_ID
+from projections.engagement.read_model import PROJECTION, Flags, Like, Mark, Marks
+from schemas.ids import MAX_ID, first_id_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -40,6 +41,10 @@ _RETWEETERS = (
 )
 _RETWEETERS_CUT = "SELECT source, retweets_starts FROM counts{g} WHERE tweet_id = ?"
 _BOOKMARKS = "SELECT at_ms, tweet_id, stands FROM bookmarks{g} WHERE user_id = ? AND (at_ms, tweet_id) < (?, ?) LIMIT ?"
+_LIKES = (
+    "SELECT tweet_id, author_id, at_ms, kind, stands FROM marks{g}"
+    f" WHERE user_id = ? AND era = ? AND tweet_id > ? LIMIT {_MARKS_IN_RANGE}"
+)
 _RETWEET_ID = (
     f"SELECT own_id, stands FROM marks{{g}} WHERE user_id = ? AND era = ? AND tweet_id = ? AND kind = {RETWEET}"
 )
@@ -125,6 +130,20 @@ class CqlEngagementReader(CqlTellingReader):
     def bookmarks(self, user_id: int, before: Mark | None, limit: int) -> list[Mark]:
         """Return the tweets that the account keeps."""
         return _page(Whole(self.session, self.cql(_BOOKMARKS), user_id), before, limit)
+
+    def likes(self, user_id: int, after_id: int, limit: int) -> list[Like]:
+        """Return the tweets that the account likes, by ascending id above `after_id`: each era is asked, in turn."""
+        found: list[Like] = []
+        for era in range(era_of(after_id), era_of(first_id_at(SystemClock().now_ms())) + 1):
+            at = after_id
+            while rows := self.session.run(self.cql(_LIKES), (user_id, era, at)):
+                found += [Like(*row[:3]) for row in rows if row[3] == LIKE and row[4]]
+                at = rows[-1][0]
+                if len(found) >= limit:
+                    return found[:limit]
+                if len(rows) < _MARKS_IN_RANGE:
+                    break
+        return found
 
     def retweet_id(self, user_id: int, original_id: int) -> int | None:
         """Return the id of the account's own retweet of a tweet, or None."""

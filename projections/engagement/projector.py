@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, assert_never, cast
 
 from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
-from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetModerated, TweetPosted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,8 @@ class Bury(NamedTuple):
     tweet_id: int
 
 
-Fact = TweetPosted | TweetDeleted | Retweeted | RetweetUndone | Liked | Unliked | Bookmarked | Unbookmarked
+Tweeted = TweetPosted | TweetDeleted | Retweeted | RetweetUndone | TweetModerated
+Fact = Tweeted | Liked | Unliked | Bookmarked | Unbookmarked
 Write = (
     AddLike
     | RemoveLike
@@ -158,6 +159,8 @@ def project(events: Sequence[Event]) -> list[Write]:
             case RetweetUndone():
                 batch.buried.append(Bury(event.tweet_id))
                 batch.unretweeted.append(RemoveRetweet(event.author_id, event.original_id, event.tweet_id))
+            case TweetModerated():
+                pass  # who may see a tweet is a rule of reading
             case _:
                 _mark(event, batch)
     return batch.writes()

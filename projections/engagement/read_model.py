@@ -59,6 +59,14 @@ class Mark(NamedTuple):
     id: int
 
 
+class Like(NamedTuple):
+    """A like as who gave it is shown it: of which tweet, whose that is, since when (unix milliseconds)."""
+
+    tweet_id: int
+    author_id: int
+    at_ms: int
+
+
 class EngagementReader(ProjectionReader, Protocol):
     """Counts, flags and lists; lists are newest first, below `before` (exclusive; None: from the newest)."""
 
@@ -79,6 +87,9 @@ class EngagementReader(ProjectionReader, Protocol):
 
     def bookmarks(self, user_id: int, before: Mark | None, limit: int) -> list[Mark]:
         """Return the tweets that the account keeps."""
+
+    def likes(self, user_id: int, after_id: int, limit: int) -> list[Like]:
+        """Return the tweets that the account likes, by ascending id above `after_id`."""
 
     def retweet_id(self, user_id: int, original_id: int) -> int | None:
         """Return the id of the account's own retweet of a tweet, or None."""

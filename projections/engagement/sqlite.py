@@ -17,7 +17,7 @@ from infra.sqlite.connections import rows, scalar
 from infra.sqlite.id_sets import id_set
 from infra.sqlite.projection_store import SqliteProjectionReader, SqliteProjectionStore
 from projections.engagement import projector
-from projections.engagement.read_model import Flags, Mark
+from projections.engagement.read_model import Flags, Like, Mark
 from schemas.ids import MAX_ID
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def _unless_buried(table: str) -> str:
 class SqliteEngagementStore(SqliteProjectionStore):
     """The one writer of engagement."""
 
+    HOLDS_TEXT = False
     SCHEMA = f"""
     CREATE TABLE IF NOT EXISTS likes (
         user_id INTEGER, tweet_id INTEGER, author_id INTEGER NOT NULL, at_ms INTEGER NOT NULL,
@@ -134,6 +135,7 @@ _BOOKMARKS = """
 SELECT at_ms, tweet_id FROM bookmarks WHERE user_id = ? AND (at_ms, tweet_id) < (?, ?)
 ORDER BY at_ms DESC, tweet_id DESC LIMIT ?
 """
+_LIKES = "SELECT tweet_id, author_id, at_ms FROM likes WHERE user_id = ? AND tweet_id > ? ORDER BY tweet_id LIMIT ?"
 _RETWEET_ID = "SELECT tweet_id FROM retweets WHERE user_id = ? AND original_id = ? LIMIT 1"
 _INTERACTIONS = """
 SELECT author_id, n FROM json_each(?2) AS wanted CROSS JOIN interactions
@@ -180,6 +182,10 @@ class SqliteEngagementReader(SqliteProjectionReader):
     def bookmarks(self, user_id: int, before: Mark | None, limit: int) -> list[Mark]:
         """Return the tweets that the account keeps."""
         return self._page(_BOOKMARKS, user_id, before, limit)
+
+    def likes(self, user_id: int, after_id: int, limit: int) -> list[Like]:
+        """Return the tweets that the account likes, by ascending id above `after_id`."""
+        return [Like._make(row) for row in rows(self._connection, _LIKES, (user_id, after_id, limit))]
 
     def retweet_id(self, user_id: int, original_id: int) -> int | None:
         """Return the id of the account's own retweet of a tweet, or None."""

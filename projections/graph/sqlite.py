@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class SqliteGraphStore(SqliteProjectionStore):
     """The one writer of the graph."""
 
+    HOLDS_TEXT = False
     SCHEMA = """
     CREATE TABLE IF NOT EXISTS follows (
         user_id INTEGER, target_id INTEGER, at_ms INTEGER NOT NULL,

@@ -91,6 +91,7 @@ _NTH_NEWEST = "SELECT tweet_id FROM outbox WHERE author_id = ? ORDER BY tweet_id
 class SqliteHomeTimelineStore(SqliteProjectionStore):
     """The one writer of home timelines; the limits are parameters so that tests can reach them."""
 
+    HOLDS_TEXT = False
     SCHEMA = SCHEMA
     STATEMENTS: ClassVar[Mapping[type[Any], str]] = {}
 

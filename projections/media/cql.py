@@ -19,7 +19,7 @@ from infra.cql.calls import Call
 from infra.cql.many import read_many
 from infra.cql.projection_store import CqlProjectionReader, CqlProjectionStore, timestamp
 from infra.cql.projection_tables import put
-from projections.media.projector import Attach, Collect, Describe, Put, SetSlot, Settle, TweetGone
+from projections.media.projector import Attach, Blank, Collect, Describe, Put, SetSlot, Settle, TweetGone
 from projections.media.read_model import PROJECTION, Media, Use
 from schemas.ids import MAX_ID
 
@@ -42,6 +42,10 @@ _PUT_DUE = put("media_due", "hour, bucket, source, id")
 _SETTLE = f"UPDATE media{{g}} USING TIMESTAMP ? SET {', '.join(f'{name} = ?' for name in _SETTLED)} WHERE media_id = ?"
 _DESCRIBE = "UPDATE media{g} USING TIMESTAMP ? SET described = ? WHERE media_id = ?"
 _COLLECT = "UPDATE media{g} USING TIMESTAMP ? SET collected_at_ms = ? WHERE media_id = ?"
+_BLANKED = (
+    "UPDATE media{g} USING TIMESTAMP ? SET alt_text = '', described = '', file = '', blurhash = '', poster = '',"
+    f" thumbnails = 0x{b'[]'.hex()} WHERE media_id = ?"
+)
 _ATTACH = put("attached", "media_id, tweet_id")
 _PUT_WITH = put("tweets_with", "tweet_id, media_id")
 _GONE = put("tweets_gone", "tweet_id, at_ms")
@@ -84,6 +88,8 @@ class CqlMediaStore(CqlProjectionStore):
                 yield Call(self.cql(_DESCRIBE), (at, write.alt_text, write.media_id))
             case Collect():
                 yield Call(self.cql(_COLLECT), (at, write.at_ms, write.media_id))
+            case Blank():
+                yield Call(self.cql(_BLANKED), (at, write.media_id))
             case Attach():
                 yield Call(self.cql(_ATTACH), (*write, at))
                 yield Call(self.cql(_PUT_WITH), (write.tweet_id, write.media_id, at))

@@ -1,7 +1,7 @@
 """Decides what an event says of images and videos: what they are, and where they are used.
 
 Consumes:   MediaUploaded, MediaReady, MediaFailed, MediaDescribed, MediaCollected; of TweetPosted and ProfileEdited
-            what they attach, TweetDeleted; the rest of accounts and tweets says nothing of media and is passed over
+            what they attach, TweetDeleted, AccountErased; the rest of accounts and tweets is passed over
 Writes:     nothing itself; returns the NamedTuples below for the store
 Guarantee:  the same events give the same writes; no clock, no I/O
 Rebuild:    safe from position 0, in any interleaving that keeps each key's order: each topic has tables of its own
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from projections.media.read_model import Slot, State
-from schemas.accounts.events import ProfileEdited
+from schemas.accounts.events import AccountErased, ProfileEdited
 from schemas.media.events import MediaCollected, MediaDescribed, MediaFailed, MediaReady, MediaUploaded
 from schemas.media.paths import media_id_of
 from schemas.tweets.events import TweetDeleted, TweetPosted
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from schemas.envelope import Event
+ERASED = "erased"
+"""Why the media of an account are collected that was erased."""
 
 
 class Put(NamedTuple):
@@ -68,6 +70,12 @@ class Collect(NamedTuple):
     at_ms: int
 
 
+class Blank(NamedTuple):
+    """What its owner said and what it looked like is not known any more."""
+
+    media_id: int
+
+
 class Attach(NamedTuple):
     """A tweet has it."""
 
@@ -91,7 +99,7 @@ class SetSlot(NamedTuple):
     at_ms: int
 
 
-Write = Put | Settle | Describe | Collect | Attach | TweetGone | SetSlot
+Write = Put | Settle | Describe | Collect | Blank | Attach | TweetGone | SetSlot
 
 
 def project(events: Sequence[Event]) -> list[Write]:
@@ -102,12 +110,21 @@ def project(events: Sequence[Event]) -> list[Write]:
 def _writes(event: Event) -> Iterator[Write]:
     match event:
         case TweetPosted():
-            for it in event.media:
-                yield Attach(it.media_id, event.tweet_id)
+            for media_id in event.media_ids:
+                yield Attach(media_id, event.tweet_id)
         case TweetDeleted():
             yield TweetGone(event.tweet_id, event.envelope.occurred_at_ms)
         case ProfileEdited():
             yield from _slots(event)
+        case AccountErased():
+            for slot in Slot:
+                yield SetSlot(event.user_id, slot, 0, event.envelope.occurred_at_ms)
+        case _:
+            yield from _of_media(event)
+
+
+def _of_media(event: Event) -> Iterator[Write]:
+    match event:
         case MediaUploaded():
             sent = event.content_type, event.size, event.alt_text
             yield Put(event.media_id, event.owner_id, event.envelope.occurred_at_ms, *sent)
@@ -119,6 +136,8 @@ def _writes(event: Event) -> Iterator[Write]:
             yield Describe(event.media_id, event.alt_text)
         case MediaCollected():
             yield Collect(event.media_id, event.envelope.occurred_at_ms)
+            if event.reason == ERASED:
+                yield Blank(event.media_id)
         case _:
             pass
 

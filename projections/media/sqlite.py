@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from infra.sqlite.connections import rows
 from infra.sqlite.id_sets import id_set
 from infra.sqlite.projection_store import SqliteProjectionReader, SqliteProjectionStore
-from projections.media.projector import Attach, Collect, Describe, Put, SetSlot, Settle, TweetGone
+from projections.media.projector import Attach, Blank, Collect, Describe, Put, SetSlot, Settle, TweetGone
 from projections.media.read_model import Media, Use
 from schemas.ids import MAX_ID
 
@@ -55,6 +55,9 @@ class SqliteMediaStore(SqliteProjectionStore):
             WHERE media_id = ?1""",
         Describe: "UPDATE media SET alt_text = ?2 WHERE media_id = ?1",
         Collect: "UPDATE media SET collected_at_ms = ?2 WHERE media_id = ?1 AND collected_at_ms = 0",
+        Blank: """
+            UPDATE media SET alt_text = '', file = '', blurhash = '', poster = '', thumbnails = x'5b5d'
+            WHERE media_id = ?""",
         Attach: "INSERT OR IGNORE INTO attached VALUES (?, ?)",
         TweetGone: (
             "INSERT OR IGNORE INTO tweets_gone SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM attached WHERE tweet_id = ?1)"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 class SqliteNotificationsStore(SqliteProjectionStore):
     """The one writer of notifications."""
 
+    HOLDS_TEXT = False
     SCHEMA = f"""
     CREATE TABLE IF NOT EXISTS notices (
         recipient_id INTEGER, tweet_id INTEGER, kind INTEGER, actor_id INTEGER,

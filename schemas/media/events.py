@@ -29,6 +29,7 @@ class MediaUploaded(Event, frozen=True):
     size: int
     sha256: str
     alt_text: str = ""
+    sealed: bytes = b""
 
 
 class MediaReady(Event, frozen=True):
@@ -46,6 +47,7 @@ class MediaReady(Event, frozen=True):
     duration_ms: int = 0
     poster: str = ""
     thumbnails: list[Thumbnail] = []
+    sealed: bytes = b""
 
 
 class MediaFailed(Event, frozen=True):
@@ -62,6 +64,7 @@ class MediaDescribed(Event, frozen=True):
     media_id: int
     owner_id: int
     alt_text: str
+    sealed: bytes = b""
 
 
 class MediaCollected(Event, frozen=True):

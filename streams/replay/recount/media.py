@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from schemas.accounts.events import ProfileEdited
+from schemas.accounts.events import AccountErased, ProfileEdited
 from schemas.ids import from_uuid
 from schemas.media.events import MediaCollected, MediaDescribed, MediaFailed, MediaReady, MediaUploaded
 from schemas.tweets.events import TweetDeleted, TweetPosted
@@ -31,6 +31,7 @@ class MediaRecount:
 
     READS: ClassVar[tuple[type[Event], ...]] = (
         ProfileEdited,
+        AccountErased,
         MediaUploaded,
         MediaReady,
         MediaFailed,
@@ -51,13 +52,15 @@ class MediaRecount:
     def take(self, place: TopicPartition, offset: int, event: Event) -> None:
         """Remember what an event says of the entities in the sample."""
         if isinstance(event, TweetPosted):
-            self._tweet_of |= {it.media_id: event.tweet_id for it in event.media if it.media_id not in self._tweet_of}
+            self._tweet_of |= {it: event.tweet_id for it in event.media_ids if it not in self._tweet_of}
         elif isinstance(event, TweetDeleted):
             self._gone.setdefault(event.tweet_id, event.envelope.occurred_at_ms)
         elif isinstance(event, ProfileEdited):
             for name in ("profile_image_url", "banner_image_url"):
                 if (url := getattr(event, name)) is not None:
                     self._shown[event.user_id, name] = _named_in(url)
+        elif isinstance(event, AccountErased):
+            self._shown |= {(event.user_id, "profile_image_url"): 0, (event.user_id, "banner_image_url"): 0}
         elif self._sample.has_user(owner_id := event.owner_id):  # type: ignore[attr-defined]  # the rest of READS
             self._said.note(place, offset, owner_id)
             self._take(event)
@@ -77,6 +80,9 @@ class MediaRecount:
             known["alt"] = event.alt_text
         elif isinstance(event, MediaCollected):
             known["collected"] = known.get("collected") or event.envelope.occurred_at_ms
+            if event.reason == "erased":
+                known["alt"] = ""
+                known |= {"file": "", "blurhash": "", "poster": "", "thumbnails": []} if "file" in known else {}
 
     def entities(self) -> int:
         """Return how many are compared."""

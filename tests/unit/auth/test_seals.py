@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.auth.data_keys import SqliteDataKeys
+from infra.auth.data_keys import DataKey, SqliteDataKeys
 from infra.auth.personal_data import new_key
 from infra.auth.seals import KEPT_SECONDS, ErasedAccountError, KeptSeals
 from schemas import codec
@@ -105,7 +105,7 @@ def test_nothing_is_sealed_for_an_account_whose_key_was_destroyed(world: World) 
     world.seals.destroy(5)
     with pytest.raises(ErasedAccountError):
         encode(TWEET, world.seals)
-    world.seals.begin(5, "")
+    world.seals.begin(5)
     with pytest.raises(ErasedAccountError):
         encode(TWEET, world.process())
 
@@ -113,7 +113,7 @@ def test_nothing_is_sealed_for_an_account_whose_key_was_destroyed(world: World) 
 def test_a_seal_without_any_trace_of_its_key_is_not_taken_for_an_erased_one(world: World, tmp_path: Path) -> None:
     value = encode(TWEET, world.seals)
     with closing(SqliteDataKeys(tmp_path / "other.db", writes=True)) as other:
-        other.make(6, b"x" * 32)
+        other.make(6, DataKey(b"x" * 32))
         codec.open_with(KeptSeals(other, WRAPPING_KEY))
         with pytest.raises(SealsAwayError):
             decode(value)
@@ -135,7 +135,7 @@ def test_a_seal_opens_in_its_own_event_only_and_a_flipped_bit_is_an_error(world:
 
 
 def test_old_and_imported_records_are_read_as_they_stand(world: World) -> None:
-    world.keys.make(6, b"x" * 32)
+    world.keys.make(6, DataKey(b"x" * 32))
     assert decode(encode(TWEET)) == TWEET
     assert world.keys.find([5]) == {}
 
@@ -148,7 +148,7 @@ def test_the_address_of_a_new_account_is_read_by_its_key(world: World) -> None:
 
 
 def test_a_destroyed_key_is_not_in_the_file_any_more(world: World, tmp_path: Path) -> None:
-    world.seals.begin(5, "")
+    world.seals.begin(5)
     (kept,) = world.keys.find([5]).values()
     assert kept.wrapped is not None
     world.seals.destroy(5)

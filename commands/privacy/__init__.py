@@ -1,0 +1,1 @@
+"""What accounts may ask about their own data: to take it along, and to have it gone."""
