@@ -73,6 +73,7 @@ PROJECTIONS: tuple[Projection, ...] = (
         accounts_agent.accounts_agent,
         accounts.project,
         plain(SqliteAccountsStore),
+        schema_version=SqliteAccountsStore.SCHEMA_VERSION,
     ),
     Projection(
         "tweets",
@@ -80,6 +81,7 @@ PROJECTIONS: tuple[Projection, ...] = (
         tweets_agent.tweets_agent,
         tweets.project,
         plain(SqliteTweetsStore),
+        schema_version=SqliteTweetsStore.SCHEMA_VERSION,
     ),
     Projection(
         "graph",
@@ -87,6 +89,7 @@ PROJECTIONS: tuple[Projection, ...] = (
         graph_agent.graph_agent,
         graph.project,
         plain(SqliteGraphStore),
+        schema_version=SqliteGraphStore.SCHEMA_VERSION,
     ),
     Projection(
         "engagement",
@@ -94,6 +97,7 @@ PROJECTIONS: tuple[Projection, ...] = (
         engagement_agent.engagement_agent,
         engagement.project,
         plain(SqliteEngagementStore),
+        schema_version=SqliteEngagementStore.SCHEMA_VERSION,
     ),
     Projection(
         "home_timeline",
@@ -101,6 +105,7 @@ PROJECTIONS: tuple[Projection, ...] = (
         home_timeline_agent.home_timeline_agent,
         home_timeline.project,
         with_limits(SqliteHomeTimelineStore),
+        schema_version=SqliteHomeTimelineStore.SCHEMA_VERSION,
     ),
     Projection(
         "search",
@@ -108,6 +113,7 @@ PROJECTIONS: tuple[Projection, ...] = (
         search_agent.search_agent,
         search.project,
         plain(SqliteSearchStore),
+        schema_version=SqliteSearchStore.SCHEMA_VERSION,
     ),
     Projection(
         "trends",
@@ -123,6 +129,7 @@ PROJECTIONS: tuple[Projection, ...] = (
         notifications_agent.notifications_agent,
         notifications.project,
         plain(SqliteNotificationsStore),
+        schema_version=SqliteNotificationsStore.SCHEMA_VERSION,
     ),
     Projection(
         "media",
@@ -130,6 +137,7 @@ PROJECTIONS: tuple[Projection, ...] = (
         media_agent.media_agent,
         media.project,
         plain(SqliteMediaStore),
+        schema_version=SqliteMediaStore.SCHEMA_VERSION,
     ),
 )
 

@@ -177,6 +177,7 @@ class Replay:
         for finding in report.findings:
             view.say(f"{name}: {finding.line()}")
         right = report.stands(changed=self._options.changed)
+        scores.projections[name].verified = right
         result = Verification(right, SystemClock().now_ms(), report.digest, report.line())
         self._generations.verified(name, number, result)
         if not right and not self._options.force:

@@ -17,7 +17,7 @@ from tests.cluster.stage import SILENCE_SECONDS, seconds, system, told
 from tests.cluster.trial import reached, trial
 from tests.e2e.checks import check
 from tests.e2e.crowd import gathered
-from tests.e2e.on_servers import Beside
+from tests.e2e.system import Beside
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

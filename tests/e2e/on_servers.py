@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
-import httpx
 from redis import Redis
 
 from infra.cluster import TOPICS
@@ -21,11 +18,10 @@ from infra.up import MODULES
 from projections.search import elasticsearch_indices
 from schemas.catalogue import FACT_TOPICS
 from tests.cluster.kafka_log import delete_topics
-from tests.e2e.system import ROOT, System, free_port
-from tests.waiting import until
+from tests.e2e.system import System
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from infra.log.port import LogReader
@@ -86,47 +82,3 @@ class SystemOnServers(System):
         """Read the log itself."""
         with closing(KafkaLogReader(self.told["kafka_bootstrap"], FACT_TOPICS)) as log:
             yield log
-
-
-class Beside:
-    """One process more than `murmur up` keeps, on ports of its own: nobody starts it again. Use as a context manager.
-
-    `within` is put before its command line, and `host` is where it is reached there.
-    """
-
-    def __init__(
-        self, system: SystemOnServers, name: str, *command: str, within: Sequence[str] = (), host: str = "127.0.0.1"
-    ) -> None:
-        self._system = system
-        self.port = free_port()
-        self.url = f"http://{host}:{self.port}"
-        ports = ("COMMANDS_PORT", "QUERY_PORT", "STREAMS_METRICS_PORT")
-        own = {"DATA_DIR": str(system.data), "INSTANCE": name, "HOST": host, **dict.fromkeys(ports, str(self.port))}
-        environment = {**system.environment, **{f"MURMURATION_{name}": value for name, value in own.items()}}
-        with (system.data / "logs" / f"{name}.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*within, sys.executable, "-m", *command], cwd=ROOT, env=environment, stdout=log, stderr=log
-            )
-        self._log = system.data / "logs" / f"{name}.log"
-
-    def is_ready(self) -> bool:
-        """Ask it; fails where it has ended."""
-        assert self.process.poll() is None, self._log.read_text()[-3000:]
-        with suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == httpx.codes.OK
-        return False
-
-    def wait_until_ready(self) -> None:
-        """Wait until it says that it is ready."""
-        until(self.is_ready, SystemOnServers.ready_seconds)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()

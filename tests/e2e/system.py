@@ -17,7 +17,7 @@ from infra.log.embedded import EmbeddedLogReader
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from infra.log.port import LogReader
@@ -61,6 +61,8 @@ class System:
     """`murmur up --no-demo` on free ports; use as a context manager."""
 
     ready_seconds = 40.0
+    root = ROOT
+    """Of the program's tree."""
 
     def __init__(self, data: Path, **settings: str) -> None:
         self.data = data
@@ -90,7 +92,7 @@ class System:
         """Run a verb of the command line on this data folder."""
         command = [sys.executable, "-m", "infra.cli", *arguments, "--data", str(self.data)]
         return subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
+            command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
         )
 
     def start(self) -> Self:
@@ -98,7 +100,7 @@ class System:
         command += ["--commands-port", str(self.commands_port), "--query-port", str(self.query_port)]
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / "up.out").open("ab") as out:
-            self._process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=out, stderr=out)
+            self._process = subprocess.Popen(command, cwd=self.root, env=self.environment, stdout=out, stderr=out)
         self.wait_until_ready()
         return self
 
@@ -173,3 +175,51 @@ class System:
     def __exit__(self, *_: object) -> None:
         if self._process is not None and self._process.poll() is None:
             self.stop()
+
+
+class Beside:
+    """One process more than `murmur up` keeps, on ports of its own: nobody starts it again. Use as a context manager.
+
+    `within` is put before its command line, and `host` is where it is reached there.
+    """
+
+    def __init__(
+        self, system: System, name: str, *command: str, within: Sequence[str] = (), host: str = "127.0.0.1"
+    ) -> None:
+        self._system = system
+        self.port = free_port()
+        self.url = f"http://{host}:{self.port}"
+        ports = ("COMMANDS_PORT", "QUERY_PORT", "STREAMS_METRICS_PORT")
+        own = {"DATA_DIR": str(system.data), "INSTANCE": name, "HOST": host, **dict.fromkeys(ports, str(self.port))}
+        environment = {**system.environment, **{f"MURMURATION_{name}": value for name, value in own.items()}}
+        with (system.data / "logs" / f"{name}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*within, sys.executable, "-m", *command], cwd=system.root, env=environment, stdout=log, stderr=log
+            )
+        self._log = system.data / "logs" / f"{name}.log"
+
+    def is_ready(self) -> bool:
+        """Ask it; fails where it has ended."""
+        assert self.process.poll() is None, self._log.read_text()[-3000:]
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == httpx.codes.OK
+        return False
+
+    def wait_until_ready(self) -> None:
+        """Wait until it says that it is ready."""
+        until(self.is_ready, self._system.ready_seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask it to stop, if it runs still, and wait until it has."""
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()

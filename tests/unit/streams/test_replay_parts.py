@@ -117,3 +117,8 @@ def test_an_account_is_named_as_the_api_does_or_by_its_number() -> None:
     assert user_id("7") == user_id(to_uuid(7)) == 7
     with pytest.raises(TroubleError):
         user_id("ada")
+
+
+def test_each_file_is_read_by_the_version_that_writes_it() -> None:
+    versions = {it.name: it.schema_version for it in PROJECTIONS}
+    assert {name: kind.open_reader.SCHEMA_VERSION for name, kind in KINDS.items()} == versions
