@@ -80,9 +80,9 @@ class App:
         form = {"decision": decision, "username": user.username, "password": password}
         return await self.client.post(self.url(**changed), data=form, headers=SAME_ORIGIN)
 
-    async def code(self, user: User, **changed: str | None) -> str:
+    async def code(self, user: User, password: str = PASSWORD, **changed: str | None) -> str:
         """A code, as the redirect brought it."""
-        answer = await self.decide(user, "allow", PASSWORD, **changed)
+        answer = await self.decide(user, "allow", password, **changed)
         assert answer.status_code == 303, answer.text
         return answered(answer.headers["Location"])["code"]
 
@@ -103,7 +103,7 @@ class App:
 
     async def tokens(self, user: User, **changed: str | None) -> dict[str, Any]:
         """The tokens of a new grant."""
-        answer = await self.redeem(await self.code(user, **changed))
+        answer = await self.redeem(await self.code(user, PASSWORD, **changed))
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found

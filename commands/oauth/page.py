@@ -37,7 +37,7 @@ _DOCUMENT = """<!doctype html>
 <link rel="stylesheet" href="{oauth}/style.css">
 </head>
 <body class="alone">
-<main id="main" class="sheet">
+<main id="main">
 {content}
 </main>
 </body>
@@ -57,9 +57,9 @@ _CONSENT = """<h1>Allow {name} to use your account?</h1>
  maxlength="50" required></label>
 <label><span>Password</span>
 <input name="password" type="password" autocomplete="current-password" maxlength="256" required></label>
-<div class="row end">
-<button class="plain" name="decision" value="deny" formnovalidate>Deny</button>
+<div class="row">
 <button name="decision" value="allow">Allow</button>
+<button class="plain" name="decision" value="deny" formnovalidate>Deny</button>
 </div>
 </form>"""
 _REFUSAL = """<h1>This cannot be answered</h1>
