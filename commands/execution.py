@@ -34,14 +34,34 @@ _ATTEMPTS = 3  # a claim lost to a twin in flight is seen by the next decision; 
 encode = msgspec.json.Encoder().encode
 
 
-async def execute(request: Request, actor_id: int, decide: Callable[[Stamp], Awaitable[Decision]]) -> Response:
-    """Run the command of an account and return its answer."""
+async def execute(
+    request: Request,
+    actor_id: int,
+    decide: Callable[[Stamp], Awaitable[Decision]],
+    *,
+    suspended_too: bool = False,
+) -> Response:
+    """Run the command of an account and return its answer; `suspended_too`: also of one that is suspended."""
+    answer = await done(request, actor_id, decide, suspended_too=suspended_too)
+    return respond(request.app.state.services, answer)
+
+
+async def done(
+    request: Request,
+    actor_id: int,
+    decide: Callable[[Stamp], Awaitable[Decision]],
+    content: bytes | None = None,
+    *,
+    suspended_too: bool = False,
+) -> Answer:
+    """Run the command of an account; `content` stands for a body that is too large to be read again."""
     services: Services = request.app.state.services
-    services.views.check_standing(actor_id)
+    if not suspended_too:
+        services.views.check_standing(actor_id)
     key_text, token = idempotency_key(request), request.headers.get(HEADER)
     if token is not None:
         await services.views.passed(read_token(services, token))
-    key = None if key_text is None else IdempotencyKey(actor_id, key_text, await _request_hash(request))
+    key = None if key_text is None else IdempotencyKey(actor_id, key_text, await _request_hash(request, content))
     stamp = Stamp(actor_id, services.clock.now_ms(), request.scope[REQUEST_ID], services.next_id)
     try:
         answer = await _commit(services, lambda: decide(stamp), key)
@@ -51,7 +71,7 @@ async def execute(request: Request, actor_id: int, decide: Callable[[Stamp], Awa
         if before is None:
             raise
         answer = before
-    return respond(services, answer)
+    return answer
 
 
 def respond(services: Services, answer: Answer) -> Response:
@@ -104,7 +124,7 @@ def idempotency_key(request: Request) -> str | None:
     return None
 
 
-async def _request_hash(request: Request) -> bytes:
+async def _request_hash(request: Request, content: bytes | None) -> bytes:
     digest = hashlib.sha256(f"{request.method} {request.scope['path']}\0".encode())
-    digest.update(await request.body())
+    digest.update(await request.body() if content is None else content)
     return digest.digest()

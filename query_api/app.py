@@ -23,6 +23,8 @@ from query_api.home_timeline import endpoint as home_timeline
 from query_api.live import endpoint as live
 from query_api.live.metrics import LiveMetrics
 from query_api.live.watch import Watch
+from query_api.media import endpoint as media
+from query_api.moderation import endpoint as moderation
 from query_api.notifications import endpoint as notifications
 from query_api.openapi import document
 from query_api.operations import endpoint as operations
@@ -58,6 +60,8 @@ NOUNS = (
     search,
     trends,
     notifications,
+    moderation,
+    media,
     live,
     operations,
 )
@@ -105,7 +109,7 @@ def create_app(services: Services) -> FastAPI:
         app.add_middleware(cast("Any", services.surround))
     settings = services.settings
     bounds: dict[str, Any] = {"max_body_bytes": settings.max_body_bytes, "timeout_s": settings.request_timeout_s}
-    app.add_middleware(Edge, **bounds, is_https=Callers(settings).is_https)
+    app.add_middleware(Edge, **bounds, is_https=Callers(settings).is_https, wider=media.wider(settings))
     return app
 
 

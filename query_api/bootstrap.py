@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
@@ -17,8 +18,10 @@ from infra.generations.files import FileGenerations
 from infra.http.rate_limits import RateLimits
 from infra.log.embedded import path_of
 from infra.log.sqlite_reader import SqliteLogReader
+from infra.objects.opening import open_objects
 from infra.sources import FileSource, Slot
 from infra.sqlite.projection_store import generation_path
+from infra.trouble import TroubleError
 from projections.accounts.sqlite import SqliteAccountsReader
 from projections.engagement.sqlite import SqliteEngagementReader
 from projections.graph.sqlite import SqliteGraphReader
@@ -47,9 +50,12 @@ if TYPE_CHECKING:
 
     from infra.auth.revocations import FollowedRevocations
     from infra.clock import Clock
+    from infra.objects.port import ObjectStore
     from infra.recent import Cache
     from infra.settings import Settings
     from query_api.home_timeline.fallback import HomeTimelines
+
+logger = logging.getLogger(__name__)
 
 READERS = {
     "accounts": SqliteAccountsReader,
@@ -84,6 +90,7 @@ class Services(NamedTuple):
     trend_boards: Boards
     live: Live
     moments: Moments
+    objects: ObjectStore | None = None  # None: nowhere to keep media
     surround: Callable[[Any], Any] | None = None  # what the app runs in, so that reads may wait for servers
     close_servers: Callable[[], None] | None = None
 
@@ -145,6 +152,7 @@ def _build_embedded(settings: Settings, clock: Clock) -> Services:
             FileTail(Slot(facts, SqliteLogReader)), stores, shared, doors=Doors(settings), kept=settings.live_records
         ),
         moments=Moments(_frozen(folder), stores, boards(settings)),
+        objects=open_media(settings),
     )
 
 
@@ -156,6 +164,15 @@ def _frozen(folder: Path) -> Frozen:
             return None
 
     return Frozen({name: reader.SCHEMA_VERSION for name, reader in READERS.items()}, opened, one_by_one)
+
+
+def open_media(settings: Settings) -> ObjectStore | None:
+    """Return where the files of media are; on servers that name no object store everything but media works."""
+    try:
+        return open_objects(settings)
+    except TroubleError as error:
+        logger.warning("media are not shown: %s", error)
+        return None
 
 
 def _newest(slot: Slot[SqliteLogReader]) -> Callable[[], SqliteLogReader | None]:

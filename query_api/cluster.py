@@ -43,7 +43,7 @@ from projections.search.elasticsearch_reader import ElasticsearchSearchReader
 from projections.search.read_model import PROJECTION as SEARCH
 from projections.trends.cql_reader import CqlTrendsReader
 from projections.tweets.cql_reader import CqlTweetsReader
-from query_api.bootstrap import Services, boards
+from query_api.bootstrap import Services, boards, open_media
 from query_api.freshness import Freshness
 from query_api.home_timeline.fallback import HomeTimelines, Watch
 from query_api.home_timeline.pulled import PulledHomeTimelines
@@ -156,6 +156,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None, 
             surround=bridge.Bridged,
             close_servers=opening.pop_all().close,
             live=live,
+            objects=open_media(settings),
         )
 
 

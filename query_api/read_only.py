@@ -11,6 +11,8 @@ from infra.http.problems import Problem
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+HEAD_ONLY = "murmur.head"
+"""In the scope of a HEAD: who answers its GET need not make the body."""
 ALLOW = {"Allow": "GET, HEAD, OPTIONS"}
 
 
@@ -25,7 +27,8 @@ class ReadOnly:
         if scope["type"] != "http" or scope["method"] == "GET":
             await self._app(scope, receive, send)
         elif scope["method"] == "HEAD":
-            as_get = {**scope, "method": "GET"}  # a copy: the server must still see a HEAD, whose answer has no body
+            # A copy: the server must still see a HEAD, whose answer has no body.
+            as_get = {**scope, "method": "GET", HEAD_ONLY: True}
             try:
                 await self._app(as_get, receive, _without_body(send))
             finally:

@@ -25,6 +25,12 @@ from projections.engagement.sqlite import SqliteEngagementStore
 from projections.graph import projector as graph
 from projections.graph import read_model as graph_model
 from projections.graph.sqlite import SqliteGraphStore
+from projections.media import projector as media
+from projections.media import read_model as media_model
+from projections.media.sqlite import SqliteMediaStore
+from projections.moderation import projector as moderation
+from projections.moderation import read_model as moderation_model
+from projections.moderation.sqlite import SqliteModerationStore
 from projections.tweets import projector as tweets
 from projections.tweets import read_model as tweets_model
 from projections.tweets.sqlite import SqliteTweetsStore
@@ -47,6 +53,8 @@ _PROJECTIONS: tuple[tuple[Any, Any, Any], ...] = (
     (tweets_model, tweets, SqliteTweetsStore),
     (graph_model, graph, SqliteGraphStore),
     (engagement_model, engagement, SqliteEngagementStore),
+    (media_model, media, SqliteMediaStore),
+    (moderation_model, moderation, SqliteModerationStore),
 )
 
 

@@ -41,13 +41,18 @@ class RefreshBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ProfileBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What is to be changed; `user_id`, where given, must be the token's subject."""
+    """What is to be changed; `user_id`, where given, must be the token's subject.
+
+    `profile_image_id` and `banner_image_id` are uploads of the account's own, in place of an address.
+    """
 
     display_name: Sent | None = None
     bio: Sent | None = None
     location: Sent | None = None
     profile_image_url: Sent | None = None
     banner_image_url: Sent | None = None
+    profile_image_id: SentId | None = None
+    banner_image_id: SentId | None = None
     user_id: SentId | None = None
 
 

@@ -24,3 +24,5 @@ class EditProfile(NamedTuple):
     location: str | None
     profile_image_url: str | None
     banner_image_url: str | None
+    profile_image_id: int | None = None
+    banner_image_id: int | None = None

@@ -20,9 +20,11 @@ from commands.accounts.answer import (
 from commands.accounts.command import EditProfile, Register
 from commands.errors import CommandRefusedError
 from commands.execution import encode, execute, idempotency_key, respond
+from commands.media.endpoint import MEDIA_PROBLEMS
+from commands.media.lookups import of_owner
 from commands.operations import CONSISTENCY_OUT, IDEMPOTENCY, PREFIX, REPLAYED
 from commands.operations import command as described
-from commands.requests import body_of, no_body
+from commands.requests import body_of, id_of, no_body
 from infra.auth.tickets import LIFETIME_S, StreamTickets
 from infra.auth.tokens import Subject
 from infra.http.openapi import operation
@@ -132,12 +134,20 @@ async def take_ticket(request: Request, who: Who) -> Response:
     return Response(encode(answer), 201, media_type="application/json")
 
 
-@users.patch("/me", **described(UserAnswer, body=ProfileBody, problems=("profile_invalid", "user_not_found")))
+@users.patch(
+    "/me", **described(UserAnswer, body=ProfileBody, problems=("profile_invalid", "user_not_found", *MEDIA_PROBLEMS))
+)
 async def edit_profile(request: Request, who: Who) -> Response:
     """Change the profile: what is left out stays, an empty string clears."""
     body = await body_of(request, ProfileBody, who)
     command = EditProfile(
-        who.user_id, body.display_name, body.bio, body.location, body.profile_image_url, body.banner_image_url
+        who.user_id,
+        body.display_name,
+        body.bio,
+        body.location,
+        body.profile_image_url,
+        body.banner_image_url,
+        *(None if uuid is None else id_of(uuid, "media_unknown", name) for name, uuid in _pictures(body)),
     )
     handler.check_edit_profile(command)
     services: Services = request.app.state.services
@@ -147,9 +157,16 @@ async def edit_profile(request: Request, who: Who) -> Response:
         account = services.views.accounts.many([who.user_id]).get(who.user_id)
         if account is None:
             raise CommandRefusedError("user_not_found" if certain else "projection_behind")
-        return handler.edit_profile(command, account, stamp, certain=certain)
+        wanted = {name: number for name, _ in _pictures(body) if (number := getattr(command, name)) is not None}
+        found = await of_owner(services, who.user_id, list(wanted.values())) if wanted else ()
+        pictures = dict(zip(wanted, found, strict=True))
+        return handler.edit_profile(command, account, stamp, certain=certain, pictures=pictures)
 
     return await execute(request, who.user_id, decide)
+
+
+def _pictures(body: ProfileBody) -> tuple[tuple[str, str | None], ...]:
+    return ("profile_image_id", body.profile_image_id), ("banner_image_id", body.banner_image_id)
 
 
 def _caller(request: Request) -> tuple[Services, sessions.Caller]:

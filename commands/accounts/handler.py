@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from commands import claims
 from commands.accounts.answer import UserAnswer
 from commands.decision import Concern, Decision
 from commands.errors import CommandRefusedError
+from commands.media.handler import check_picture, profile_url
 from infra.clock import rfc3339
 from schemas.accounts.events import AccountRegistered, ProfileEdited, SignedIn
 from schemas.catalogue import ACCOUNTS
 from schemas.ids import to_uuid
+from schemas.media.paths import media_id_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from commands.accounts.command import EditProfile, Register
     from commands.decision import Stamp
+    from commands.media.found import MediaFound
     from projections.accounts.read_model import Account
+    from projections.media.read_model import Media
 
 MAX_EMAIL_CHARS = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
 MAX_URL_CHARS = 2048
@@ -25,6 +32,8 @@ MIN_PASSWORD_CHARS, MAX_PASSWORD_CHARS = 8, 256
 DAY_MS = 86_400_000
 LIMITS = {"display_name": 100, "bio": 160, "location": 100}
 URLS = ("profile_image_url", "banner_image_url")
+URL_OF = {"profile_image_id": "profile_image_url", "banner_image_id": "banner_image_url"}
+NO_PICTURES: Mapping[str, MediaFound] = MappingProxyType({})
 
 _USERNAME = re.compile(r"[A-Za-z0-9_]{1,50}")
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)+")
@@ -108,12 +117,23 @@ def check_edit_profile(command: EditProfile) -> None:
         url: str | None = getattr(command, name)
         if url and (len(url) > MAX_URL_CHARS or not _URL.fullmatch(url)):
             raise CommandRefusedError("profile_invalid", f"{name} is no http(s) URL, or too long.", name)
+    for name, url_name in URL_OF.items():
+        if getattr(command, name) is not None and getattr(command, url_name) is not None:
+            raise CommandRefusedError("profile_invalid", f"{name} and {url_name} exclude each other.", name)
 
 
-def edit_profile(command: EditProfile, account: Account, stamp: Stamp, *, certain: bool) -> Decision:
-    """Change what differs; an empty display name becomes the username again."""
-    wanted = command._asdict()
-    del wanted["user_id"]
+def edit_profile(
+    command: EditProfile,
+    account: Account,
+    stamp: Stamp,
+    *,
+    certain: bool,
+    pictures: Mapping[str, MediaFound] = NO_PICTURES,
+) -> Decision:
+    """Change what differs; an empty display name becomes the username again. `pictures`: what its ids name."""
+    wanted = {name: getattr(command, name) for name in (*LIMITS, *URLS)}
+    shown = _pictures(pictures, account)
+    wanted |= {URL_OF[name]: profile_url(media, name) for name, media in shown.items()}
     if wanted["display_name"] == "":
         wanted["display_name"] = account.username
     changed = {
@@ -124,7 +144,17 @@ def edit_profile(command: EditProfile, account: Account, stamp: Stamp, *, certai
     answer = user_answer(account._replace(**changed))
     if not changed:
         return Decision(answer, concerns=(Concern(ACCOUNTS, command.user_id),))
-    return Decision(answer, (ProfileEdited(stamp.envelope(), command.user_id, **changed),))
+    names = tuple(claims.media(media.media_id, command.user_id) for media in shown.values())
+    return Decision(answer, (ProfileEdited(stamp.envelope(), command.user_id, **changed),), names)
+
+
+def _pictures(found: Mapping[str, MediaFound], account: Account) -> dict[str, Media]:
+    """Return what is to be shown and is not yet; refuses what cannot be."""
+    new = {}
+    for name, picture in found.items():
+        if picture.media is None or picture.media.media_id != media_id_of(getattr(account, URL_OF[name])):
+            new[name] = check_picture(picture, name)
+    return new
 
 
 def user_answer(account: Account) -> UserAnswer:

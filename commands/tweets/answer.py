@@ -7,11 +7,17 @@ from typing import Annotated, Literal
 import msgspec
 
 from commands.fields import Id, SentId, Time
+from commands.media.answer import ShownAnswer
 
 MAX_CONTENT_CHARS = 65_536  # a longer one is no text at all; 281 … are told text_too_long
 MAX_MEDIA = 4
 
-Content = Annotated[str, msgspec.Meta(max_length=MAX_CONTENT_CHARS, description="1 to 280 code points after NFC.")]
+Content = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=MAX_CONTENT_CHARS, description="1 to 280 code points after NFC; none are needed with media."
+    ),
+]
 MediaIds = Annotated[list[SentId], msgspec.Meta(max_length=MAX_MEDIA)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -56,7 +62,7 @@ class TweetAnswer(msgspec.Struct, kw_only=True):
     hashtags: tuple[str, ...]
     mentions: list[MentionAnswer]
     urls: tuple[str, ...]
-    media: list[Id] = []
+    media: list[ShownAnswer] = []
     likes_count: Count = 0
     retweets_count: Count = 0
     replies_count: Count = 0

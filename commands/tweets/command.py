@@ -12,6 +12,7 @@ class PostTweet(NamedTuple):
     content: str
     reply_to_tweet_id: int | None = None
     quoted_tweet_id: int | None = None
+    media_ids: tuple[int, ...] = ()
 
 
 class TweetCommand(NamedTuple):

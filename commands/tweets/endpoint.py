@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Request, Response
 
-from commands.errors import CommandRefusedError
 from commands.execution import execute
+from commands.media.endpoint import MEDIA_PROBLEMS
 from commands.operations import PREFIX
 from commands.operations import command as described
 from commands.requests import TweetIdText, body_of, id_of, no_body
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 STRUCTS = (DeletedAnswer, PostReplyBody, PostTweetBody, RetweetAnswer, TweetAnswer)
-_TEXT = ("text_empty", "text_too_long", "text_invalid_character", "media_unknown")
+_TEXT = ("text_empty", "text_too_long", "text_invalid_character", *MEDIA_PROBLEMS)
 Who = Annotated[Subject, limited_subject(RateClass.WRITE)]
 
 router = APIRouter(prefix=f"{PREFIX}/tweets", route_class=DirectRoute, tags=["tweets"])
@@ -40,7 +40,7 @@ async def post_tweet(request: Request, who: Who) -> Response:
     body = await body_of(request, PostTweetBody, who)
     reply_to = _optional_id(body.reply_to_tweet_id, "reply_to_tweet_id")
     quoted = _optional_id(body.quoted_tweet_id, "quoted_tweet_id")
-    command = PostTweet(who.user_id, _content(body), reply_to, quoted)
+    command = PostTweet(who.user_id, _content(body), reply_to, quoted, _media_ids(body))
     return await execute(request, who.user_id, _post(request, command))
 
 
@@ -51,7 +51,8 @@ async def post_tweet(request: Request, who: Who) -> Response:
 async def reply(request: Request, tweet_id: TweetIdText, who: Who) -> Response:
     """Reply to a tweet (to a retweet's original)."""
     body = await body_of(request, PostReplyBody, who)
-    command = PostTweet(who.user_id, _content(body), id_of(tweet_id, "tweet_not_found", "tweet_id"))
+    parent_id = id_of(tweet_id, "tweet_not_found", "tweet_id")
+    command = PostTweet(who.user_id, _content(body), parent_id, media_ids=_media_ids(body))
     return await execute(request, who.user_id, _post(request, command))
 
 
@@ -94,7 +95,7 @@ def _post(request: Request, command: PostTweet) -> Callable[[Stamp], Awaitable[D
     async def decide(stamp: Stamp) -> Decision:
         entities = text.extract(command.content)
         found = await lookups.for_post(services, command, entities)
-        return handler.post_tweet(command, entities, found, stamp)
+        return handler.post_tweet(command, entities, found, stamp, services.settings.media_url)
 
     return decide
 
@@ -106,9 +107,11 @@ async def _to_one(request: Request, tweet_id: str, who: Subject) -> tuple[Servic
 
 
 def _content(body: PostTweetBody | PostReplyBody) -> str:
-    if body.media_ids:
-        raise CommandRefusedError("media_unknown", param="media_ids")
-    return handler.check_text(body.content)
+    return handler.check_text(body.content, pictured=bool(body.media_ids))
+
+
+def _media_ids(body: PostTweetBody | PostReplyBody) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(id_of(it, "media_unknown", "media_ids") for it in body.media_ids))
 
 
 def _optional_id(uuid: str | None, param: str) -> int | None:

@@ -9,6 +9,7 @@ from infra.places import WORLD
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from commands.media.found import MediaFound
     from projections.tweets.read_model import Tweet
     from schemas.tweets.events import Mention
 
@@ -27,6 +28,7 @@ class PostFound(NamedTuple):
     parent: Reference | None = None
     quoted: Reference | None = None
     place: int = WORLD
+    media: Sequence[MediaFound] = ()
 
 
 class RetweetFound(NamedTuple):

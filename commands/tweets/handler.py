@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from commands import claims
 from commands.decision import Concern, Decision
 from commands.errors import CommandRefusedError
+from commands.media.answer import shown_answer
+from commands.media.handler import attachment, check_attachable
 from commands.tweets import text
 from commands.tweets.answer import DeletedAnswer, MentionAnswer, RetweetAnswer, TweetAnswer
 from infra.clock import rfc3339
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
     from projections.tweets.read_model import Tweet
 
 
-def check_text(content: str) -> str:
-    """Return the text as it will be kept; refuses what may not be posted."""
+def check_text(content: str, *, pictured: bool = False) -> str:
+    """Return the text as it will be kept; refuses what may not be posted. What has media needs no text."""
     refusal = text.refusal(content)
+    if refusal == "text_empty" and pictured:
+        return ""
     if refusal is not None:
         raise CommandRefusedError(refusal, param="content")
     return text.normalise(content)
@@ -36,10 +40,13 @@ def check_reference(found: Reference | None) -> None:
         raise CommandRefusedError("blocked")
 
 
-def post_tweet(command: PostTweet, entities: text.Entities, found: PostFound, stamp: Stamp) -> Decision:
+def post_tweet(
+    command: PostTweet, entities: text.Entities, found: PostFound, stamp: Stamp, media_url: str = ""
+) -> Decision:
     """Post a checked tweet: the root of its own conversation unless it replies."""
     check_reference(found.parent)
     check_reference(found.quoted)
+    media = [attachment(it) for it in check_attachable(found.media)]
     tweet_id = stamp.next_id()
     parent = found.parent.tweet if found.parent else None
     quoted = found.quoted.tweet if found.quoted else None
@@ -56,12 +63,15 @@ def post_tweet(command: PostTweet, entities: text.Entities, found: PostFound, st
         hashtags=list(dict.fromkeys(entities.hashtags)),
         mentions=list(found.mentions),
         urls=list(dict.fromkeys(entities.urls)),
+        media_ids=[it.media_id for it in media],
         place=found.place,
+        media=media,
     )
-    return Decision(_answer(event), (event,), status=201)
+    names = tuple(claims.media(it.media_id, tweet_id) for it in media)
+    return Decision(_answer(event, media_url), (event,), names, status=201)
 
 
-def _answer(event: TweetPosted) -> TweetAnswer:
+def _answer(event: TweetPosted, media_url: str) -> TweetAnswer:
     tweet_id = to_uuid(event.tweet_id)
     parent_id = None if event.reply_to_tweet_id is None else to_uuid(event.reply_to_tweet_id)
     return TweetAnswer(
@@ -77,6 +87,7 @@ def _answer(event: TweetPosted) -> TweetAnswer:
         hashtags=tuple(event.hashtags),
         mentions=[MentionAnswer(to_uuid(it.user_id), it.username) for it in event.mentions],
         urls=tuple(event.urls),
+        media=[shown_answer(it, media_url) for it in event.media],
     )
 
 

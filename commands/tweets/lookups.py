@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from commands import claims
 from commands.errors import CommandRefusedError
+from commands.media.lookups import of_owner
 from commands.tweets.found import DeleteFound, PostFound, Reference, RetweetFound
 from infra.places import WORLD
 from projections.engagement.read_model import Counts
@@ -30,7 +31,8 @@ async def for_post(services: Services, command: PostTweet, entities: Entities) -
         quoted = await reference(services, command.author_id, command.quoted_tweet_id)
     mentions = _mentions(services, entities.mentions) if entities.mentions else ()
     place = services.views.place_of(command.author_id) if entities.hashtags else WORLD
-    return PostFound(mentions, parent, quoted, place)
+    media = await of_owner(services, command.author_id, command.media_ids) if command.media_ids else ()
+    return PostFound(mentions, parent, quoted, place, media)
 
 
 async def for_retweet(services: Services, command: TweetCommand) -> RetweetFound:

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client import Counter, Histogram
 from starlette.requests import ClientDisconnect
@@ -50,13 +50,20 @@ log = logging.getLogger(__name__)
 access = logging.getLogger(ACCESS)
 
 
+class Bounds(NamedTuple):
+    """The largest body, and the longest time, of a request."""
+
+    max_body_bytes: int
+    timeout_s: float
+
+
 class Edge:
     """The outermost layer of an app.
 
     A body above `max_body_bytes` is refused with 413 while it streams in, a compressed one with 415. A request longer
     than `timeout_s` is answered 503; any exception that no handler knew is logged under the request's id and answered
     500. A route whose template is in `unbounded` (a stream) has no time limit. Where `is_https` says that the caller
-    used https, browsers are told to keep to it.
+    used https, browsers are told to keep to it. What `wider` knows of, uploads, has bounds of its own.
     """
 
     def __init__(
@@ -66,26 +73,28 @@ class Edge:
         timeout_s: float,
         unbounded: frozenset[str] = frozenset(),
         is_https: Callable[[Scope], bool] = lambda _: False,
+        wider: Callable[[Scope], Bounds | None] = lambda _: None,
     ) -> None:
         self._app = app
-        self._max_body_bytes = max_body_bytes
-        self._timeout_s = timeout_s
+        self._bounds = Bounds(max_body_bytes, timeout_s)
         self._unbounded = unbounded
         self._is_https = is_https
+        self._wider = wider
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._max_body_bytes)
+        bounds = self._wider(scope) or self._bounds
+        exchange = _Exchange(scope, receive, send, bounds.max_body_bytes)
         if self._is_https(scope):
             scope[TOLD].append(_STRICT_TRANSPORT)
         try:
             if scope["path"] in self._unbounded:
                 await self._app(scope, exchange.receive, exchange.send)
             else:
-                async with asyncio.timeout(self._timeout_s):
+                async with asyncio.timeout(bounds.timeout_s):
                     await self._app(scope, exchange.receive, exchange.send)
         except Problem as problem:
             await exchange.fail(problem)

@@ -39,6 +39,7 @@ class RateClass(enum.StrEnum):
     AUTH = "auth"
     WRITE = "write"
     READ = "read"
+    UPLOAD = "upload"
     OPEN = "open"
     """Pages, files, health, descriptions: what needs no account and hardly a read model."""
 
@@ -66,6 +67,7 @@ class RateLimits:
         self._limits = {
             RateClass.AUTH: _Limit(None, Buckets("auth", settings.rate_limit_auth_per_minute, exact=True)),
             RateClass.WRITE: _of_accounts("write", settings.rate_limit_writes_per_minute),
+            RateClass.UPLOAD: _of_accounts("upload", settings.rate_limit_uploads_per_minute),
             RateClass.READ: _of_accounts("read", settings.rate_limit_reads_per_minute, anonymous=True),
             RateClass.OPEN: _Limit(None, Buckets("open", settings.rate_limit_reads_per_minute * ACCOUNTS_PER_ADDRESS)),
         }

@@ -6,6 +6,7 @@ from datetime import datetime  # noqa: TC003 - pydantic reads the annotation
 from typing import Literal
 from uuid import UUID  # noqa: TC003
 
+from query_api.media.shapes import Media  # noqa: TC001 - pydantic reads the annotation
 from query_api.openapi import Shape
 
 
@@ -24,12 +25,6 @@ class MentionedUser(Shape):
 
     user_id: UUID
     username: str
-
-
-class Media(Shape):
-    """An image or video of a tweet."""
-
-    media_id: UUID
 
 
 class Score(Shape):

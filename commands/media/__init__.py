@@ -1,0 +1,1 @@
+"""Uploading images and videos, describing them, and collecting those that nothing has."""

@@ -1,0 +1,1 @@
+"""Media: what became of an upload, and the files that are shown."""
