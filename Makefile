@@ -42,12 +42,13 @@ run: setup ## set up, then run everything with a live demo on http://127.0.0.1:8
 test: $(STAMPS)/dev ## set up, then run all tests (the load test too, where ../shared/data or MURMURATION_DATA is)
 	$(BIN)/python -m pytest
 
-check: $(STAMPS)/dev ## format, lint, types, architecture, schemas
+check: $(STAMPS)/dev ## format, lint, types, architecture, schemas, known vulnerabilities of what is locked
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m infra.schema_check
+	$(BIN)/python -m infra.audit
 
 format: $(STAMPS)/dev ## put the code into the house's form
 	$(BIN)/ruff format $(CHECKED)
