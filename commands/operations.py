@@ -23,6 +23,7 @@ _PROBLEMS = (
     "consistency_token_invalid",
     "body_invalid",
     "not_the_subject",
+    "account_suspended",
     "log_unavailable",
     "projection_behind",
     "clock_went_back",
@@ -36,6 +37,7 @@ def command(
     body: type[msgspec.Struct] | None = None,
     body_required: bool = True,
     problems: Sequence[str] = (),
+    bearer: bool = True,
 ) -> dict[str, Any]:
     """Return the route's arguments of a command that an account gives."""
     return operation(
@@ -46,4 +48,5 @@ def command(
         problems=(*_PROBLEMS, *problems),
         headers=(IDEMPOTENCY, CONSISTENCY_IN),
         answer_headers=(CONSISTENCY_OUT, REPLAYED),
+        bearer=bearer,
     )

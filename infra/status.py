@@ -19,7 +19,7 @@ from infra.generations.files import FileGenerations
 from infra.log.embedded import EmbeddedLogReader
 from infra.settings import PREFIX, Settings
 from infra.sqlite.projection_store import SqliteProjectionReader, generation_path
-from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FACT_TOPICS, FOLLOWS, MEDIA, NOTIFICATIONS, TWEETS
+from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FACT_TOPICS, FOLLOWS, MEDIA, MODERATION, NOTIFICATIONS, TWEETS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,7 @@ PROJECTION_TOPICS = {
     "trends": (TWEETS,),
     "notifications": (TWEETS, FOLLOWS, ENGAGEMENTS, NOTIFICATIONS),
     "media": (ACCOUNTS, MEDIA, TWEETS),
+    "moderation": (MODERATION,),
 }
 """What each projection consumes; a test holds it to the read models, which this layer does not import."""
 

@@ -27,6 +27,7 @@ from projections.engagement.sqlite import SqliteEngagementReader
 from projections.graph.sqlite import SqliteGraphReader
 from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
 from projections.media.sqlite import SqliteMediaReader
+from projections.moderation.sqlite import SqliteModerationReader
 from projections.notifications.sqlite import SqliteNotificationsReader
 from projections.search.sqlite import SqliteSearchReader
 from projections.trends.sqlite import SqliteTrendsReader
@@ -67,6 +68,7 @@ READERS = {
     "trends": SqliteTrendsReader,
     "notifications": SqliteNotificationsReader,
     "media": SqliteMediaReader,
+    "moderation": SqliteModerationReader,
 }
 """Name of a projection → what reads its file."""
 

@@ -38,6 +38,7 @@ from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph.cql import CqlGraphReader
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
 from projections.media.cql import CqlMediaReader
+from projections.moderation.cql_reader import CqlModerationReader
 from projections.notifications.cql_reader import CqlNotificationsReader
 from projections.search.elasticsearch_reader import ElasticsearchSearchReader
 from projections.search.read_model import PROJECTION as SEARCH
@@ -83,6 +84,7 @@ ROW_READERS: tuple[type[CqlProjectionReader], ...] = (
     CqlTrendsReader,
     CqlNotificationsReader,
     CqlMediaReader,
+    CqlModerationReader,
 )
 
 MARKS_SHARE = 10  # a viewer's marks take as much memory as ten tweets, at some fifty of them

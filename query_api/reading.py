@@ -19,11 +19,16 @@ from infra.http.problems import Problem
 from query_api.errors import NotKeptError
 from query_api.freshness import MAX_WAIT_MS
 from query_api.stores import HOME
-from query_api.tweets.rules import NOBODY
+from query_api.tweets.rules import NOBODY, is_limited, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from query_api.bootstrap import Services
     from query_api.stores import Readers
+    from query_api.tweets.rules import Shown
+
+    Shows = Sequence[tuple[int, Shown]]
 
 ANONYMOUS = 0  # no account has this id
 
@@ -81,6 +86,20 @@ class Reading(NamedTuple):
             return gone
         hidden = self.readers.hidden(self.viewer_id)
         return gone.union(hidden.blocked, hidden.muted - {except_for} if except_for else hidden.muted)
+
+    def show(self, hidden: frozenset[int], tweet_ids: Sequence[int], known: Mapping[int, Shown]) -> Shows:
+        """Return what shows in a list that nobody asked an author for: less what does not reach the viewer."""
+        return self.reached(visible(tweet_ids, known, hidden))
+
+    def reached(self, pairs: Shows) -> Shows:
+        """Return the tweets that reach the viewer, of those that show: a limited reach is who follows the author."""
+        limited = self.readers.standings.limited
+        authors = {item.subject.author_id for _, item in pairs if is_limited(item, limited)} - {self.viewer_id}
+        if not authors:
+            return pairs
+        if self.viewer_id:
+            authors -= self.readers.graph.followed(self.viewer_id, authors)
+        return [pair for pair in pairs if pair[1].subject.author_id not in authors or not is_limited(pair[1], limited)]
 
     def answer(self, body: bytes) -> Response:
         """Return a JSON answer that says how fresh it is."""

@@ -18,6 +18,7 @@ from projections.engagement import read_model as engagement
 from projections.graph import read_model as graph
 from projections.home_timeline import read_model as home_timeline
 from projections.media import read_model as media
+from projections.moderation import read_model as moderation
 from projections.notifications import read_model as notifications
 from projections.search import read_model as search
 from projections.trends import read_model as trends
@@ -44,7 +45,7 @@ HOME = home_timeline.PROJECTION
 
 TOPICS: dict[str, tuple[str, ...]] = {
     model.PROJECTION: model.TOPICS
-    for model in (accounts, tweets, graph, engagement, home_timeline, search, trends, notifications, media)
+    for model in (accounts, tweets, graph, engagement, home_timeline, search, trends, notifications, media, moderation)
 }
 """Name of a projection → the topics whose positions it passes."""
 
@@ -70,6 +71,7 @@ class Readers(NamedTuple):
     trends: trends.TrendsReader = _ELSEWHERE
     notifications: notifications.NotificationsReader = _ELSEWHERE
     media: media.MediaReader = _ELSEWHERE
+    moderation: moderation.ModerationReader = _ELSEWHERE
 
     def refresh(self) -> None:
         """Forget what was deleted or edited since the last request."""

@@ -27,6 +27,8 @@ from projections.home_timeline import projector as home_timeline
 from projections.home_timeline.sqlite import SqliteHomeTimelineStore
 from projections.media import projector as media
 from projections.media.sqlite import SqliteMediaStore
+from projections.moderation import projector as moderation
+from projections.moderation.sqlite import SqliteModerationStore
 from projections.notifications import projector as notifications
 from projections.notifications.sqlite import SqliteNotificationsStore
 from projections.search import projector as search
@@ -47,6 +49,7 @@ from streams.home_timeline import agent as home_timeline_agent
 from streams.media import agent as media_agent
 from streams.metrics import StreamMetrics
 from streams.metrics_server import served
+from streams.moderation import agent as moderation_agent
 from streams.notifications import agent as notifications_agent
 from streams.parts import Projection, plain, with_limits
 from streams.processing import bootstrap as processing
@@ -138,6 +141,14 @@ PROJECTIONS: tuple[Projection, ...] = (
         media.project,
         plain(SqliteMediaStore),
         schema_version=SqliteMediaStore.SCHEMA_VERSION,
+    ),
+    Projection(
+        "moderation",
+        moderation_agent.TOPICS,
+        moderation_agent.moderation_agent,
+        moderation.project,
+        plain(SqliteModerationStore),
+        schema_version=SqliteModerationStore.SCHEMA_VERSION,
     ),
 )
 

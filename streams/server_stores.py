@@ -13,6 +13,7 @@ from projections.graph.cql import CqlGraphStore
 from projections.home_timeline.redis import RedisHomeTimelineStore
 from projections.home_timeline.redis_layout import SCHEMA_VERSION as OF_TIMELINES
 from projections.media.cql import CqlMediaStore
+from projections.moderation.cql import CqlModerationStore
 from projections.notifications.cql import CqlNotificationsStore
 from projections.search import read_model as search
 from projections.search.elasticsearch import ElasticsearchSearchStore
@@ -42,6 +43,7 @@ CQL_STORES: dict[str, type[CqlProjectionStore]] = {
     "trends": CqlTrendsStore,
     "notifications": CqlNotificationsStore,
     "media": CqlMediaStore,
+    "moderation": CqlModerationStore,
     PUSH: CqlProgress,
     PROCESSING: ProcessingProgress,
 }

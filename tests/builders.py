@@ -8,7 +8,16 @@ from schemas.envelope import Envelope
 from schemas.follows.events import Followed, Unfollowed
 from schemas.ids import first_id_at
 from schemas.media.events import MediaCollected, MediaReady, MediaUploaded, Thumbnail
-from schemas.tweets.events import AttachedThumbnail, Attachment, Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+from schemas.moderation.events import ReportFiled
+from schemas.tweets.events import (
+    AttachedThumbnail,
+    Attachment,
+    Retweeted,
+    RetweetUndone,
+    TweetDeleted,
+    TweetModerated,
+    TweetPosted,
+)
 
 EPOCH_MS = 1_700_000_000_000
 
@@ -124,6 +133,18 @@ def attachment(media_id: int, kind: str = "image", alt_text: str = "") -> Attach
 def deleted(author_id: int, tweet_id: int, at_ms: int = EPOCH_MS) -> TweetDeleted:
     """A tweet taken back."""
     return TweetDeleted(envelope(at_ms, author_id), tweet_id, author_id)
+
+
+def moderated(
+    author_id: int, tweet_id: int, *, hidden: bool = False, label: str = "", limited: bool = False
+) -> TweetModerated:
+    """How a tweet shows from now on."""
+    return TweetModerated(envelope(), tweet_id, author_id, hidden, label, limited)
+
+
+def reported(subject_id: int, owner_id: int, by: int, at_ms: int = EPOCH_MS, kind: str = "tweet") -> ReportFiled:
+    """A report of spam."""
+    return ReportFiled(envelope(at_ms, by), subject_id, kind, owner_id, by, "spam", "look")
 
 
 def retweeted(author_id: int, tweet_id: int, original: tuple[int, int], at_ms: int = EPOCH_MS) -> Retweeted:

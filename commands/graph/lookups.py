@@ -21,6 +21,7 @@ async def for_relate(services: Services, command: Relate) -> RelationFound:
         if not await views.accounts_fresh(command.target_id):
             raise CommandRefusedError("projection_behind", "It is not known yet whether there is such an account.")
         exists = command.target_id in views.accounts.many([command.target_id])
+    exists = exists and command.target_id not in views.standings.gone
     certain = await views.graph_fresh(command.user_id, command.target_id)
     relation = views.graph.relation(command.user_id, command.target_id)
     blocking = services.journal.owner(claims.block_key(command.user_id, command.target_id)) is not None

@@ -66,13 +66,18 @@ async def reference(services: Services, user_id: int, tweet_id: int) -> Referenc
     tweet = await _standing(services, tweet_id)
     if tweet is not None and tweet.kind == Kind.RETWEET:
         tweet = await _standing(services, tweet.original_id)
-    if tweet is None:
+    if tweet is None or _is_withheld(services, user_id, tweet):
         raise CommandRefusedError("tweet_not_found")
     blocked = False
     if tweet.author_id != user_id:
         await services.views.graph_fresh(tweet.author_id)
         blocked = services.views.graph.relation(user_id, tweet.author_id).blocked_by
     return Reference(tweet, blocked)
+
+
+def _is_withheld(services: Services, user_id: int, tweet: Tweet) -> bool:
+    """Tell whether moderators have hidden a tweet from an account, or its author from everybody."""
+    return tweet.author_id != user_id and (tweet.hidden or tweet.author_id in services.views.standings.gone)
 
 
 async def _standing(services: Services, tweet_id: int) -> Tweet | None:

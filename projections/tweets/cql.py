@@ -29,7 +29,7 @@ from infra.cql.many import read_many
 from infra.cql.projection_store import CqlProjectionStore, in_batches, timestamp
 from infra.cql.session import Call
 from projections.tweets.cql_layout import BUCKETS, TABLES, Place, bucket, era, lists, place_of
-from projections.tweets.projector import RemoveTweet
+from projections.tweets.projector import ModerateTweet, RemoveTweet
 from projections.tweets.read_model import PROJECTION, Tweet
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ _REMOVE_IN_LIST = (
     "WHERE list = ? AND owner_id = ? AND bucket = ? AND tweet_id = ?"
 )
 _REMOVE_BURIED = "UPDATE buried_tweets{g} USING TIMESTAMP ? SET removed = true WHERE author_id = ? AND tweet_id = ?"
+_MODERATE = "UPDATE tweets{g} USING TIMESTAMP ? SET hidden = ?, label = ?, limited = ? WHERE tweet_id = ?"
 _BURY = "UPDATE tweets{g} USING TIMESTAMP ? SET buried = true WHERE tweet_id = ?"
 _BURY_BY_AUTHOR = _REMOVE_BY_AUTHOR.replace("removed", "buried")
 
@@ -108,6 +109,7 @@ class CqlTweetsStore(CqlProjectionStore):
     """A writer of tweets: those of its log partitions."""
 
     PROJECTION = PROJECTION
+    SCHEMA_VERSION = 2
     TABLES: ClassVar[Mapping[str, str]] = TABLES
 
     def __init__(self, session: CqlSession, log_id: str, generation: int = 1) -> None:
@@ -115,17 +117,22 @@ class CqlTweetsStore(CqlProjectionStore):
         self._eras: set[tuple[int, int]] = set()  # written already: else a row for each tweet
 
     def steps(self, writes: Sequence[Placed], span: Span) -> Steps:
-        """Count, then write the rows, then bury; return what was removed."""
-        said = self._new_of(writes, span)
+        """Count, then write the rows, then bury; return what was removed, and what was moderated."""
+        moderated = [it for it in writes if isinstance(it.write, ModerateTweet)]
+        said = self._new_of([it for it in writes if not isinstance(it.write, ModerateTweet)], span)
         yield self._counts(said.turns())
         eras = {(tweet.author_id, era(tweet.tweet_id)): at for tweet, at in said.posted}
         yield [*in_batches(self._rows(said)), *self._new_eras(eras)]
+        yield [self._moderate(it.write, timestamp(span, it)) for it in moderated]
         self._remember_eras(eras)
         yield from self._bury(self._late_retweets(said))
         for retweets in self._early_retweets(said):
             yield from self._bury(retweets)
         yield self._dig_up(said)
-        return [tweet_id for tweet_id, _, _ in said.removed]
+        return [*(tweet_id for tweet_id, _, _ in said.removed), *(it.write.tweet_id for it in moderated)]
+
+    def _moderate(self, write: ModerateTweet, at: int) -> Call:
+        return Call(self.cql(_MODERATE), (at, write.hidden, write.label, write.limited, write.tweet_id))
 
     def _new_of(self, writes: Sequence[Placed], span: Span) -> _Said:
         """Return what the writes say that no record before them has said, whatever later ones have."""

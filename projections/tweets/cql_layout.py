@@ -25,7 +25,7 @@ TABLES: Mapping[str, str] = {
     "tweets": """(
         tweet_id bigint PRIMARY KEY, author_id bigint, kind tinyint, conversation_id bigint, parent_id bigint,
         parent_author_id bigint, original_id bigint, original_author_id bigint, quoted_id bigint, body blob,
-        removed boolean, buried boolean)""",
+        hidden boolean, label text, limited boolean, removed boolean, buried boolean)""",
     "tweets_by_author": """(
         author_id bigint, era smallint, tweet_id bigint, removed boolean, buried boolean,
         PRIMARY KEY ((author_id, era), tweet_id)) WITH CLUSTERING ORDER BY (tweet_id DESC)""",

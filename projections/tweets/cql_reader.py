@@ -39,6 +39,7 @@ class CqlTweetsReader(CqlTellingReader):
     """Reads tweets (TweetsReader)."""
 
     PROJECTION = PROJECTION
+    SCHEMA_VERSION = 2
 
     def many(self, tweet_ids: Collection[int]) -> dict[int, Tweet]:
         """Return the tweets that stand among the ids."""
@@ -77,7 +78,7 @@ class CqlTweetsReader(CqlTellingReader):
         return {author_id: n for author_id, n in counts.items() if n > 0}
 
     def removed(self) -> list[int]:
-        """Return the ids of the tweets that were deleted since the last call: caches drop them."""
+        """Return the ids of the tweets that were deleted or moderated since the last call: caches drop them."""
         return self._changes.new()
 
     def _list(self, which: int, owner_id: int, max_id: int | None, limit: int) -> list[int]:

@@ -1,7 +1,7 @@
 """Decides which tweets stand, and renders of each what never changes.
 
-Consumes:   TweetPosted, TweetDeleted, Retweeted, RetweetUndone
-Writes:     nothing itself; returns Tweet (put it, unless it was removed) and RemoveTweet for the store
+Consumes:   TweetPosted, TweetDeleted, Retweeted, RetweetUndone, TweetModerated
+Writes:     nothing itself; returns Tweet (put it, unless it was removed), RemoveTweet and ModerateTweet
 Guarantee:  the same events give the same writes, to the byte; no clock, no I/O
 Rebuild:    safe from position 0, in any interleaving that keeps each author's order
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never, cast
 
 from projections.tweets import rendering
 from projections.tweets.read_model import Tweet
-from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetModerated, TweetPosted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,14 +26,24 @@ class RemoveTweet(NamedTuple):
     tweet_id: int
 
 
-Fact = TweetPosted | TweetDeleted | Retweeted | RetweetUndone
-Write = Tweet | RemoveTweet
+class ModerateTweet(NamedTuple):
+    """How the tweet shows from now on."""
+
+    tweet_id: int
+    hidden: bool
+    label: str
+    limited: bool
+
+
+Fact = TweetPosted | TweetDeleted | Retweeted | RetweetUndone | TweetModerated
+Write = Tweet | RemoveTweet | ModerateTweet
 
 
 def project(events: Sequence[Event]) -> list[Write]:
-    """Return the writes of a batch, removals first: they hold for good, so their order does not matter."""
+    """Return the writes of a batch, removals first: they hold for good. What is moderated was posted before."""
     removed: list[Write] = []
     posted: list[Write] = []
+    moderated: list[Write] = []
     for event in cast("Sequence[Fact]", events):
         match event:
             case TweetPosted():
@@ -42,6 +52,8 @@ def project(events: Sequence[Event]) -> list[Write]:
                 posted.append(rendering.retweet(event))
             case TweetDeleted() | RetweetUndone():
                 removed.append(RemoveTweet(event.tweet_id))
+            case TweetModerated():
+                moderated.append(ModerateTweet(event.tweet_id, event.hidden, event.label, event.limited))
             case _:
                 assert_never(event)
-    return removed + posted
+    return removed + posted + moderated

@@ -42,6 +42,9 @@ class Tweet(NamedTuple):
     original_author_id: int
     quoted_id: int
     body: bytes
+    hidden: bool = False
+    label: str = ""
+    limited: bool = False
 
 
 class TweetsReader(ProjectionReader, Protocol):
@@ -66,4 +69,4 @@ class TweetsReader(ProjectionReader, Protocol):
         """Return how many tweets of each author stand (all kinds); an author without any may be absent."""
 
     def removed(self) -> list[int]:
-        """Return the ids of the tweets that were deleted since the last call: caches drop them."""
+        """Return the ids of the tweets that were deleted or moderated since the last call: caches drop them."""

@@ -1,7 +1,8 @@
 """Keeps tweets in SQLite.
 
 Consumes:   the writes of projections.tweets.projector
-Writes:     tweets (tweet_id → row), author_counts (author_id → tweets that stand), removals (what is gone for good)
+Writes:     tweets (tweet_id → row), author_counts (author_id → tweets that stand), removals (what is gone for good),
+            changes (what was moderated, for caches)
 Guarantee:  see infra.sqlite.projection_store; what was removed stays removed, and its retweets with it, whatever is
             delivered again and in whichever order
 Rebuild:    delete the file
@@ -15,7 +16,7 @@ from infra.sqlite.changes import ChangeFeed
 from infra.sqlite.connections import rows
 from infra.sqlite.id_sets import id_set
 from infra.sqlite.projection_store import SqliteProjectionReader, SqliteProjectionStore
-from projections.tweets.projector import RemoveTweet
+from projections.tweets.projector import ModerateTweet, RemoveTweet
 from projections.tweets.read_model import Tweet
 from schemas.ids import MAX_ID
 
@@ -27,19 +28,21 @@ if TYPE_CHECKING:
 class SqliteTweetsStore(SqliteProjectionStore):
     """The one writer of tweets."""
 
+    SCHEMA_VERSION = 2
     # An index on one column ends in the rowid, which is the tweet's id: each list is one range of its index.
     SCHEMA = """
     CREATE TABLE IF NOT EXISTS tweets (
         tweet_id INTEGER PRIMARY KEY, author_id INTEGER NOT NULL, kind INTEGER NOT NULL,
         conversation_id INTEGER NOT NULL, parent_id INTEGER NOT NULL, parent_author_id INTEGER NOT NULL,
         original_id INTEGER NOT NULL, original_author_id INTEGER NOT NULL, quoted_id INTEGER NOT NULL,
-        body BLOB NOT NULL);
+        body BLOB NOT NULL, hidden INTEGER NOT NULL, label TEXT NOT NULL, limited INTEGER NOT NULL);
     CREATE INDEX IF NOT EXISTS tweets_by_author ON tweets (author_id);
     CREATE INDEX IF NOT EXISTS tweets_by_parent ON tweets (parent_id) WHERE parent_id > 0;
     CREATE INDEX IF NOT EXISTS tweets_by_quoted ON tweets (quoted_id) WHERE quoted_id > 0;
     CREATE INDEX IF NOT EXISTS tweets_by_conversation ON tweets (conversation_id) WHERE parent_id > 0;
     CREATE INDEX IF NOT EXISTS tweets_by_original ON tweets (original_id) WHERE original_id > 0;
     CREATE TABLE IF NOT EXISTS removals (seq INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE);
+    CREATE TABLE IF NOT EXISTS changes (seq INTEGER PRIMARY KEY, id INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS author_counts (author_id INTEGER PRIMARY KEY, tweets INTEGER NOT NULL);
     CREATE TRIGGER IF NOT EXISTS removed_for_good BEFORE INSERT ON tweets
     WHEN EXISTS (SELECT 1 FROM removals WHERE id IN (new.tweet_id, new.original_id)) BEGIN
@@ -52,6 +55,9 @@ class SqliteTweetsStore(SqliteProjectionStore):
         UPDATE author_counts SET tweets = tweets - 1 WHERE author_id = old.author_id;
         DELETE FROM author_counts WHERE author_id = old.author_id AND tweets = 0;
     END;
+    CREATE TRIGGER IF NOT EXISTS tweet_moderated AFTER UPDATE ON tweets BEGIN
+        INSERT INTO changes (id) VALUES (new.tweet_id);
+    END;
     CREATE TRIGGER IF NOT EXISTS tweet_removed AFTER INSERT ON removals BEGIN
         DELETE FROM tweets WHERE tweet_id = new.id;
         DELETE FROM tweets WHERE original_id = new.id AND original_id > 0;
@@ -59,7 +65,8 @@ class SqliteTweetsStore(SqliteProjectionStore):
     """
     STATEMENTS: ClassVar[Mapping[type[Any], str]] = {
         RemoveTweet: "INSERT OR IGNORE INTO removals (id) VALUES (?)",
-        Tweet: "INSERT OR IGNORE INTO tweets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        Tweet: "INSERT OR IGNORE INTO tweets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ModerateTweet: "UPDATE tweets SET hidden = ?2, label = ?3, limited = ?4 WHERE tweet_id = ?1",
     }
 
 
@@ -75,9 +82,12 @@ _COUNTS = "SELECT author_id, tweets FROM json_each(?) AS wanted CROSS JOIN autho
 class SqliteTweetsReader(SqliteProjectionReader):
     """Reads tweets (TweetsReader)."""
 
+    SCHEMA_VERSION = SqliteTweetsStore.SCHEMA_VERSION
+
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._removals = ChangeFeed(self._connection, "removals")
+        self._moderated = ChangeFeed(self._connection, "changes")
 
     def many(self, tweet_ids: Collection[int]) -> dict[int, Tweet]:
         """Return the tweets that stand among the ids."""
@@ -104,8 +114,8 @@ class SqliteTweetsReader(SqliteProjectionReader):
         return dict(rows(self._connection, _COUNTS, (id_set(author_ids),)))
 
     def removed(self) -> list[int]:
-        """Return the ids of the tweets that were deleted since the last call: caches drop them."""
-        return self._removals.new()
+        """Return the ids of the tweets that were deleted or moderated since the last call: caches drop them."""
+        return self._removals.new() + self._moderated.new()
 
     def _page(self, query: str, of: int, max_id: int | None, limit: int) -> list[int]:
         below = MAX_ID if max_id is None else max_id

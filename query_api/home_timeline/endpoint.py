@@ -20,7 +20,7 @@ from query_api.paging import Steps, fill, first_read
 from query_api.reading import Reading, Reads
 from query_api.tweets.hydrate import details
 from query_api.tweets.response import tweet_page
-from query_api.tweets.rules import subject_id, visible
+from query_api.tweets.rules import subject_id
 from query_api.tweets.shapes import TimelinePage
 from schemas.ids import to_uuid
 
@@ -63,7 +63,7 @@ async def home(
         Steps(
             skeleton=skeleton.home(reading.readers.home_timeline, reading.viewer_id),
             hydrate=reading.readers.hydrate_tweets.load,
-            rules=partial(visible, hidden=reading.hidden()),
+            rules=partial(reading.show, reading.hidden()),
             subject=subject_id,
         ),
         below,
@@ -82,6 +82,9 @@ def _joined(reading: Reading, ready: Ready, below: int | None, limit: int) -> by
     cards = ready.cards.load(ids)
     hidden = reading.hidden()
     if hidden and any(not hidden.isdisjoint(card.author_ids) for card in cards):
+        return None
+    limited = reading.readers.standings.limited
+    if any(card.item.subject.limited or card.item.subject.author_id in limited for card in cards):
         return None
     page = once_each(cards)[:limit]
     more = len(page) == limit and page[-1] is not cards[-1]

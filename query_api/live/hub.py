@@ -22,7 +22,7 @@ from schemas.catalogue import ENGAGEMENTS, FOLLOWS, TWEETS
 from schemas.codec import DecodeError, decode
 from schemas.ids import to_uuid
 from schemas.sealing import SealsAwayError
-from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetModerated, TweetPosted
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 TOPICS = (TWEETS, FOLLOWS, ENGAGEMENTS)
 NEW_TWEET = b"new_tweet"
+MODERATED = "tweet_moderated"
 SLOW = "slow"
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,8 @@ class Hub:
                     self._tell_new(fresh[tweet])
             case TweetDeleted(author_id=author, tweet_id=tweet) | RetweetUndone(author_id=author, tweet_id=tweet):
                 self._tell_deleted(author, tweet)
+            case TweetModerated():
+                self._tell_moderated(event)
             case _:
                 self.index.apply(event)
 
@@ -131,7 +134,17 @@ class Hub:
         return self.index.audience(tweet.author_id, tweet.parent_author_id, tweet.original_author_id)
 
     def _tell_deleted(self, author: int, tweet: int) -> None:
-        message = deleted(tweet, self.positions.text())
+        self._tell_shown(author, tweet, deleted(tweet, self.positions.text()))
+
+    def _tell_moderated(self, event: TweetModerated) -> None:
+        """Tell those who may show the tweet: it is gone but for its author, or looks otherwise."""
+        if event.hidden:
+            self._tell_deleted(event.author_id, event.tweet_id)
+        else:
+            data: dict[str, object] = {"tweet_id": to_uuid(event.tweet_id), "label": event.label or None}
+            self._tell_shown(event.author_id, event.tweet_id, messages.of(MODERATED, data, self.positions.text()))
+
+    def _tell_shown(self, author: int, tweet: int, message: Message) -> None:
         told = {stream for viewer in self.index.audience(author) for stream in viewer.streams if stream.home}
         for stream in told.union(self.counters.watched.get(tweet, ())):
             self.send(stream, message)

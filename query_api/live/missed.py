@@ -11,7 +11,7 @@ from query_api.live.messages import Message
 from query_api.live.notices import NOTIFICATION, from_ids, place_in_ids, places_in_ids
 from query_api.notifications.response import live
 from schemas.catalogue import TWEETS
-from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetModerated, TweetPosted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -74,6 +74,8 @@ def missed_tweets(hub: Hub, viewer: Viewer, since: Vector) -> Iterator[Message]:
     if len(found) > MOST_MISSED:
         raise TooMuchMissedError
     gone = {it.event.tweet_id for it in found if isinstance(it.event, TweetDeleted | RetweetUndone)}
+    moderated = {it.event.tweet_id: it.event.hidden for it in found if isinstance(it.event, TweetModerated)}
+    gone |= {tweet_id for tweet_id, hidden in moderated.items() if hidden}
     posted = [it.event for it in found if isinstance(it.event, TweetPosted | Retweeted)]
     fresh = hub.fresh(tweets_of([it for it in posted if it.tweet_id not in gone]), lambda _: [viewer])
     return _told(hub, viewer, since, found, fresh)
@@ -92,6 +94,8 @@ def _told(
             case TweetDeleted(tweet_id=tweet, author_id=author) | RetweetUndone(tweet_id=tweet, author_id=author):
                 if not viewer.hides(author):
                     yield deleted(tweet, hub.positions.text_of(since))
+            case TweetModerated(tweet_id=tweet, author_id=author) if event.hidden and not viewer.hides(author):
+                yield deleted(tweet, hub.positions.text_of(since))
             case _:
                 pass
 

@@ -170,7 +170,8 @@ class Watch:
                 hub.send(stream, message)
 
     def _board(self, place: int) -> tuple[object, Message]:
-        board = self._boards.of(self._stores.readers().trends, place, self._clock.now_ms())
+        readers = self._stores.readers()
+        board = self._boards.shown(readers.trends, readers.moderation, place, self._clock.now_ms())
         return board.trends, Message(TRENDS, response.trends(places()[place], board, TRENDS_SHOWN))
 
     async def tell_trends(self, stream: Stream) -> None:

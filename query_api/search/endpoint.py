@@ -67,7 +67,8 @@ def _page(reading: Reading, parsed: Parsed, max_id: int | None, limit: int) -> P
         return Page([], None)
 
     def shown(tweet_ids: Sequence[int], known: Mapping[int, Shown]) -> list[tuple[int, Shown]]:
-        pairs = visible(tweet_ids, known, hidden)
+        shows = visible(tweet_ids, known, hidden)
+        pairs = shows if parsed.names_author else list(reading.reached(shows))
         if not parsed.min_likes:
             return pairs
         counts = readers.engagement.counts([item.subject_id for _, item in pairs])

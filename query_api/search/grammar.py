@@ -57,6 +57,11 @@ class Parsed(NamedTuple):
     until_id: int
     min_likes: int
 
+    @property
+    def names_author(self) -> bool:
+        """Whether it asks for what one account wrote."""
+        return any(isinstance(atom, Named) and atom.relation == "from" for atom in self.required)
+
 
 def parse(text: str) -> Parsed:
     """Return the tree of a query; raises InvalidQueryError."""

@@ -16,11 +16,13 @@ from query_api.trends import rules
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from projections.moderation.read_model import ModerationReader
     from projections.trends.read_model import TrendsReader
     from query_api.trends.rules import Trend
     from query_api.trends.score import Past
 
 KEPT_MS = 5_000
+DENIED_KEPT_MS = 500
 PLACES_KEPT = 64
 EXPECTED_KEPT = 4 * rules.CANDIDATES
 SHOWN_HOURS = 24
@@ -58,6 +60,17 @@ class Boards:
         self.judge = judge
         self._reader: TrendsReader | None = None
         self._boards = _BoardsOfReader(judge)
+        self._denied: frozenset[str] = frozenset()
+        self._denied_at_ms = -DENIED_KEPT_MS
+
+    def shown(self, trends: TrendsReader, moderation: ModerationReader, place: int, now_ms: int) -> Board:
+        """Return the board of a place less what moderators have denied, which is heard of within DENIED_KEPT_MS."""
+        board = self.of(trends, place, now_ms)
+        if not 0 <= now_ms - self._denied_at_ms < DENIED_KEPT_MS:
+            self._denied_at_ms, self._denied = now_ms, moderation.denied()
+        if self._denied.isdisjoint(trend.topic for trend in board.trends):
+            return board
+        return board._replace(trends=[trend for trend in board.trends if trend.topic not in self._denied])
 
     def of(self, reader: TrendsReader, place: int, now_ms: int) -> Board:
         """Return the board of a place, KEPT_MS old at most, unless it is being made anew by somebody else."""

@@ -113,7 +113,8 @@ async def topic(reading: TopicReading, name: TopicPath, woeid: Woeid = WORLD, li
 def _board(reading: Reading, place: Place) -> Board:
     services = reading.services
     boards = services.trend_boards if reading.at_ms is None else services.moments.boards
-    return boards.of(reading.readers.trends, place.woeid, reading.now_ms())
+    denied = services.stores.readers().moderation
+    return boards.shown(reading.readers.trends, denied, place.woeid, reading.now_ms())
 
 
 @router.get("/trends/places", **describe(Places, "not_kept"))

@@ -13,7 +13,6 @@ from query_api.trends.board import SHOWN_HOURS
 from query_api.trends.score import score
 from query_api.tweets.hydrate import details
 from query_api.tweets.response import tweet_objects
-from query_api.tweets.rules import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +82,7 @@ def best_tweets(reading: Reading, topic: str, limit: int) -> list[bytes]:
     """Return the best of a topic's newest tweets that the viewer may see, as JSON objects with commas between them."""
     readers, now_ms = reading.readers, reading.services.clock.now_ms()
     newest = readers.trends.tweets(topic, now_ms - USES_KEPT_MS, NEWEST)
-    items = [item for _, item in visible(newest, readers.hydrate_tweets.load(newest), reading.hidden())]
+    items = [item for _, item in reading.show(reading.hidden(), newest, readers.hydrate_tweets.load(newest))]
     hydrated = details(items, reading.viewer_id, readers)
     known = candidates(items, hydrated.counts, {})
     best = rankings.rank("top", known, now_ms, _weights(reading.services.settings))[:limit]

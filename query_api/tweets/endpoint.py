@@ -32,7 +32,7 @@ def asked_for(tweet_id: str, reading: Reading) -> Shown:
     """Return the tweet that a path names, if it stands and the viewer may see it."""
     wanted = skeleton.tweet_id_of(tweet_id)
     found = reading.readers.hydrate_tweets.load([wanted])
-    return rules.check_visible(wanted, found, reading.blocked())
+    return rules.check_visible(wanted, found, reading.blocked(), reading.viewer_id)
 
 
 @router.get("/tweets/{tweet_id}", **describe(Tweet, *REFUSALS, as_of=True))
@@ -61,7 +61,7 @@ async def quotes(reading: TweetReading, tweet_id: TweetIdPath, limit: Limit = 50
         Steps(
             skeleton=partial(reading.readers.tweets.quotes, subject.tweet_id),
             hydrate=reading.readers.hydrate_tweets.load,
-            rules=partial(rules.visible, hidden=reading.hidden()),
+            rules=partial(reading.show, reading.hidden()),
         ),
         parse_max_id(max_id),
         limit,
@@ -87,7 +87,7 @@ def _replies(shown: Shown, reading: Reading, max_id: str | None, limit: int) -> 
         Steps(
             skeleton=partial(reading.readers.tweets.replies, shown.subject.tweet_id),
             hydrate=reading.readers.hydrate_tweets.load,
-            rules=partial(rules.visible, hidden=reading.hidden()),
+            rules=partial(reading.show, reading.hidden()),
         ),
         parse_max_id(max_id),
         limit,

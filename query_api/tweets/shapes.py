@@ -37,8 +37,15 @@ class Score(Shape):
     total: float
 
 
+class Moderation(Shape):
+    """What moderators decided about a tweet: `hidden` from all but its author; its `label`, or null."""
+
+    hidden: bool
+    label: str | None
+
+
 class TweetAlone(Shape):
-    """A tweet without what it refers to."""
+    """A tweet without what it refers to; `moderation` is there where moderators decided something that shows."""
 
     tweet_id: UUID
     user_id: UUID
@@ -61,6 +68,7 @@ class TweetAlone(Shape):
     liked: bool
     retweeted: bool
     bookmarked: bool
+    moderation: Moderation | None = None
 
 
 class Tweet(TweetAlone):

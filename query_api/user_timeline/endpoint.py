@@ -42,7 +42,7 @@ async def user_timeline(
         Steps(
             skeleton=partial(reading.readers.tweets.by_author, author_id),
             hydrate=reading.readers.hydrate_tweets.load,
-            rules=partial(visible, hidden=reading.hidden(except_for=author_id)),
+            rules=partial(visible, hidden=reading.hidden(except_for=author_id), viewer_id=reading.viewer_id),
         ),
         parse_max_id(max_id),
         limit,

@@ -19,6 +19,8 @@ from projections.home_timeline.sqlite_bulk import SqliteHomeTimelineBulk, gather
 from projections.home_timeline.sqlite_reader import SqliteHomeTimelineReader
 from projections.media import invariants as media
 from projections.media.sqlite import SqliteMediaReader
+from projections.moderation import invariants as moderation
+from projections.moderation.sqlite import SqliteModerationReader
 from projections.notifications import invariants as notifications
 from projections.notifications.sqlite import SqliteNotificationsReader
 from projections.notifications.sqlite_bulk import SqliteNotificationsBulk
@@ -53,6 +55,7 @@ from streams.replay.recount.engagement import EngagementRecount
 from streams.replay.recount.graph import GraphRecount
 from streams.replay.recount.home_timeline import HomeTimelineRecount
 from streams.replay.recount.media import MediaRecount
+from streams.replay.recount.moderation import ModerationRecount
 from streams.replay.recount.notifications import NotificationsRecount
 from streams.replay.recount.search import SearchRecount
 from streams.replay.recount.trends import TrendsRecount
@@ -184,6 +187,13 @@ KINDS: dict[str, Kind] = {
         MediaRecount,
         passes_over=frozenset({AccountRegistered, SignedIn, Retweeted, RetweetUndone}),
         weight=1.0,
+        mendable=True,
+    ),
+    "moderation": Kind(
+        SqliteModerationReader,
+        moderation.CONTENT,
+        ModerationRecount,
+        weight=6.0,
         mendable=True,
     ),
 }

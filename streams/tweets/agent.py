@@ -1,6 +1,6 @@
 """Consumes tweets into the tweets projection.
 
-Consumes:   TweetPosted, TweetDeleted, Retweeted, RetweetUndone
+Consumes:   TweetPosted, TweetDeleted, Retweeted, RetweetUndone, TweetModerated
 Writes:     the tweets store
 Guarantee:  every record is applied once; a batch and its checkpoint are one step
 Rebuild:    delete the projection's folder and start again: the store's checkpoint decides where reading begins

@@ -27,6 +27,7 @@ from projections.engagement.cql import CqlEngagementStore
 from projections.graph.cql import CqlGraphStore
 from projections.home_timeline.redis import RedisHomeTimelineStore
 from projections.media.cql import CqlMediaStore
+from projections.moderation.cql import CqlModerationStore
 from projections.notifications.cql import CqlNotificationsStore
 from projections.search import elasticsearch_indices
 from projections.search import read_model as search
@@ -62,6 +63,7 @@ STORES: dict[str, type[CqlProjectionStore]] = {
     "trends": CqlTrendsStore,
     "notifications": CqlNotificationsStore,
     "media": CqlMediaStore,
+    "moderation": CqlModerationStore,
 }
 
 

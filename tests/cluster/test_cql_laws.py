@@ -14,7 +14,7 @@ from infra.cql.calls import Call
 from infra.log.port import Span, TopicPartition
 from infra.projections import StoreUnavailableError
 from projections.trends.read_model import DAY_MS, HOUR_MS, STEP_MS, day_of, quarter
-from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, MEDIA, NOTIFICATIONS, TWEETS
+from schemas.catalogue import ACCOUNTS, ENGAGEMENTS, FOLLOWS, MEDIA, MODERATION, NOTIFICATIONS, TWEETS
 from tests.builders import EPOCH_MS
 from tests.conftest import settings_of
 from tests.contract.backends import BACKENDS, LOG_ID
@@ -42,6 +42,7 @@ TOPICS = {
     "trends": (TWEETS,),
     "notifications": (TWEETS, FOLLOWS, ENGAGEMENTS, NOTIFICATIONS),
     "media": (ACCOUNTS, MEDIA, TWEETS),
+    "moderation": (MODERATION,),
 }
 ENDINGS: dict[type[Event], type[Any]] = dict([*RELATIONS.values(), *MARKS.values()])
 NO_COUNTS = (0, 0, 0, 0)
@@ -67,7 +68,8 @@ def answers(name: str, reader: Any, ids: Sequence[int]) -> Any:
     of_tweets: dict[str, Callable[[int], Any]] = {}
     match name:
         case "accounts":
-            return reader.many(USERS), reader.ids_by_username([f"user_{user}" for user in USERS])
+            names = reader.ids_by_username([f"user_{user}" for user in USERS])
+            return reader.many(USERS), names, {it: told for it, told in reader.standings().items() if any(told)}
         case "tweets":
             of_users = {"posts": lambda user: reader.by_author(user, None, 99)}
             of_users["counts"] = lambda user: reader.counts_by_author([user]).get(user) or None
@@ -82,6 +84,10 @@ def answers(name: str, reader: Any, ids: Sequence[int]) -> Any:
             of_users["hidden"] = reader.hidden
         case "trends":
             return of_trends(reader)
+        case "moderation":
+            subjects = [*USERS, *ids]
+            listed = reader.queue(None, 99), reader.audit(None, 99), reader.denied()
+            return reader.cases(subjects), reader.reports(subjects), listed
         case "media":
             owned = {media_id for user in USERS for media_id in reader.of_owner(user, None, 99)}
             due = reader.due(EPOCH_MS - HOUR_MS, EPOCH_MS + DAY_MS)

@@ -15,6 +15,8 @@ from projections.graph import projector as graph
 from projections.graph.sqlite import SqliteGraphReader, SqliteGraphStore
 from projections.media import projector as media
 from projections.media.sqlite import SqliteMediaReader, SqliteMediaStore
+from projections.moderation import projector as moderation
+from projections.moderation.sqlite import SqliteModerationReader, SqliteModerationStore
 from projections.notifications import projector as notifications
 from projections.notifications.sqlite import SqliteNotificationsReader, SqliteNotificationsStore
 from projections.search import projector as search
@@ -50,6 +52,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "engagement": {"sqlite": Backend(engagement.project, SqliteEngagementStore, SqliteEngagementReader)},
     "notifications": {"sqlite": Backend(notifications.project, SqliteNotificationsStore, SqliteNotificationsReader)},
     "media": {"sqlite": Backend(media.project, SqliteMediaStore, SqliteMediaReader)},
+    "moderation": {"sqlite": Backend(moderation.project, SqliteModerationStore, SqliteModerationReader)},
     "search": {"sqlite": Backend(search.project, SqliteSearchStore, SqliteSearchReader)},
     "trends": {"sqlite": Backend(trends.project, SqliteTrendsStore, SqliteTrendsReader)},
 }
@@ -60,6 +63,7 @@ if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not b
     from projections.engagement.cql_reader import CqlEngagementReader
     from projections.graph.cql import CqlGraphReader, CqlGraphStore
     from projections.media.cql import CqlMediaReader, CqlMediaStore
+    from projections.moderation.cql import CqlModerationReader, CqlModerationStore
     from projections.notifications.cql import CqlNotificationsReader, CqlNotificationsStore
     from projections.trends.cql import CqlTrendsStore
     from projections.trends.cql_reader import CqlTrendsReader
@@ -72,6 +76,7 @@ if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not b
     BACKENDS["tweets"]["cql"] = Backend(*cql_backend(tweets.project, CqlTweetsStore, CqlTweetsReader))
     BACKENDS["graph"]["cql"] = Backend(*cql_backend(graph.project, CqlGraphStore, CqlGraphReader))
     BACKENDS["engagement"]["cql"] = Backend(*cql_backend(engagement.project, CqlEngagementStore, CqlEngagementReader))
+    BACKENDS["moderation"]["cql"] = Backend(*cql_backend(moderation.project, CqlModerationStore, CqlModerationReader))
     BACKENDS["media"]["cql"] = Backend(*cql_backend(media.project, CqlMediaStore, CqlMediaReader))
     BACKENDS["notifications"]["cql"] = Backend(
         *cql_backend(notifications.project, CqlNotificationsStore, CqlNotificationsReader)

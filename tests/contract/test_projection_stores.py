@@ -12,7 +12,7 @@ from infra.log.port import Span, TopicPartition
 from infra.projections import WrongSpanError
 from projections.notifications.read_model import DAY_MS, Group, Kind
 from projections.search.read_model import Criteria
-from tests.builders import EPOCH_MS, followed, liked, posted, registered
+from tests.builders import EPOCH_MS, followed, liked, posted, registered, reported, uploaded
 from tests.contract.backends import BACKENDS, LOG_ID, Backend
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ SAMPLES: dict[str, list[Event]] = {
     "trends": [replace(posted(1, tweet_id), hashtags=("tag",)) for tweet_id in range(1, 5)],
     "notifications": [liked(user_id, (10, 1)) for user_id in range(2, 6)],
     "media": [uploaded(1, media_id) for media_id in range(1, 5)],
+    "moderation": [reported(subject, 1, by=2) for subject in range(1, 5)],
 }
 LIKES = Group(Kind.LIKE, 10, EPOCH_MS // DAY_MS)
 PARTITION = TopicPartition("a-topic", 3)
@@ -48,6 +49,7 @@ COUNTED: dict[str, Callable[[Any], int]] = {
     "accounts": lambda reader: len(reader.many(range(1, 5))),
     "tweets": lambda reader: len(reader.many(range(1, 5))),
     "graph": lambda reader: len(reader.following(1, None, 9)),
+    "moderation": lambda reader: len(reader.cases(range(1, 5))),
     "engagement": lambda reader: len(reader.likers(10, None, 9)),
     "search": lambda reader: len(reader.tweets(Criteria(), None, 9)),
     "trends": lambda reader: len(reader.tweets("tag", 0, 9)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from projections.tweets.read_model import Kind, TweetsReader
-from tests.builders import deleted, posted, retweet_undone, retweeted
+from tests.builders import deleted, moderated, posted, retweet_undone, retweeted
 from tests.contract.backends import BACKENDS, Kept
 
 if TYPE_CHECKING:
@@ -95,6 +95,28 @@ def test_removed_tells_of_each_removal_once(kept: Kept[TweetsReader]) -> None:
     kept.say(posted(1, 10), posted(1, 11), deleted(1, 10), deleted(1, 10))
     assert kept.reader.removed() == [10]
     assert kept.reader.removed() == []
+
+
+def test_how_a_tweet_shows_is_what_was_said_last(kept: Kept[TweetsReader]) -> None:
+    kept.say_at_once(posted(1, 10), posted(1, 11), moderated(1, 10, hidden=True), moderated(1, 10, label="satire"))
+    kept.say(moderated(1, 11, limited=True), moderated(1, 12, hidden=True))
+    found = kept.reader.many([10, 11, 12])
+    assert {it: (bool(row.hidden), row.label, bool(row.limited)) for it, row in found.items()} == {
+        10: (False, "satire", False),
+        11: (False, "", True),
+    }
+
+
+def test_removed_tells_of_what_was_moderated(kept: Kept[TweetsReader]) -> None:
+    kept.say(posted(1, 10), posted(1, 11))
+    kept.reader.removed()
+    kept.say(moderated(1, 10, hidden=True))
+    assert kept.reader.removed() == [10]
+
+
+def test_a_tweet_that_is_put_again_stays_as_it_was_decided(kept: Kept[TweetsReader]) -> None:
+    kept.say(posted(1, 10), moderated(1, 10, hidden=True), posted(1, 10))
+    assert kept.reader.many([10])[10].hidden
 
 
 def test_a_body_keeps_its_bytes(kept: Kept[TweetsReader]) -> None:

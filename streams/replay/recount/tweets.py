@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from schemas.ids import to_uuid
-from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetPosted
+from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetModerated, TweetPosted
 from streams.replay.recount.port import LIST_LIMIT
 from streams.replay.recount.said import Said
 
@@ -27,22 +27,26 @@ KINDS = {"TWEET": 0, "REPLY": 1, "RETWEET": 2, "QUOTE_TWEET": 3}
 class TweetsRecount:
     """Tweets in the sample, and all tweets of authors, parents, quoted tweets and conversations in it."""
 
-    READS: ClassVar[tuple[type[Event], ...]] = (TweetPosted, Retweeted, TweetDeleted, RetweetUndone)
+    READS: ClassVar[tuple[type[Event], ...]] = (TweetPosted, Retweeted, TweetDeleted, RetweetUndone, TweetModerated)
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
         self._said = Said()
         self._posted: dict[int, TweetPosted | Retweeted] = {}
         self._gone: set[int] = set()
+        self._shows: dict[int, tuple[bool, str, bool]] = {}
 
     def take(self, place: TopicPartition, offset: int, event: Event) -> None:
         """Remember what an event says of the entities in the sample."""
         if isinstance(event, TweetPosted | Retweeted):
-            if any(map(self._sample.has_tweet, _concerned(event))) or self._sample.has_user(event.author_id):
+            if self._sample.has_user(event.author_id) or any(map(self._sample.has_tweet, _concerned(event))):
                 self._posted.setdefault(event.tweet_id, event)
                 self._said.note(place, offset, event.tweet_id, event.author_id)
         elif isinstance(event, TweetDeleted | RetweetUndone):
             self._gone.add(event.tweet_id)
+            self._said.note(place, offset, event.tweet_id)
+        elif isinstance(event, TweetModerated):
+            self._shows[event.tweet_id] = (event.hidden, event.label, event.limited)
             self._said.note(place, offset, event.tweet_id)
 
     def entities(self) -> int:
@@ -55,6 +59,8 @@ class TweetsRecount:
         found = reader.many(list(self._posted))
         for tweet_id in self._posted:
             expected = _row(standing[tweet_id]) if tweet_id in standing else None
+            if expected is not None:
+                expected["shows"] = self._shows.get(tweet_id, (False, "", False))
             if expected != (told := _told(found.get(tweet_id))):
                 yield self._said.difference("tweet", tweet_id, expected, told)
         yield from self._lists(list(standing.values()), reader)
@@ -146,6 +152,7 @@ def _told(tweet: Tweet | None) -> dict[str, Any] | None:
         "original": (tweet.original_id or None, tweet.original_author_id or None),
         "quoted": tweet.quoted_id or None,
         "body": _members(tweet.body),
+        "shows": (tweet.hidden, tweet.label, tweet.limited),
     }
 
 

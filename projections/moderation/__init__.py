@@ -1,0 +1,1 @@
+"""The moderation projection: cases, what was reported, noted and decided."""

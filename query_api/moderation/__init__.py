@@ -1,0 +1,1 @@
+"""What moderators read: the queue, cases, what was done."""
