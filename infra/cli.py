@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
+from infra.archive_verbs import archive_app
 from infra.capacity.verb import capacity
 from infra.generation_verbs import generations_app
+from infra.media_verbs import media_app
 from infra.replay_verbs import verbs as replay_verbs
 from infra.server_verbs import servers_app
 from infra.trends_verbs import verbs as trends_verbs
@@ -210,7 +212,6 @@ def version(as_json: AsJson = False) -> None:
 
 
 log_app = typer.Typer(help="Look into the log.", no_args_is_help=True)
-app.add_typer(log_app, name="log")
 
 
 @log_app.command()
@@ -240,7 +241,6 @@ def verify(data: Data = None, as_json: AsJson = False) -> None:
 
 
 dlq_app = typer.Typer(help="Events that a projection could not apply.", no_args_is_help=True)
-app.add_typer(dlq_app, name="dlq")
 
 
 @dlq_app.command("list")
@@ -259,7 +259,6 @@ def dlq_retry(projection: str, data: Data = None) -> None:
 
 
 keys_app = typer.Typer(help="The keys that sign access tokens.", no_args_is_help=True)
-app.add_typer(keys_app, name="keys")
 
 
 @keys_app.command("list")
@@ -279,10 +278,10 @@ def keys_rotate(data: Data = None) -> None:
     typer.echo(KeyRing(settings_of(data_dir=data).keys_dir).rotate())
 
 
-for named, group in {"servers": servers_app, "generations": generations_app, "users": users_app}.items():
+GROUPS = {"log": log_app, "dlq": dlq_app, "keys": keys_app, "servers": servers_app, "archive": archive_app}
+for named, group in {**GROUPS, "generations": generations_app, "users": users_app}.items():
     app.add_typer(group, name=named)
-app.command()(capacity)
-for verb in (*replay_verbs, *trends_verbs):
+for verb in (capacity, *replay_verbs, *trends_verbs):
     app.command()(verb)
 
 

@@ -88,7 +88,8 @@ def open_log(settings: Settings) -> KafkaLogReader:
 def durability(settings: Settings) -> Durability:
     """Return how many brokers keep a record; raises TroubleError for what cannot be."""
     try:
-        return kafka_topics.Durability(settings.kafka_replication, settings.kafka_min_insync, settings.retention_days)
+        days = settings.retention_days if settings.retention_unarchived else 0  # else the archiver cuts
+        return kafka_topics.Durability(settings.kafka_replication, settings.kafka_min_insync, days)
     except ValueError as error:
         remedy = "lower MURMURATION_KAFKA_MIN_INSYNC, or raise MURMURATION_KAFKA_REPLICATION"
         raise TroubleError(str(error), remedy) from error

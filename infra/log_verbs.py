@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import apsw
 import orjson
 
+from infra.archive.opening import archived
 from infra.clock import rfc3339
 from infra.log import dump as dumping
 from infra.log import embedded
 from infra.log.embedded import EmbeddedLogReader
-from infra.log.port import LogError, LogReader
+from infra.log.port import LogError
 from infra.log.verify import verify as findings_of
 from infra.trouble import TroubleError
 from schemas.catalogue import DEAD_LETTERS
@@ -24,23 +25,15 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
+    from infra.archive.port import StampedLog
     from infra.settings import Settings
 
 RECORDS_PER_READ = 500
 _REMEDY = "name the data folder with --data, or start with `murmur up`"
 
 
-class _Log(LogReader, Protocol):
-    """What both logs can tell."""
-
-    def first_offset(self, topic: str, partition: int) -> int:
-        """Return the first offset kept."""
-
-    def close(self) -> None:
-        """Close it."""
-
-
-def _open(settings: Settings) -> _Log:
+def open_log(settings: Settings) -> StampedLog:
+    """Return the log of either profile; raises TroubleError."""
     if settings.profile == "cluster":
         from infra import cluster  # noqa: PLC0415 - its clients are installed where there are servers
 
@@ -59,7 +52,7 @@ def dump(
     known = [topic for part in embedded.PARTS.values() for topic in part]
     if unknown := sorted(set(topics or ()) - set(known)):
         raise TroubleError(f"there is no topic {unknown[0]}", f"the topics are {', '.join(known)}")
-    with closing(_open(settings)) as log:
+    with closing(archived(settings, open_log(settings))) as log:
         try:
             wanted = dumping.dump(log, topics or known, partition=partition, start=start, stop=stop, key=key)
             for record in wanted:
@@ -107,7 +100,7 @@ def finding_lines(findings: list[dict[str, Any]]) -> list[str]:
 def dead_letters(settings: Settings) -> list[dict[str, Any]]:
     """Return the dead letters, those of each partition oldest first; what two workers wrote at once stands once."""
     letters: dict[tuple[Any, ...], dict[str, Any]] = {}
-    with closing(_open(settings)) as log:
+    with closing(open_log(settings)) as log:
         for (_, partition), end in log.end_offsets((DEAD_LETTERS,)).items():
             at = log.first_offset(DEAD_LETTERS, partition)
             while at < end and (batch := log.read(DEAD_LETTERS, partition, at, RECORDS_PER_READ)):

@@ -30,6 +30,9 @@ def replay(
         bool, typer.Option("--changed", help="The rules have changed: differences to the live one are told, no more.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what it would read and take; do nothing.")] = False,
+    from_archive: Annotated[
+        bool, typer.Option("--from-archive", help="Read the archive as far as it goes, also what the log has.")
+    ] = False,
     max_rate: Annotated[float, typer.Option(min=0, help="Records a second at most; 0: any.")] = 0.0,
     nice: Annotated[int, typer.Option(min=0, max=19, help="Give way to other processes; 19: most.")] = 0,
     processes: Annotated[int, typer.Option(min=0, max=64, help="Processes that build; 0: one a core.")] = 0,
@@ -40,6 +43,7 @@ def replay(
     arguments = [*projections, *_given({"--until": until, "--user": user, "--sample": sample})]
     arguments += [*_given({"--max-rate": max_rate, "--nice": nice, "--processes": processes}, unless=0)]
     flags = {"--no-promote": not promote, "--force": force, "--changed": changed, "--dry-run": dry_run}
+    flags["--from-archive"] = from_archive
     _become(data, ["replay", *arguments, *(name for name, on in flags.items() if on), *(["--json"] if as_json else [])])
 
 

@@ -40,6 +40,7 @@ from schemas.ids import MAX_WORKER, SnowflakeGenerator
 from streams.app import StreamSettings, build_cluster_app
 from streams.buried import Buried
 from streams.dead_letters import DeadLetters
+from streams.errors import BeyondTheLogError
 from streams.loop import EXIT_CODE, end_process, label
 from streams.server_stores import ServerStores, places, version_of
 from streams.watched import WatchedStore
@@ -114,7 +115,22 @@ class ClusterParts:
     async def _opened_store(self, projection: Projection, generation: int) -> ProjectionStore:
         with kafka_trouble(self._settings):
             log_id = self._reader.log_id_of(projection.topics)
-        return self._engines.open(projection.name, log_id, generation)
+        store = self._engines.open(projection.name, log_id, generation)
+        try:
+            self._check_reached(projection, store)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _check_reached(self, projection: Projection, store: ProjectionStore) -> None:
+        """Raise BeyondTheLogError where the log has not any more what the store has not applied yet."""
+        done = store.checkpoints()
+        with kafka_trouble(self._settings):
+            firsts = self._reader.first_offsets(projection.topics)
+        for place, first in firsts.items():
+            if done.get(place, 0) < first:
+                raise BeyondTheLogError(projection.name, place, done.get(place, 0), first)
 
     def places(self, projection: Projection) -> bool:
         """Tell whether the store takes each write with the place of its record."""

@@ -7,11 +7,21 @@ StreamError
 ├── GapError           records are missing between the checkpoint and a batch: the process stops
 └── AppCrashedError    a Faust app has died: the process stops
 
+TroubleError
+└── BeyondTheLogError  what a generation has still to apply was cut off the log: it waits, and the others go on
+
 Whatever is not a TransientError or a PoisonEventError, in this tree or outside it, stops the process without an
 acknowledgement; its supervisor starts it again, from the store's checkpoint.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.trouble import TroubleError
+
+if TYPE_CHECKING:
+    from infra.log.port import TopicPartition
 
 
 class StreamError(Exception):
@@ -36,3 +46,12 @@ class GapError(StreamError):
 
 class AppCrashedError(StreamError):
     """A Faust app died of something other than a batch; the message names it, the cause is chained."""
+
+
+class BeyondTheLogError(TroubleError):
+    """A generation is behind the beginning of the log: a replay builds it from the archive, stream workers cannot."""
+
+    def __init__(self, projection: str, place: TopicPartition, done: int, first: int) -> None:
+        where = f"{place.topic}/{place.partition}"
+        what = f"{projection} is at offset {done:,} of {where}, and the log begins at {first:,}"
+        super().__init__(what, f"build it from the archive: `murmur replay {projection}`")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from infra.archive.opening import archived
 from infra.auth.seals import seals_on_files
 from infra.clock import SystemClock
 from infra.generations.files import FileGenerations
@@ -47,7 +48,7 @@ class FileParts:
         self._open_things = open_things
         self._names = [projection.name for projection in wanted]
         self._generations = FileGenerations(settings.projections_dir)
-        self.log = open_things.enter_context(closing(embedded.EmbeddedLogReader(settings.log_dir)))
+        self.log = open_things.enter_context(closing(archived(settings, embedded.EmbeddedLogReader(settings.log_dir))))
         derived = open_things.enter_context(closing(embedded.open_appender(settings.log_dir, "derived", partitions)))
         ids = SnowflakeGenerator(DEAD_LETTER_WORKER, SystemClock().now_ms)
         self.dead_letters = DeadLetters(derived, ids, Buried(lambda: self.log))

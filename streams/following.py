@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from infra.projections import StoreError
 from infra.trouble import TroubleError
 from streams.app import StreamSettings, live, stop_app, stopped_by_signals, watch_lag
-from streams.errors import AppCrashedError
+from streams.errors import AppCrashedError, BeyondTheLogError
 from streams.loop import ProjectionLoop, label
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Followers:
             wanted |= {(projection.name, number) for number in numbers}
             troubles = [await self._begin(projection, number) for number in numbers]
             if first and troubles and all(troubles):
-                raise next(trouble for trouble in troubles if trouble)
+                self._refuse(troubles)
             if record.active not in numbers:
                 of = record.known(record.active).schema_version
                 rest = ", ".join(map(str, numbers)) or "none"
@@ -137,6 +137,12 @@ class Followers:
                 if it.projection is projection:
                     it.loop.active = it.loop.generation == record.active
         return wanted
+
+    def _refuse(self, troubles: Sequence[TroubleError | StoreError | None]) -> None:
+        """Raise what is wrong; a projection that waits for its replay keeps nobody from following the others."""
+        for trouble in troubles:
+            if trouble is not None and not isinstance(trouble, BeyondTheLogError):
+                raise trouble
 
     async def _begin(self, projection: Projection, number: int) -> TroubleError | StoreError | None:
         """Follow a generation, unless it is followed; return why it cannot be."""

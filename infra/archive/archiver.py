@@ -14,7 +14,6 @@ import hashlib
 import io
 from typing import TYPE_CHECKING
 
-from infra.archive.manifest import AVRO
 from infra.archive.port import ArchiveError, Entry
 from infra.archive.segment import SIZES, SegmentWriter, Sizes
 from infra.log.port import Batch
@@ -97,7 +96,7 @@ class Archiver:
         sealed = writer.sealed()
         sha256 = hashlib.sha256(sealed.content).hexdigest()
         key = manifest.segment_key(start, sha256)
-        self._archive.objects.put(key, io.BytesIO(sealed.content), len(sealed.content), AVRO)
+        self._archive.objects.put(key, io.BytesIO(sealed.content), len(sealed.content))
         return Entry(
             log=manifest.log,
             topic=place.topic,

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from infra.objects.port import ObjectStore
 
 ROOT = "archive"
-JSON = "application/json"
-AVRO = "application/vnd.apache.avro"
 _FOLDER_DIGITS = 16
 _OFFSET_DIGITS = 20
 _NAME_DIGITS = 16  # of the digest, in a segment's key
@@ -66,7 +64,7 @@ class Manifest:
 
     def add(self, entry: Entry) -> bool:
         """Make an entry; tell whether it was: somebody else may have been faster."""
-        return self._objects.put_new(self.entry_key(entry.first_offset), encoded(entry), JSON)
+        return self._objects.put_new(self.entry_key(entry.first_offset), encoded(entry))
 
     def previous(self, entries: Sequence[Entry]) -> str:
         """Return what the next entry says of the last one."""

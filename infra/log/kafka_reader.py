@@ -160,10 +160,15 @@ class KafkaLogReader:
 
     def end_offsets(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
         """Return, for each partition of the topics, the offset that the next record will get: one question for all."""
+        return self._offsets(topics, OffsetSpec.latest())
+
+    def first_offsets(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        """Return, for each partition of the topics, the first offset kept: one question for all."""
+        return self._offsets(topics, OffsetSpec.earliest())
+
+    def _offsets(self, topics: Sequence[str], spec: OffsetSpec) -> dict[TopicPartition, int]:
         asked = {
-            KafkaPartition(topic, partition): OffsetSpec.latest()
-            for topic in topics
-            for partition in range(self._partitions[topic])
+            KafkaPartition(topic, partition): spec for topic in topics for partition in range(self._partitions[topic])
         }
         until = time.monotonic() + kafka_topics.ANSWER_SECONDS
         while True:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from infra.log.embedded import EmbeddedLogReader
+    from infra.archive.reader import ArchivedLog
     from infra.sqlite.content import RowDifference
     from streams.parts import Projection
     from streams.replay.findings import Report
@@ -78,6 +78,7 @@ def repair_user(settings: Settings, projections: Sequence[Projection], user: int
             what = f"{projection.name} cannot be repaired for one account"
             raise TroubleError(what, f"`murmur replay {projection.name}` builds all of it anew")
     with closing(opened_log(settings)) as log:
+        log.check(sorted({topic for it in projections for topic in it.topics}))
         for projection in projections:
             options = AuditOptions(projection.name, repair=True, user=user, as_json=as_json)
             show(Audit(settings, log, projection, options).run(), options)
@@ -97,9 +98,7 @@ def _check_user(settings: Settings, projections: Sequence[Projection], user: int
 class Audit:
     """One audit of the live generation of one projection."""
 
-    def __init__(
-        self, settings: Settings, log: EmbeddedLogReader, projection: Projection, options: AuditOptions
-    ) -> None:
+    def __init__(self, settings: Settings, log: ArchivedLog, projection: Projection, options: AuditOptions) -> None:
         self._settings = settings
         self._log = log
         self._projection = projection

@@ -6,6 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from infra.archive.opening import archived
 from infra.auth.seals import seals_on_files
 from infra.log import embedded
 from infra.sqlite.projection_store import generation_path
@@ -18,7 +19,7 @@ from streams.replay.plan import estimates, measured_decode_us, shared_out
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infra.log.embedded import EmbeddedLogReader
+    from infra.archive.reader import ArchivedLog
     from infra.log.port import LogReader
     from infra.settings import Settings
     from streams.parts import Projection
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
 MB = 1_000_000
 
 
-def opened_log(settings: Settings) -> EmbeddedLogReader:
-    """Open the log, with topics that it is too old to have made; raises TroubleError where there is none."""
+def opened_log(settings: Settings, *, prefer_archive: bool = False) -> ArchivedLog:
+    """Open the log and its archive, with topics that it is too old to have made; raises TroubleError without a log."""
     if not embedded.path_of(settings.log_dir, "facts").exists():
         raise TroubleError(f"there is no log in {settings.log_dir}", "name the data folder with --data")
     partitions = {topic: settings.partitions for topics in embedded.PARTS.values() for topic in topics}
     embedded.ensure(settings.log_dir, partitions)
     codec.open_with(seals_on_files(settings))
-    return embedded.EmbeddedLogReader(settings.log_dir)
+    return archived(settings, embedded.EmbeddedLogReader(settings.log_dir), prefer_archive=prefer_archive)
 
 
 def dry_run(settings: Settings, log: LogReader, projections: Sequence[Projection], options: Options) -> int:

@@ -35,7 +35,8 @@ class TaskOrder(msgspec.Struct):
 class Orders(msgspec.Struct):
     """What a process is to do: `sample` as streams.replay.sample.Sample, `rate` in records a second (0: any).
 
-    `share`: on servers, its number, and how many processes there are, which share the partitions.
+    `share`: on servers, its number, and how many processes there are, which share the partitions. `from_archive`: read
+    the archive as far as it goes.
     """
 
     tasks: list[TaskOrder]
@@ -43,6 +44,7 @@ class Orders(msgspec.Struct):
     rate: float = 0.0
     nice: int = 0
     share: tuple[int, int] = (0, 1)
+    from_archive: bool = False
 
 
 def begun(arguments: Sequence[str]) -> tuple[Orders, Settings]:

@@ -25,6 +25,7 @@ class Options(NamedTuple):
     force: bool = False
     changed: bool = False
     dry_run: bool = False
+    from_archive: bool = False
     max_rate: float = 0.0
     nice: int = 0
     processes: int = 0
@@ -39,7 +40,7 @@ def parsed(arguments: Sequence[str]) -> Options:
     parser.add_argument("--until")
     parser.add_argument("--user")
     parser.add_argument("--no-promote", dest="promote", action="store_false")
-    for flag in ("--force", "--changed", "--dry-run"):
+    for flag in ("--force", "--changed", "--dry-run", "--from-archive"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--max-rate", type=float, default=0.0)
     parser.add_argument("--nice", type=int, default=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack, closing
 
+from infra.archive.opening import archived
 from infra.auth.seals import seals_on_files
 from infra.log.embedded import EmbeddedLogReader
 from infra.trouble import refusing
@@ -35,7 +36,8 @@ def main(arguments: list[str]) -> int:
         for task in tasks:
             held.enter_context(closing(ReplayLock(settings.projections_dir / task.projection.name, BUILD_FILE)))
         codec.open_with(seals_on_files(settings))
-        log = held.enter_context(closing(EmbeddedLogReader(settings.log_dir)))
+        reader = EmbeddedLogReader(settings.log_dir)
+        log = held.enter_context(closing(archived(settings, reader, prefer_archive=orders.from_archive)))
         Rebuild(settings, log, tasks, Sample(*orders.sample), Lines().tell, orders.rate).run()
     return 0
 

@@ -33,8 +33,8 @@ from streams.replay.scores import Scores
 from streams.replay.views import Bars, JsonLines
 
 if TYPE_CHECKING:
+    from infra.archive.reader import ArchivedLog
     from infra.generations.record import Generation
-    from infra.log.port import LogReader
     from infra.settings import Settings
     from streams.parts import Projection
     from streams.replay.findings import Report
@@ -69,8 +69,11 @@ class Replay:
                 return dry_run(self._settings, self._log, self._projections, self._options)
             for it in self._projections:
                 held.enter_context(closing(ReplayLock(self._settings.projections_dir / it.name)))
+            checked = self._log.check(sorted({topic for it in self._projections for topic in it.topics}))
             view: View = JsonLines() if self._options.as_json else Bars()
             held.callback(view.close)
+            if checked:
+                view.say(f"archive: {checked:,} segments are whole, and join the log without a gap")
             self._leave_out_frozen(view)
             scores = Scores({it.name: self._number(it) for it in self._projections})
             if self._projections:
@@ -80,7 +83,8 @@ class Replay:
 
     def _open(self, held: ExitStack) -> None:
         self._generations = Generations(FileGenerations(self._settings.projections_dir), SystemClock())
-        self._log: LogReader = held.enter_context(closing(opened_log(self._settings)))
+        log = opened_log(self._settings, prefer_archive=self._options.from_archive)
+        self._log: ArchivedLog = held.enter_context(closing(log))
 
     def _version(self, projection: Projection) -> int:
         return projection.schema_version
@@ -151,7 +155,11 @@ class Replay:
         rate = self._options.max_rate / len(groups)
         return [
             Orders(
-                [self._task(it) for it in group], (sample.users, sample.tweets, sample.turn), rate, self._options.nice
+                [self._task(it) for it in group],
+                (sample.users, sample.tweets, sample.turn),
+                rate,
+                self._options.nice,
+                from_archive=self._options.from_archive,
             )
             for group in groups
         ]

@@ -25,7 +25,12 @@ def main(arguments: list[str]) -> int:
     number, of = orders.share
     projections = chosen([it.projection for it in orders.tasks])
     with ExitStack() as opened:
-        servers = OnServers(settings, sorted({topic for it in projections for topic in it.topics}), opened)
+        servers = OnServers(
+            settings,
+            sorted({topic for it in projections for topic in it.topics}),
+            opened,
+            from_archive=orders.from_archive,
+        )
         builds = []
         for order, projection in zip(orders.tasks, projections, strict=True):
             goal = {place: end for place, end in placed(order.until or {}).items() if place.partition % of == number}

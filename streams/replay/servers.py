@@ -7,6 +7,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from infra.archive.opening import archived
 from infra.auth.cql_data_keys import seals_on_servers
 from infra.cluster import cassandra_trouble, kafka_trouble
 from infra.cql.roles import role
@@ -59,12 +60,15 @@ _ROW_READERS: dict[str, type[Any]] = {
 class OnServers:
     """The servers, as those who write rows are let in; closed by `open_things`."""
 
-    def __init__(self, settings: Settings, topics: Sequence[str], open_things: ExitStack) -> None:
+    def __init__(
+        self, settings: Settings, topics: Sequence[str], open_things: ExitStack, *, from_archive: bool = False
+    ) -> None:
         self._settings = servers_of(settings)
         self._open_things = open_things
         with kafka_trouble(self._settings):
             reader = KafkaLogReader(self._settings.kafka_bootstrap, topics)
-            self.log = open_things.enter_context(closing(reader))
+            self._reader = open_things.enter_context(closing(reader))
+        self.log = archived(self._settings, reader, prefer_archive=from_archive)
         with cassandra_trouble(self._settings):
             self.rows = open_things.enter_context(closing(CqlSession(role(self._settings, "app"))))
         codec.open_with(seals_on_servers(self._settings, lambda: self.rows))
@@ -73,7 +77,7 @@ class OnServers:
 
     def store(self, projection: Projection, generation: int) -> Retrying:
         """Open the store of a generation."""
-        store = self._engines.open(projection.name, self.log.log_id_of(projection.topics), generation)
+        store = self._engines.open(projection.name, self._reader.log_id_of(projection.topics), generation)
         return Retrying(self._open_things.enter_context(closing(store)))
 
     def build(self, projection: Projection, generation: int, goal: Mapping[TopicPartition, int]) -> Build:
