@@ -92,7 +92,7 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
     openapi.install(app, [struct for noun in _NOUNS for struct in noun.STRUCTS])
     settings = services.settings
     bounds: dict[str, Any] = {"max_body_bytes": settings.max_body_bytes, "timeout_s": settings.request_timeout_s}
-    app.add_middleware(Edge, **bounds, is_https=Callers(settings).is_https, wider=media.wider(settings))
+    app.add_middleware(Edge, **bounds, callers=Callers(settings), wider=media.wider(settings))
     app.add_middleware(Cors, settings=settings)  # outermost: a page is told of every problem
     return app
 

@@ -109,7 +109,7 @@ def create_app(services: Services) -> FastAPI:
         app.add_middleware(cast("Any", services.surround))
     settings = services.settings
     bounds: dict[str, Any] = {"max_body_bytes": settings.max_body_bytes, "timeout_s": settings.request_timeout_s}
-    app.add_middleware(Edge, **bounds, is_https=Callers(settings).is_https, wider=media.wider(settings))
+    app.add_middleware(Edge, **bounds, callers=Callers(settings), wider=media.wider(settings))
     return app
 
 

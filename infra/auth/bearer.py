@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _SCHEME = b"bearer "
-_KEPT = "murmur.subject"
+KEPT = "murmur.subject"
+"""Where the ASGI scope keeps who is asking, once somebody has looked."""
 
 
 async def subject(request: Request) -> Subject:
@@ -40,8 +41,8 @@ def identify(request: Request) -> Subject | None:
     Of a public route nobody is: what its Authorization header says is the route's own affair.
     """
     scope = request.scope
-    if _KEPT in scope:
-        kept: Subject | None = scope[_KEPT]
+    if KEPT in scope:
+        kept: Subject | None = scope[KEPT]
         return kept
     value = next((value for name, value in scope["headers"] if name == b"authorization"), None)
     who = None
@@ -49,7 +50,7 @@ def identify(request: Request) -> Subject | None:
         who = _verified(request, value)
         if need.scope is not None and need.scope not in who.scopes:
             raise insufficient((need.scope,))
-    scope[_KEPT] = who
+    scope[KEPT] = who
     return who
 
 

@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from prometheus_client import Counter, Histogram
 from starlette.requests import ClientDisconnect
 
+from infra.auth.bearer import KEPT
 from infra.http.problems import REQUEST_ID, Problem, response_of
 from infra.json_logs import ACCESS, FIELDS
+from schemas.ids import to_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from infra.http.callers import Callers
 
 UNMATCHED = "(none)"
 CLIENT_WENT_AWAY = 499  # as nginx counts it; never sent
@@ -62,8 +66,9 @@ class Edge:
 
     A body above `max_body_bytes` is refused with 413 while it streams in, a compressed one with 415. A request longer
     than `timeout_s` is answered 503; any exception that no handler knew is logged under the request's id and answered
-    500. A route whose template is in `unbounded` (a stream) has no time limit. Where `is_https` says that the caller
-    used https, browsers are told to keep to it. What `wider` knows of, uploads, has bounds of its own.
+    500. A route whose template is in `unbounded` (a stream) has no time limit. Where `callers` say that the caller
+    used https, browsers are told to keep to it; of what signs in, or is refused to somebody, the log says who asked and
+    from where. What `wider` knows of, uploads, has bounds of its own.
     """
 
     def __init__(
@@ -72,13 +77,13 @@ class Edge:
         max_body_bytes: int,
         timeout_s: float,
         unbounded: frozenset[str] = frozenset(),
-        is_https: Callable[[Scope], bool] = lambda _: False,
+        callers: Callers | None = None,
         wider: Callable[[Scope], Bounds | None] = lambda _: None,
     ) -> None:
         self._app = app
         self._bounds = Bounds(max_body_bytes, timeout_s)
         self._unbounded = unbounded
-        self._is_https = is_https
+        self._callers = callers
         self._wider = wider
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +93,7 @@ class Edge:
             return
         bounds = self._wider(scope) or self._bounds
         exchange = _Exchange(scope, receive, send, bounds.max_body_bytes)
-        if self._is_https(scope):
+        if self._callers is not None and self._callers.is_https(scope):
             scope[TOLD].append(_STRICT_TRANSPORT)
         try:
             if scope["path"] in self._unbounded:
@@ -106,7 +111,7 @@ class Edge:
             log.exception("unexpected error", extra={FIELDS: {"request_id": exchange.request_id}})
             await exchange.fail(Problem("internal_error"), error)
         finally:
-            exchange.observe()
+            exchange.observe(self._callers)
 
 
 class _Exchange:
@@ -150,7 +155,7 @@ class _Exchange:
         """Note that the caller went away before its request was whole: there is nobody to answer."""
         self._status = self._status or CLIENT_WENT_AWAY
 
-    def observe(self) -> None:
+    def observe(self, callers: Callers | None) -> None:
         seconds = time.perf_counter() - self._began
         method = self._scope["method"] if self._scope["method"] in _METHODS else "OTHER"
         route = getattr(self._scope.get("route"), "path", UNMATCHED)
@@ -164,9 +169,15 @@ class _Exchange:
                 "ms": round(seconds * 1000, 2),
                 "request_id": self.request_id,
             }
+            if callers is not None and (self._status in _REFUSED or _SIGNS_IN.search(route)):
+                fields["from"] = callers.network(self._scope)
+                if (who := self._scope.get(KEPT)) is not None:
+                    fields["user_id"] = to_uuid(who.user_id)
             access.info("request", extra={FIELDS: fields})
 
 
+_REFUSED = frozenset((401, 403, 429))
+_SIGNS_IN = re.compile(r"/(auth|oauth|sessions|apps)\b")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 

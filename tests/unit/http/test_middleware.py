@@ -11,9 +11,14 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client import REGISTRY
 from pydantic import BaseModel
 
+from infra.auth.bearer import KEPT
+from infra.auth.tokens import Subject
 from infra.http import problems
+from infra.http.callers import Callers
 from infra.http.middleware import Edge
-from infra.json_logs import JsonFormatter
+from infra.json_logs import ACCESS, FIELDS, JsonFormatter
+from infra.settings import Settings
+from schemas.ids import first_id_at, to_uuid
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -120,6 +125,29 @@ async def test_the_log_has_the_error_under_its_request_and_nothing_that_was_sent
     assert SECRET in error["error"]
     assert [line["status"] for line in lines if line["message"] == "request"] == [500, 200]
     assert "hunter2" not in str(lines)
+
+
+async def test_the_log_says_who_was_refused_and_from_where(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+
+    @app.get("/refused")
+    async def refused(request: Request) -> Response:
+        request.scope[KEPT] = Subject(first_id_at(1_700_000_000_000), 1, frozenset(), 0)
+        return Response(status_code=403)
+
+    @app.get("/open")
+    async def opened() -> Response:
+        return Response()
+
+    app.add_middleware(Edge, max_body_bytes=100, timeout_s=1, callers=Callers(Settings()))
+    transport = httpx.ASGITransport(app, client=("2001:db8::7", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        with caplog.at_level(logging.INFO, ACCESS):
+            await client.get("/refused")
+            await client.get("/open")
+    told = [getattr(record, FIELDS) for record in caplog.records if record.name == ACCESS]
+    assert (told[0]["from"], told[0]["user_id"]) == ("2001:db8::/64", to_uuid(first_id_at(1_700_000_000_000)))
+    assert not {"from", "user_id"} & set(told[1])  # who reads what is nobody's affair
 
 
 async def test_a_caller_who_goes_away_mid_body_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
