@@ -1,6 +1,7 @@
 """Starts the command process (`python -m commands`), or serves its operator: tokens, decisions about accounts.
 
 python -m commands token USERNAME [--minutes N]
+python -m commands media gc [--dry-run] [--days N]
 python -m commands users suspend|restore|promote|demote|verify|unverify|reset-password|show USERNAME …
 """
 
@@ -12,6 +13,7 @@ import sys
 
 from commands import claims
 from commands.bootstrap import open_app, open_services
+from commands.media import operator as media
 from commands.standing import operator
 from infra import json_logs
 from infra.http import server
@@ -27,12 +29,16 @@ def main(arguments: list[str]) -> int:
     token.add_argument("username")
     token.add_argument("--minutes", type=int, choices=range(1, 1441), metavar="N", help="its life (1 to 1440)")
     operator.add_arguments(verbs)
+    media.add_arguments(verbs)
     chosen = parser.parse_args(arguments)
     settings = Settings()
     if chosen.verb == "token":
         return asyncio.run(_print_token(settings, chosen.username, chosen.minutes))
     if chosen.verb == "users":
         asyncio.run(operator.run(settings, operator.asked(chosen)))
+        return 0
+    if chosen.verb == "media":
+        asyncio.run(media.run(settings, chosen))
         return 0
     json_logs.configure(settings.log_level)
     server.serve(open_app(settings), settings, "commands")

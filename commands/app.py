@@ -19,6 +19,7 @@ from commands.engagement import endpoint as engagement
 from commands.errors import CommandRefusedError
 from commands.graph import endpoint as graph
 from commands.media import endpoint as media
+from commands.media.collector import Collector
 from commands.moderation import endpoint as moderation
 from commands.notifications import endpoint as notifications
 from commands.oauth import consent
@@ -121,6 +122,7 @@ async def _chores(services: Services) -> None:
 async def _one_round(services: Services) -> None:
     await services.journal.prune(services.clock.now_ms())
     await services.registry.sweep(services.journal)
+    await Collector(services).round()
     await services.journal.cut(services.settings.retention_days, services.clock.now_ms())  # the archive may be away
 
 

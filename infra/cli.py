@@ -16,6 +16,7 @@ import typer
 from infra.archive_verbs import archive_app
 from infra.capacity.verb import capacity
 from infra.generation_verbs import generations_app
+from infra.key_verbs import keys_app
 from infra.media_verbs import media_app
 from infra.replay_verbs import verbs as replay_verbs
 from infra.server_verbs import servers_app
@@ -258,28 +259,8 @@ def dlq_retry(projection: str, data: Data = None) -> None:
     become(settings_there(data), "streams", ["dlq-retry", projection])
 
 
-keys_app = typer.Typer(help="The keys that sign access tokens.", no_args_is_help=True)
-
-
-@keys_app.command("list")
-def keys_list(data: Data = None, as_json: AsJson = False) -> None:
-    """List their ids, oldest first; the last one signs, all of them verify."""
-    from infra.auth.keys import KeyRing  # noqa: PLC0415
-
-    ids = KeyRing(settings_of(data_dir=data).keys_dir).ids()
-    show(ids, as_json, ids)
-
-
-@keys_app.command("rotate")
-def keys_rotate(data: Data = None) -> None:
-    """Add a key, which signs from now on; running processes take it up by themselves."""
-    from infra.auth.keys import KeyRing  # noqa: PLC0415
-
-    typer.echo(KeyRing(settings_of(data_dir=data).keys_dir).rotate())
-
-
 GROUPS = {"log": log_app, "dlq": dlq_app, "keys": keys_app, "servers": servers_app, "archive": archive_app}
-for named, group in {**GROUPS, "generations": generations_app, "users": users_app}.items():
+for named, group in {**GROUPS, "generations": generations_app, "users": users_app, "media": media_app}.items():
     app.add_typer(group, name=named)
 for verb in (capacity, *replay_verbs, *trends_verbs):
     app.command()(verb)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from commands import claims
 from commands.decision import Stamp
+from commands.media import collector
 from commands.privacy import handler
 from infra.journal.port import AlreadyClaimedError, Commit
 from infra.json_logs import FIELDS
@@ -128,6 +129,7 @@ class Erasure:
 
     def _left(self, user_id: int) -> Iterator[list[Event]]:
         views, stamp = self._services.views, self._stamp()
+        yield [*collector.erased(collector.standing_of(views.media, user_id, AT_ONCE), stamp)]
         tweets = views.tweets.many(views.tweets.by_author(user_id, None, AT_ONCE))
         yield handler.undo_tweets(tweets.values(), stamp)
         following = [it.user_id for it in views.graph.following(user_id, None, AT_ONCE)]
