@@ -1,4 +1,7 @@
-"""Credentials in Cassandra keep the contract of all stores of them: all of tests/contract/test_credentials.py."""
+"""Credentials and apps in Cassandra keep the contracts of all stores of them, in one keyspace.
+
+All of tests/contract/test_credentials.py and test_apps.py.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.auth.cql_apps import CqlApps
 from infra.auth.cql_credentials import CqlCredentials
 from infra.auth.cql_revocations import CqlRevocations
 from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
 from tests.cluster.journal_world import own_keyspace
 from tests.conftest import settings_of
+from tests.contract.test_apps import *  # noqa: F403 - as below
 from tests.contract.test_credentials import *  # noqa: F403 - the suite is whatever stands there
 from tests.contract.test_credentials import LIFE_MS, NOW_MS, World
 from tests.waiting import until
@@ -78,6 +83,14 @@ def world(tables: Settings) -> Iterator[CqlWorld]:
 def credentials(world: World) -> CqlCredentials:
     assert isinstance(world, CqlWorld)
     return world.credentials
+
+
+@pytest.fixture  # type: ignore[no-redef]  # as above
+def apps(tables: Settings) -> Iterator[CqlApps]:
+    with contextlib.closing(CqlSession(tables, keyspace=keyspaces(tables).lwt)) as session:
+        for table in ("apps", "apps_by_owner"):
+            session.execute(f"TRUNCATE {table}")
+        yield CqlApps(session)
 
 
 def test_without_the_servers_the_last_known_revocations_are_used_and_the_state_says_so(world: CqlWorld) -> None:

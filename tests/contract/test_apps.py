@@ -1,4 +1,4 @@
-"""What every store of apps promises; tests/cluster/test_apps_contract.py runs it over Cassandra."""
+"""What every store of apps promises; tests/cluster/test_credentials_contract.py runs it over Cassandra."""
 
 from __future__ import annotations
 
