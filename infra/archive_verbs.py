@@ -91,8 +91,12 @@ def _settings(data: Path | None) -> Settings:
 
 
 def _log(settings: Settings) -> StampedLog:
+    from infra.log import embedded  # noqa: PLC0415
     from infra.log_verbs import open_log  # noqa: PLC0415
 
+    if settings.profile == "embedded" and embedded.path_of(settings.log_dir, "facts").exists():
+        partitions = {topic: settings.partitions for topics in embedded.PARTS.values() for topic in topics}
+        embedded.ensure(settings.log_dir, partitions)  # topics that the log is too old to have
     return open_log(settings)
 
 

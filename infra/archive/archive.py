@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from infra.archive.manifest import Manifest
 from infra.archive.segment import damaged, read_run
@@ -19,6 +19,21 @@ if TYPE_CHECKING:
     from infra.objects.port import ObjectStore
 
 
+AHEAD_BYTES = 1 << 20  # some ten runs: a request to a server takes longer than to decode one
+
+
+class _Ahead(NamedTuple):
+    """Bytes of an object from `start` on."""
+
+    object: str
+    start: int
+    content: bytes
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.content)
+
+
 class Archive:
     """Reads what is archived."""
 
@@ -27,6 +42,7 @@ class Archive:
         self.objects = objects
         self._identity = cache(identity)
         self._manifests: dict[TopicPartition, Manifest] = {}
+        self._ahead = _Ahead("", 0, b"")
 
     def manifest(self, place: TopicPartition) -> Manifest:
         """Return the manifest of a partition."""
@@ -45,12 +61,20 @@ class Archive:
 
     def run(self, entry: Entry, place: RunPlace) -> Run:
         """Read one run; raises ArchiveError where it is not what was written."""
-        try:
-            with self.objects.open(entry.object, place.at, place.bytes) as file:
-                block = file.read()
-        except ObjectMissingError as error:
-            raise damaged(entry, "the segment is missing") from error
-        return read_run(entry, place, block)
+        return read_run(entry, place, self._block(entry, place))
+
+    def _block(self, entry: Entry, place: RunPlace) -> bytes:
+        """Return the bytes of a run; who reads on where the last one ended gets what follows fetched with it."""
+        ahead, end = self._ahead, place.at + place.bytes
+        if entry.object != ahead.object or not ahead.start <= place.at <= end <= ahead.end:
+            reads_on = entry.object == ahead.object and ahead.start <= place.at <= ahead.end
+            length = min(entry.bytes - place.at, max(place.bytes, AHEAD_BYTES if reads_on else 0))
+            try:
+                with self.objects.open(entry.object, place.at, length) as file:
+                    ahead = self._ahead = _Ahead(entry.object, place.at, file.read())
+            except ObjectMissingError as error:
+                raise damaged(entry, "the segment is missing") from error
+        return ahead.content[place.at - ahead.start : end - ahead.start]
 
     def check(self, entry: Entry) -> None:
         """Read a whole segment; raises ArchiveError where it is missing, or not what was written."""
