@@ -106,3 +106,13 @@ def report_key(subject_id: int, reporter_id: int) -> str:
 def appeal(subject_id: int, decided_ms: int, user_id: int) -> Claim:
     """Claim the one appeal that there is against a decision."""
     return Claim(f"appeal:{subject_id}:{decided_ms}", user_id)
+
+
+def withdrawn(user_id: int, number: int) -> Claim:
+    """Claim that a part of what an account said about topics was taken away: it would count twice."""
+    return Claim(withdrawn_key(user_id, number), user_id)
+
+
+def withdrawn_key(user_id: int, number: int) -> str:
+    """Return the key that is held once that part was taken away."""
+    return f"withdrawn:{user_id}:{number}"

@@ -44,7 +44,7 @@ from schemas.notifications import upcasters as notifications
 from schemas.notifications.events import NotificationsRead, NotificationsSwitched
 from schemas.operations.events import DeadLettered, ImportAdvanced
 from schemas.tweets import upcasters as tweets
-from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetModerated, TweetPosted
+from schemas.tweets.events import Retweeted, RetweetUndone, TopicsWithdrawn, TweetDeleted, TweetModerated, TweetPosted
 
 if TYPE_CHECKING:
     from schemas.envelope import Event
@@ -70,12 +70,16 @@ Upcaster = Callable[[Fields], Fields]
 this kind are in `schemas/<noun>/upcasters.py`."""
 
 
+ANY = "*"
+"""Of a list of texts: in its place stands one empty text where there was any."""
+
+
 class EventType(NamedTuple):
     """How one event is stored: `versions` maps a schema version, counted from 1, to its schema id.
 
     `upcasters` maps a version to what makes the next one of it, where that takes more than the defaults of new fields.
     `personal` names the fields that are sealed under a key of the account `subject_field` (empty: `key_field`); for
-    lists, it says which text of their items (schemas.sealing). Names are only ever added, at the end.
+    lists, it says which text of their items, or ANY (schemas.sealing). Names are only ever added, at the end.
     """
 
     event: type[Event]
@@ -89,7 +93,7 @@ class EventType(NamedTuple):
 
 _PICTURE = dict.fromkeys(("file", "blurhash", "poster", "thumbnails"), "")
 _PROFILE = dict.fromkeys(("display_name", "bio", "location", "profile_image_url", "banner_image_url"), "")
-_TEXT = {"content": "", "hashtags": "", "urls": "", "mentions": "username", "place": "", "media": ""}
+_TEXT = {"content": "", "hashtags": ANY, "urls": "", "mentions": "username", "place": "", "media": ""}
 
 CATALOGUE: tuple[EventType, ...] = (
     EventType(AccountRegistered, ACCOUNTS, "user_id", {1: 101, 2: 111}, personal={"username": "", **_PROFILE}),
@@ -110,6 +114,7 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType(Retweeted, TWEETS, "author_id", {1: 203}),
     EventType(RetweetUndone, TWEETS, "author_id", {1: 204}),
     EventType(TweetModerated, TWEETS, "author_id", {1: 205}),
+    EventType(TopicsWithdrawn, TWEETS, "author_id", {1: 206}, personal={"topics": ""}),
     EventType(Followed, FOLLOWS, "user_id", {1: 301}),
     EventType(Unfollowed, FOLLOWS, "user_id", {1: 302}),
     EventType(Blocked, FOLLOWS, "user_id", {1: 303}),

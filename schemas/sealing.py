@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
-from schemas import upcasting
+from schemas import catalogue, upcasting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -44,7 +44,7 @@ class Seals(Protocol):
 
 
 class _Part(NamedTuple):
-    """One personal field: what it is when it is empty, or which field of its items is."""
+    """One personal field: what it is when it is empty, or which field of its items is (ANY: whether it has any)."""
 
     name: str
     empty: Any
@@ -67,7 +67,7 @@ class Sealing:
         plain = []
         for name, empty, inner in self._parts:
             plain.append(fields[name])
-            fields[name] = [{**item, inner: ""} for item in fields[name]] if inner else empty
+            fields[name] = _emptied(fields[name], empty, inner)
         fields[FIELD] = seals.seal(fields[self._subject], fields["envelope"]["event_id"], _pack(plain))
 
     def open(self, fields: Fields, seals: Seals) -> None:
@@ -77,6 +77,12 @@ class Sealing:
             for part, value in zip(self._parts, _unpack(plain), strict=False):  # older seals hold fewer
                 fields[part.name] = value
             fields[FIELD] = b""
+
+
+def _emptied(value: Any, empty: Any, inner: str) -> Any:
+    if inner == catalogue.ANY:
+        return [""] if value else []
+    return [{**item, inner: ""} for item in value] if inner else empty
 
 
 def _empty(field: dict[str, Any]) -> Any:

@@ -19,16 +19,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from commands import claims
 from commands.decision import Stamp
 from commands.media import collector
-from commands.privacy import handler
+from commands.privacy import handler, topics
 from infra.journal.port import AlreadyClaimedError, Commit
 from infra.json_logs import FIELDS
 from projections.accounts.read_model import DELETED
 from schemas.catalogue import FACT_TOPICS
+from schemas.media.paths import prefix_of, upload_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from commands.services import Services
+    from infra.objects.port import ObjectStore
     from schemas.envelope import Event
 
 SYSTEM = 0
@@ -95,6 +97,8 @@ class Erasure:
         await services.registry.end_sessions(user_id)
         if not await self._undo(user_id):
             return Outcome(("read models of the commands",))
+        await self._collect_media(user_id)
+        await topics.withdraw(services, user_id, self._stamp())
         await self._finish(user_id)
         positions = [position for topic in FACT_TOPICS for position in services.journal.ends(topic, None)]
         until = time.monotonic() + PATIENCE_SECONDS
@@ -103,6 +107,7 @@ class Erasure:
                 return Outcome(tuple(behind))
             await asyncio.sleep(LOOK_SECONDS)
         await services.registry.destroy(user_id)
+        await services.grants.remove_all(user_id)
         if services.push is not None:
             for it in services.push.subscriptions.of({user_id}).get(user_id, ()):
                 services.push.subscriptions.remove(user_id, it.subscription_id)
@@ -141,6 +146,17 @@ class Erasure:
         kept = [it.id for it in views.engagement.bookmarks(user_id, None, AT_ONCE)]
         yield handler.undo_bookmarks(user_id, kept, stamp)
 
+    async def _collect_media(self, user_id: int) -> None:
+        """Delete the bytes of an account's images and videos, and say so; what is collected already is passed by."""
+        media, before = self._services.views.media, None
+        while ids := media.of_owner(user_id, before, AT_ONCE):
+            before = ids[-1]
+            standing = [it.media_id for it in media.many(ids).values()]
+            if self._services.media is not None:
+                await asyncio.to_thread(_delete_objects, self._services.media.objects, standing)
+            said = handler.collect(user_id, standing, self._stamp())
+            await self._services.journal.commit(Commit(tuple(said), (), (), 200, b"", None))
+
     async def _finish(self, user_id: int) -> None:
         """Say AccountErased, unless it was said."""
         services = self._services
@@ -161,3 +177,10 @@ class Erasure:
 
     def _stamp(self) -> Stamp:
         return Stamp(SYSTEM, self._services.clock.now_ms(), "erasure", self._services.next_id)
+
+
+def _delete_objects(objects: ObjectStore, media_ids: Iterable[int]) -> None:
+    for media_id in media_ids:
+        for it in list(objects.list(prefix_of(media_id))):
+            objects.delete(it.key)
+        objects.delete(upload_key(media_id))

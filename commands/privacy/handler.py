@@ -16,6 +16,7 @@ from schemas.catalogue import ACCOUNTS
 from schemas.engagements.events import Unbookmarked, Unliked
 from schemas.follows.events import Unblocked, Unfollowed, Unmuted
 from schemas.ids import to_uuid, unix_ms
+from schemas.media.events import ERASED, MediaCollected
 from schemas.tweets.events import RetweetUndone, TweetDeleted
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ def undo_likes(user_id: int, likes: Iterable[Like], stamp: Stamp) -> list[Event]
 def undo_bookmarks(user_id: int, tweet_ids: Iterable[int], stamp: Stamp) -> list[Event]:
     """Say that an account keeps nothing."""
     return [Unbookmarked(stamp.envelope(), tweet_id, 0, user_id) for tweet_id in tweet_ids]
+
+
+def collect(user_id: int, media_ids: Iterable[int], stamp: Stamp) -> list[Event]:
+    """Say that the bytes of media are gone, and what was said of them."""
+    return [MediaCollected(stamp.envelope(), media_id, user_id, ERASED) for media_id in media_ids]
 
 
 def finish(account: Account, gone_digest: str, email_claim: str | None, stamp: Stamp) -> Commit:

@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from infra.archive.opening import archived
 from infra.clock import SystemClock
 from infra.generations.changes import Generations
 from infra.generations.files import FileGenerations
 from infra.generations.record import State
+from infra.log.embedded import EmbeddedLogReader
 from infra.sqlite.connections import Durability, open_reader, open_writer, rows, run_script, scalar
 from infra.sqlite.projection_store import generation_path
 from infra.status import PROJECTION_TOPICS, kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from infra.log.port import Position
+    from infra.log.port import LogReader, Position
     from infra.settings import Settings
 
 TRUNCATE_SECONDS = 10.0  # a reader's snapshot holds the write-ahead log: a query takes milliseconds
@@ -53,6 +56,10 @@ class FileCopies:
                 [it for it in positions if it.topic in PROJECTION_TOPICS[name]],
             )
         ]
+
+    def log(self) -> AbstractContextManager[LogReader]:
+        """Open the log, with its archive before it; blocks, and is for a thread."""
+        return closing(archived(self._settings, EmbeddedLogReader(self._settings.log_dir)))
 
     def scrub(self) -> list[str]:
         """Overwrite what was deleted, and let go of builds that nobody keeps up; return what remains, for a person."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
-    from infra.log.port import Position
+    from infra.log.port import LogReader, Position
 
 
 class Copies(Protocol):
@@ -15,6 +16,9 @@ class Copies(Protocol):
 
     def behind(self, positions: Sequence[Position]) -> list[str]:
         """Return which of those that are kept up have not passed the positions yet. May wait, on servers."""
+
+    def log(self) -> AbstractContextManager[LogReader]:
+        """Open the log, with its archive before it; blocks, and is for a thread."""
 
     def scrub(self) -> list[str]:
         """Overwrite what was deleted, and let go of builds that nobody keeps up; return what remains, for a person."""

@@ -10,22 +10,26 @@ import contextlib
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from infra.archive.opening import archived
 from infra.clock import SystemClock
 from infra.cql.generations import CqlGenerations
 from infra.cql.progress import read_progress
 from infra.elastic import Elastic
 from infra.generations.changes import Generations
 from infra.generations.record import State
+from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import TopicPartition
 from infra.projections import StoreError
 from infra.status import PROJECTION_TOPICS, kept
 from infra.trouble import TroubleError
+from schemas.catalogue import TWEETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from infra.cql.session import CqlSession
-    from infra.log.port import Position
+    from infra.log.port import LogReader, Position
     from infra.settings import Settings
 
 ELSEWHERE = frozenset({"home_timeline", "search"})
@@ -61,6 +65,10 @@ class ServerCopies:
             if any(told is None or told.next_offset <= offset for told, offset in ends):
                 behind.append(f"{name}: generation {number}")
         return behind
+
+    def log(self) -> AbstractContextManager[LogReader]:
+        """Open the log, with its archive before it; blocks, and is for a thread."""
+        return closing(archived(self._settings, KafkaLogReader(self._settings.kafka_bootstrap, [TWEETS])))
 
     def scrub(self) -> list[str]:
         """Merge what can be merged, and let go of builds that nobody keeps up; return what remains, for a person."""

@@ -6,5 +6,10 @@ from infra.sqlite.content import Content, Invariant, Table
 
 CONTENT = Content(
     tables=(Table("accounts", ("user_id",)),),  # `changes` tells caches what was edited since they looked
-    invariants=(Invariant("an account has a name", "SELECT user_id FROM accounts WHERE username = ''"),),
+    invariants=(
+        Invariant(
+            "an account that is not erased has a name",
+            "SELECT user_id FROM accounts WHERE username = '' AND status <> 'DELETED'",
+        ),
+    ),
 )

@@ -15,7 +15,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, assert_never, cast
 
 from schemas.engagements.events import Bookmarked, Liked, Unbookmarked, Unliked
-from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetModerated, TweetPosted
+from schemas.tweets.events import (
+    Retweeted,
+    RetweetUndone,
+    TopicsWithdrawn,
+    TweetDeleted,
+    TweetModerated,
+    TweetPosted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +102,7 @@ class Bury(NamedTuple):
     tweet_id: int
 
 
-Tweeted = TweetPosted | TweetDeleted | Retweeted | RetweetUndone | TweetModerated
+Tweeted = TweetPosted | TweetDeleted | Retweeted | RetweetUndone | TweetModerated | TopicsWithdrawn
 Fact = Tweeted | Liked | Unliked | Bookmarked | Unbookmarked
 Write = (
     AddLike
@@ -159,7 +166,7 @@ def project(events: Sequence[Event]) -> list[Write]:
             case RetweetUndone():
                 batch.buried.append(Bury(event.tweet_id))
                 batch.unretweeted.append(RemoveRetweet(event.author_id, event.original_id, event.tweet_id))
-            case TweetModerated():
+            case TweetModerated() | TopicsWithdrawn():
                 pass  # who may see a tweet is a rule of reading
             case _:
                 _mark(event, batch)

@@ -15,7 +15,7 @@ import msgspec
 
 from projections.media.read_model import Slot, State
 from schemas.accounts.events import AccountErased, ProfileEdited
-from schemas.media.events import MediaCollected, MediaDescribed, MediaFailed, MediaReady, MediaUploaded
+from schemas.media.events import ERASED, MediaCollected, MediaDescribed, MediaFailed, MediaReady, MediaUploaded
 from schemas.media.paths import media_id_of
 from schemas.tweets.events import TweetDeleted, TweetPosted
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from schemas.envelope import Event
-ERASED = "erased"
-"""Why the media of an account are collected that was erased."""
 
 
 class Put(NamedTuple):

@@ -26,7 +26,7 @@ from infra.cql.many import chunks
 from infra.cql.projection_store import CqlProjectionStore, in_batches
 from projections.trends import cql_layout as layout
 from projections.trends.counting import ELSEWHERE, History, Spoken, added, days_of, reach
-from projections.trends.projector import Use
+from projections.trends.projector import UNKNOWN, Forget, Use, Withdraw
 from projections.trends.read_model import PROJECTION, TOPICS, day_of
 
 if TYPE_CHECKING:
@@ -74,10 +74,19 @@ class CqlTrendsStore(CqlProjectionStore):
 
     def steps(self, writes: Sequence[Placed], span: Span) -> Steps:
         """Count, then list what was counted, then write the uses, then how far the partition is."""
+        for kind, run in groupby(writes, lambda it: type(it.write)):
+            if kind is Use:
+                yield from self._used(list(run), span)
+            else:
+                yield from self._withdrawn(list(run), span)
+        return None
+
+    def _used(self, writes: Sequence[Placed], span: Span) -> Steps:
         source = source_of(span)
-        spoken = self._spoken(writes, span, source)
-        if not spoken:
+        passed = self._spoken(writes, span, source)
+        if not passed:
             return None
+        spoken = [it for it in passed if it.use.topic != UNKNOWN]
         played = _play(spoken, self._said(spoken, is_letter=span.topic not in TOPICS))
         cells = _tallied(played.turns, self._cells(_touched(played.turns), source))
         yield in_batches(self._volumes(cells, source))
@@ -85,9 +94,43 @@ class CqlTrendsStore(CqlProjectionStore):
         yield in_batches(chain(listed.values(), self._tagged(played.turns)))
         self._remember_listed(listed)
         yield in_batches(self._puts(played.rows))
-        last = spoken[-1]
+        last = passed[-1]
         yield [Call(self.cql(layout.PUT_REACHED), (source, last.reached_ms, last.place + 1))]
         return None
+
+    def _withdrawn(self, writes: Sequence[Placed], span: Span) -> Steps:
+        """Take away what an account added; last, what is known of what it said: until then all of it may come again."""
+        source = source_of(span)
+        taken = [(it.write, span.start + it.at) for it in writes if isinstance(it.write, Withdraw)]
+        cells = self._cells(_by_day(((it.place, day_of(it.began_ms)), it.topic) for it, _ in taken), source)
+        left = _less(taken, cells)
+        yield in_batches(self._rest(left, source))
+        sums = self._all_cells(_by_day(left))
+        yield in_batches(self._off_shelves(taken, sums))
+        said = ((it.write, span.start + it.at + 1) for it in writes if isinstance(it.write, Forget))
+        yield [Call(self.cql(layout.FORGET_SAID), (at, it.author_id, day)) for it, at in said for day in it.day_ms]
+        return None
+
+    def _rest(self, cells: Mapping[tuple[Day, str], _Cell], source: str) -> Iterator[Keyed]:
+        for ((place, day_ms), topic), cell in cells.items():
+            if cell.counts:
+                values = (place, topic, day_ms, source, layout.packed(cell.counts), cell.upto)
+                yield ("volumes", place, topic), Call(self.cql(layout.PUT_VOLUME), values)
+            else:
+                yield (
+                    ("volumes", place, topic),
+                    Call(self.cql(layout.DROP_VOLUME), (cell.upto, place, topic, day_ms, source)),
+                )
+
+    def _off_shelves(
+        self, taken: Iterable[tuple[Withdraw, int]], sums: Mapping[tuple[Day, str], list[bytes]]
+    ) -> Iterator[Keyed]:
+        for it, _ in taken:
+            day_ms, number = layout.slot_of(it.length_ms, it.began_ms)
+            if layout.total(sums.get(((it.place, day_ms), it.topic), ()), number) is None:
+                for shelf in layout.shelves_below(it.topic, number, (it.uses, it.authors)):
+                    row = (it.place, it.began_ms, shelf)
+                    yield row, Call(self.cql(layout.TAKE_OFF_SHELF), (*row, it.topic))
 
     def _spoken(self, writes: Sequence[Placed], span: Span, source: str) -> list[Spoken]:
         """Return the uses that are not entirely applied yet, in order."""
@@ -200,6 +243,25 @@ def _by_day(keys: Iterable[tuple[Day, str]]) -> dict[Day, set[str]]:
     for day, topic in keys:
         topics[day].add(topic)
     return topics
+
+
+def _less(
+    taken: Iterable[tuple[Withdraw, int]], cells: Mapping[tuple[Day, str], _Cell]
+) -> dict[tuple[Day, str], _Cell]:
+    """Return the cells that are left, given the cells as read (infra.cql.cells)."""
+    to_write: dict[tuple[Day, str], _Cell] = {}
+    for it, offset in taken:
+        day_ms, number = layout.slot_of(it.length_ms, it.began_ms)
+        key = (it.place, day_ms), it.topic
+        read = cells.get(key, _EMPTY)
+        cell = to_write.get(key) or _Cell(dict(read.counts), read.upto)
+        if offset >= read.upto:
+            uses, authors = cell.counts.pop(number, (0, 0))
+            if uses > it.uses:
+                cell.counts[number] = uses - it.uses, max(1, authors - it.authors)
+            cell = cell._replace(upto=offset + 1)
+        to_write[key] = cell
+    return to_write
 
 
 def _tallied(

@@ -62,6 +62,9 @@ PUT_SAID = (
     " USING TIMESTAMP ?"
 )
 PUT_VOLUME = "INSERT INTO volumes{g} (place, topic, day_ms, source, counts) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
+DROP_VOLUME = "DELETE FROM volumes{g} USING TIMESTAMP ? WHERE place = ? AND topic = ? AND day_ms = ? AND source = ?"
+FORGET_SAID = "DELETE FROM said{g} USING TIMESTAMP ? WHERE author_id = ? AND day_ms = ?"
+TAKE_OFF_SHELF = "DELETE FROM shelves{g} USING TIMESTAMP 1 WHERE place = ? AND began_ms = ? AND shelf = ? AND topic = ?"
 PUT_ON_SHELF = "INSERT INTO shelves{g} (place, began_ms, shelf, topic) VALUES (?, ?, ?, ?) USING TIMESTAMP 1 AND TTL ?"
 PUT_TAGGED = "INSERT INTO tagged{g} (topic, hour_ms, bucket, tweet_id, at_ms) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
 PUT_REACHED = "INSERT INTO reached{g} (source, reached_ms) VALUES (?, ?) USING TIMESTAMP ?"
@@ -122,6 +125,14 @@ def shelves_of(topic: str, slot: int, pair: Pair) -> list[tuple[int, int]]:
         for kind, n in counts.items()
         if n >= _LOWEST[kind]
     ]
+
+
+def shelves_below(topic: str, slot: int, pair: Pair) -> list[int]:
+    """Return every shelf on which a topic may stand that has come to a count and no further."""
+    of_this = [
+        (n, m) for n in range(pair[0] + 1) for m in range(pair[1] + 1) if n.bit_count() <= 1 and m.bit_count() <= 1
+    ]
+    return sorted({shelf for counts in of_this for shelf, _ in shelves_of(topic, slot, counts)})
 
 
 def level_of(shelf: int) -> int:

@@ -1,7 +1,8 @@
 """Decides what a tweet says about topics.
 
-Consumes:   TweetPosted; what else is said about tweets is passed over: a topic was talked about, whatever becomes of it
-Writes:     nothing itself; returns Use for the store
+Consumes:   TweetPosted, TopicsWithdrawn; what else is said about tweets is passed over: a topic was talked about,
+            whatever becomes of it
+Writes:     nothing itself; returns Use, Forget and Withdraw for the store
 Guarantee:  the same events give the same writes; event time only, no I/O
 Rebuild:    safe from position 0, in any interleaving that keeps each author's order
 """
@@ -10,12 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from schemas.tweets.events import TweetPosted
+from projections.trends.read_model import DAY_MS
+from schemas.tweets.events import TopicsWithdrawn, TweetPosted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from schemas.envelope import Event
+
+UNKNOWN = ""
+"""The topic of a tweet whose author was erased: it counts for none, and moves the log partition on as it did."""
 
 
 class Use(NamedTuple):
@@ -28,14 +33,44 @@ class Use(NamedTuple):
     at_ms: int
 
 
-def project(events: Sequence[Event]) -> list[Use]:
-    """Return the uses of a batch, in order."""
-    return [
-        Use(topic, event.tweet_id, event.author_id, event.place, event.envelope.occurred_at_ms)
-        for event in events
-        if isinstance(event, TweetPosted) and event.hashtags
-        for topic in dict.fromkeys(tag.lower() for tag in event.hashtags)
-    ]
+class Forget(NamedTuple):
+    """Nothing is known any more of what the author said, on these days above all."""
+
+    author_id: int
+    day_ms: tuple[int, ...]
+
+
+class Withdraw(NamedTuple):
+    """What an author added to a slot is taken away."""
+
+    topic: str
+    place: int
+    length_ms: int
+    began_ms: int
+    uses: int
+    authors: int
+
+
+Write = Use | Forget | Withdraw
+
+
+def project(events: Sequence[Event]) -> list[Write]:
+    """Return the writes of a batch, in order."""
+    return [write for event in events for write in _writes(event)]
+
+
+def _writes(event: Event) -> Iterator[Write]:
+    match event:
+        case TweetPosted() if event.hashtags:
+            for topic in dict.fromkeys(tag.lower() for tag in event.hashtags):
+                yield Use(topic, event.tweet_id, event.author_id, event.place, event.envelope.occurred_at_ms)
+        case TopicsWithdrawn():
+            days = dict.fromkeys(it.began_ms - it.began_ms % DAY_MS for it in event.topics)
+            yield Forget(event.author_id, tuple(days))
+            for it in event.topics:
+                yield Withdraw(it.topic, it.place, it.length_ms, it.began_ms, it.uses, it.authors)
+        case _:
+            pass
 
 
 def tweets(uses: Iterable[Use]) -> Iterator[list[Use]]:

@@ -14,13 +14,14 @@ a replay reads one partition after another; hours and days by the one that is th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from infra.sqlite.connections import rows, scalar
 from infra.sqlite.id_sets import id_set
 from infra.sqlite.projection_store import SqliteProjectionReader, SqliteProjectionStore
-from projections.trends.counting import ELSEWHERE, History, Spoken, added, days_of, reach
-from projections.trends.projector import Use, tweets
+from projections.trends.counting import ELSEWHERE, History, Spoken, added, days_of, reach, slots
+from projections.trends.projector import UNKNOWN, Forget, Use, Withdraw, tweets
 from projections.trends.read_model import (
     DAY_MS,
     DAYS_KEPT_MS,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from infra.log.port import Span
     from projections.trends.counting import Added
+    from projections.trends.projector import Write
     from projections.trends.read_model import Order
 
 _TABLES = {HOUR_MS: "hours", DAY_MS: "days"}
@@ -52,6 +54,15 @@ INSERT INTO {0} (place, topic, at_ms, uses, authors) VALUES (?, ?, ?, 1, ?)
 ON CONFLICT DO UPDATE SET uses = uses + 1, authors = authors + excluded.authors
 """
 _COUNTS = {length: _COUNT.format(name) for length, name in _TABLES.items()}
+_FORGET_AUTHOR = "DELETE FROM said WHERE author_id = ?"
+_TAKE = {
+    length: f"UPDATE {name} SET uses = uses - ?, authors = authors - ? WHERE place = ? AND topic = ? AND at_ms = ?"
+    for length, name in _TABLES.items()
+}
+_DROP = {
+    length: f"DELETE FROM {name} WHERE place = ? AND topic = ? AND at_ms = ? AND uses < 1"
+    for length, name in _TABLES.items()
+}
 _AGE = "INSERT INTO ages VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET reached_ms = max(reached_ms, excluded.reached_ms)"
 _REACHED = "SELECT number, reached_ms FROM partitions WHERE partition = ?"
 _KEPT_MS = {HOUR_MS: HOURS_KEPT_MS, DAY_MS: DAYS_KEPT_MS}
@@ -94,13 +105,31 @@ class SqliteTrendsStore(SqliteProjectionStore):
     """
     STATEMENTS: ClassVar[Mapping[type[Any], str]] = {}
 
-    def _write(self, writes: Iterable[Use], span: Span) -> None:
+    def _write(self, writes: Iterable[Write], span: Span) -> None:
+        for kind, run in groupby(writes, type):
+            if kind is Use:
+                self._use(cast("Iterable[Use]", run), span)
+            elif kind is Forget:
+                self._connection.executemany(_FORGET_AUTHOR, ((it.author_id,) for it in cast("Iterable[Forget]", run)))
+            else:
+                self._withdraw(cast("Iterable[Withdraw]", run))
+
+    def _withdraw(self, withdrawn: Iterable[Withdraw]) -> None:
+        for it in withdrawn:
+            slot = (it.place, it.topic, it.began_ms)
+            self._connection.execute(_TAKE[it.length_ms], (it.uses, it.authors, *slot))
+            self._connection.execute(_DROP[it.length_ms], slot)
+
+    def _use(self, writes: Iterable[Use], span: Span) -> None:
         known = rows(self._connection, _REACHED, (span.partition,))
         before = number, reached_ms = known[0] if known else (0, 0)
         ages: dict[tuple[int, int], int] = {}
         histories: dict[int, History] = {}
         for tweet in tweets(writes):
             number, reached_ms = number + 1, reach(reached_ms, tweet[0].at_ms)
+            if tweet[0].topic == UNKNOWN:
+                ages |= {(length, day_of(began)): reached_ms for length, began in slots(tweet[0].at_ms)}
+                continue
             history = self._loaded(tweet[0], histories, span.partition)
             found = [(it := Spoken(use, number, reached_ms), added(it, history)) for use in tweet]
             history.add(it for it, more in found if more)

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never, cast
 
 from projections.tweets import rendering
 from projections.tweets.read_model import Tweet
-from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetModerated, TweetPosted
+from schemas.tweets.events import (
+    Retweeted,
+    RetweetUndone,
+    TopicsWithdrawn,
+    TweetDeleted,
+    TweetModerated,
+    TweetPosted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +42,7 @@ class ModerateTweet(NamedTuple):
     limited: bool
 
 
-Fact = TweetPosted | TweetDeleted | Retweeted | RetweetUndone | TweetModerated
+Fact = TweetPosted | TweetDeleted | Retweeted | RetweetUndone | TweetModerated | TopicsWithdrawn
 Write = Tweet | RemoveTweet | ModerateTweet
 
 
@@ -54,6 +61,8 @@ def project(events: Sequence[Event]) -> list[Write]:
                 removed.append(RemoveTweet(event.tweet_id))
             case TweetModerated():
                 moderated.append(ModerateTweet(event.tweet_id, event.hidden, event.label, event.limited))
+            case TopicsWithdrawn():
+                pass
             case _:
                 assert_never(event)
     return removed + posted + moderated

@@ -10,6 +10,9 @@ import msgspec
 
 from schemas.envelope import Event
 
+ERASED = "erased"
+"""Why media are collected whose owner was erased."""
+
 
 class Thumbnail(msgspec.Struct, frozen=True):
     """A smaller picture: `name` is small, medium or large; WebP, of `width` times `height` pixels."""

@@ -28,10 +28,12 @@ class ReportFiled(Event, frozen=True):
 
 
 class CaseClaimed(Event, frozen=True):
-    """A moderator took the case on."""
+    """A moderator took the case on, which nobody need have reported."""
 
     subject_id: int
     moderator_id: int
+    subject_kind: str = ""
+    owner_id: int = 0
 
 
 class CaseReleased(Event, frozen=True):
@@ -47,6 +49,8 @@ class NoteAdded(Event, frozen=True):
     subject_id: int
     moderator_id: int
     text: str
+    subject_kind: str = ""
+    owner_id: int = 0
 
 
 class CaseDecided(Event, frozen=True):

@@ -104,3 +104,25 @@ class TweetModerated(Event, frozen=True):
     label: str = ""
     limited: bool = False
     case_id: int = 0
+
+
+class TopicCount(msgspec.Struct, frozen=True):
+    """What an account added to the counts of a topic in a place, in the hour or on the day that began then."""
+
+    topic: str
+    place: int
+    length_ms: int
+    began_ms: int
+    uses: int
+    authors: int
+
+
+class TopicsWithdrawn(Event, frozen=True):
+    """What the account added to the counts of topics is taken away again: it is being erased.
+
+    The last that the account says on this topic; said where there is nothing to be taken away, too.
+    """
+
+    author_id: int
+    topics: list[TopicCount] = []
+    sealed: bytes = b""

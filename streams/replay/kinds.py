@@ -27,6 +27,8 @@ from projections.notifications.sqlite_bulk import SqliteNotificationsBulk
 from projections.search import invariants as search
 from projections.search.sqlite import SqliteSearchReader
 from projections.search.sqlite_bulk import SqliteSearchBulk
+from projections.spam import invariants as spam
+from projections.spam.sqlite import SqliteSpamReader
 from projections.trends import invariants as trends
 from projections.trends.sqlite import SqliteTrendsReader
 from projections.tweets import invariants as tweets
@@ -47,7 +49,7 @@ from schemas.accounts.events import (
 )
 from schemas.engagements.events import Bookmarked, Unbookmarked
 from schemas.follows.events import Blocked, Muted, Unblocked, Unmuted
-from schemas.tweets.events import Retweeted, RetweetUndone, TweetDeleted, TweetModerated
+from schemas.tweets.events import Retweeted, RetweetUndone, TopicsWithdrawn, TweetDeleted, TweetModerated
 from streams.bootstrap import PROJECTIONS
 from streams.parts import plain, with_limits
 from streams.replay.recount.accounts import AccountsRecount
@@ -58,6 +60,7 @@ from streams.replay.recount.media import MediaRecount
 from streams.replay.recount.moderation import ModerationRecount
 from streams.replay.recount.notifications import NotificationsRecount
 from streams.replay.recount.search import SearchRecount
+from streams.replay.recount.spam import SpamRecount
 from streams.replay.recount.trends import TrendsRecount
 from streams.replay.recount.tweets import TweetsRecount
 
@@ -149,7 +152,17 @@ KINDS: dict[str, Kind] = {
         HomeTimelineRecount,
         open_bulk=with_limits(SqliteHomeTimelineBulk),
         passes_over=_STANDING
-        | {Blocked, Unblocked, Muted, Unmuted, AccountRegistered, ProfileEdited, AccountErased, TweetModerated},
+        | {
+            Blocked,
+            Unblocked,
+            Muted,
+            Unmuted,
+            AccountRegistered,
+            ProfileEdited,
+            AccountErased,
+            TweetModerated,
+            TopicsWithdrawn,
+        },
         weight=8.0,
         pages=True,
         gather=gather,
@@ -159,7 +172,7 @@ KINDS: dict[str, Kind] = {
         search.CONTENT,
         SearchRecount,
         open_bulk=plain(SqliteSearchBulk),
-        passes_over=_STANDING | {Retweeted, RetweetUndone, SignedIn, TweetModerated},
+        passes_over=_STANDING | {Retweeted, RetweetUndone, SignedIn, TweetModerated, TopicsWithdrawn},
         weight=8.0,
     ),
     "trends": Kind(
@@ -176,7 +189,10 @@ KINDS: dict[str, Kind] = {
         NotificationsRecount,
         open_bulk=plain(SqliteNotificationsBulk),
         passes_over=frozenset(
-            {TweetDeleted, TweetModerated, Blocked, Unblocked, Muted, Unmuted, Bookmarked, Unbookmarked}
+            {
+                *(TweetDeleted, TweetModerated, TopicsWithdrawn),
+                *(Blocked, Unblocked, Muted, Unmuted, Bookmarked, Unbookmarked),
+            }
         ),
         weight=6.0,
         mendable=True,
@@ -194,6 +210,14 @@ KINDS: dict[str, Kind] = {
         moderation.CONTENT,
         ModerationRecount,
         weight=6.0,
+        mendable=True,
+    ),
+    "spam": Kind(
+        SqliteSpamReader,
+        spam.CONTENT,
+        SpamRecount,
+        passes_over=frozenset({TweetDeleted, Retweeted, RetweetUndone, TweetModerated}),
+        weight=60.0,
         mendable=True,
     ),
 }

@@ -123,3 +123,10 @@ def test_a_bookmark_is_kept_until_it_is_removed(kept: Kept[EngagementReader]) ->
     kept.say(bookmarked(2, TWEET, 8))
     assert kept.reader.bookmarks(2, None, 10) == [Mark(8, 10)]
     assert counts_of(kept, 10) == NOBODY
+
+
+def test_likes_of_an_account_are_listed_by_tweet(kept: Kept[EngagementReader]) -> None:
+    kept.say(liked(2, (12, 3)), liked(2, TWEET), liked(3, (11, 1)), liked(2, (13, 1)), unliked(2, (13, 1)))
+    assert [(it.tweet_id, it.author_id) for it in kept.reader.likes(2, 0, 9)] == [(10, 1), (12, 3)]
+    assert [it.tweet_id for it in kept.reader.likes(2, 0, 1)] == [10]
+    assert [it.tweet_id for it in kept.reader.likes(2, 10, 9)] == [12]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from infra.log.port import Span
 from infra.places import WORLD, lineage
-from projections.trends import counting
+from projections.trends import counting, withdrawing
 from projections.trends.read_model import DAY_MS, HOUR_MS, STEP_MS, Point, TrendsReader, Volume
-from tests.builders import posted
+from schemas.tweets.events import TopicsWithdrawn
+from tests.builders import envelope, posted
 from tests.contract.backends import BACKENDS, Kept
 
 if TYPE_CHECKING:
@@ -266,3 +268,41 @@ def naive(uses: Sequence[TweetPosted], place: int, began: int, length: int) -> l
             authors[use.hashtags[0].lower()].append(use.author_id)
     volumes = [Volume(topic, len(them), len(set(them))) for topic, them in authors.items()]
     return sorted(volumes, key=lambda it: (-it.authors, -it.uses, it.topic))
+
+
+def shown(kept: Kept[TrendsReader]) -> list[object]:
+    spans = (DAY - DAY_MS, DAY + 3 * DAY_MS)
+    topics = ["cats", "dogs", "tea", ""]
+    of_places = [
+        (reader(place, topics, *spans) for reader in (kept.reader.days, kept.reader.hours)) for place in (WORLD, GB)
+    ]
+    return [[list(it) for it in of_places], [top(kept, WORLD, DAY + day * DAY_MS) for day in range(-1, 3)]]
+
+
+def test_what_an_author_said_is_withdrawn_to_what_it_is_when_nobody_can_read_it(
+    kept: Kept[TrendsReader], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    of_ada = [
+        tagged(ADA, 1, "cats", "tea", place=LONDON),
+        tagged(ADA, 3, "tea", at_ms=DAY + STEP_MS, place=LEEDS),
+        tagged(ADA, 5, "dogs", at_ms=DAY + DAY_MS - 1),
+        tagged(ADA, 6, "dogs", at_ms=DAY + DAY_MS + 1),
+    ]
+    of_bob = [tagged(BOB, 2, "tea", place=LONDON), tagged(BOB, 4, "dogs", at_ms=DAY + DAY_MS)]
+    said = sorted((*of_ada, *of_bob), key=lambda it: it.tweet_id)
+    withdrawn = TopicsWithdrawn(envelope(), ADA, withdrawing.counted(of_ada))
+    unread = [msgspec.structs.replace(it, hashtags=[""]) if it.author_id == ADA else it for it in said]
+    backend = TRENDS[request.node.callspec.params["kept"]]
+    with contextlib.closing(Kept[TrendsReader](backend, tmp_path / "g2.db")) as replayed:
+        replayed.say(*unread, msgspec.structs.replace(withdrawn, topics=[]))
+        expected = shown(replayed)
+    kept.say(*said, withdrawn)
+    assert shown(kept) == expected
+    assert [it.topic for it in top(kept)] == ["tea"]
+
+
+def test_what_is_withdrawn_in_the_batch_in_which_it_was_said_is_gone(kept: Kept[TrendsReader]) -> None:
+    said = [tagged(ADA, 1, "cats"), tagged(ADA, 2, "cats", at_ms=DAY + HOUR_MS)]
+    kept.say_at_once(*said, TopicsWithdrawn(envelope(), ADA, withdrawing.counted(said)))
+    assert top(kept) == []
+    assert kept.reader.hours(WORLD, ["cats"], DAY, DAY + DAY_MS) == {}

@@ -54,7 +54,7 @@ class TrendsRecount:
         day = event.envelope.occurred_at_ms // DAY_MS
         self._newest_day = max(self._newest_day, day)
         self._spoken[event.author_id, day] += len(event.hashtags)
-        for topic in {tag.lower() for tag in event.hashtags}:
+        for topic in {tag.lower() for tag in event.hashtags if tag}:
             name = crc32(topic.encode())
             if (name + self._turn) % self._one_in or (topic not in self._topics and len(self._topics) >= MOST_TOPICS):
                 continue

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from commands.privacy.erasure import Erasure
+from infra.erasing.files import FileCopies
 from schemas.accounts.events import AccountDeactivated, AccountErased, AccountReactivated, AccountRegistered
 from schemas.ids import from_uuid
 from schemas.tweets.events import TweetDeleted, TweetPosted
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from tests.command_world import User, World
 
 
-class Copies:
-    """Read models of a test: those of the world pass by themselves."""
+class Copies(FileCopies):
+    """Read models of a test: those that there are pass by themselves."""
 
     def behind(self, positions: object) -> list[str]:
         del positions
@@ -46,7 +47,7 @@ async def erased(world: World, user: User) -> None:
     user_id = from_uuid(user.user_id)
     assert user_id is not None
     services = world.services
-    object.__setattr__(services, "privacy", services.privacy._replace(copies=Copies()))
+    object.__setattr__(services, "privacy", services.privacy._replace(copies=Copies(services.settings)))
     assert await Erasure(services).erase(user_id, now=True) == ((), ())
 
 

@@ -73,7 +73,7 @@ def test_without_the_key_the_ids_stand_and_nothing_personal_does(world: World) -
     assert isinstance(posted, TweetPosted)
     assert posted.mentions == [Mention(6, "")]
     assert (posted.tweet_id, posted.author_id, posted.media_ids, posted.place) == (9, 5, [11], 1)
-    assert (posted.content, posted.hashtags, posted.urls, posted.media) == ("", [], [], [])
+    assert (posted.content, posted.hashtags, posted.urls, posted.media) == ("", [""], [], [])
     assert isinstance(registered, AccountRegistered)
     assert registered.user_id == 5
     assert registered.username == registered.bio == registered.location == ""

@@ -1,0 +1,104 @@
+"""Words that are planted, and found again wherever they are left: in any file, in any of the forms that files have."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import secrets
+import zipfile
+import zlib
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import fastavro
+from backports import zstd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BYTES = 10
+TOLD_BY = 14
+"""Last characters of a canary that tell it: full-text indices leave out what a word shares with the one before it."""
+AVRO, ZSTD, GZIP, ZIP = b"Obj\x01", b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08", b"PK\x03\x04"
+
+
+class Canaries:
+    """What must not be found, by where it was planted."""
+
+    def __init__(self) -> None:
+        self.planted: dict[str, str] = {}
+
+    def new(self, where: str, shape: str = "{}") -> str:
+        """Return a text of that shape with a new canary in it."""
+        canary = secrets.token_hex(BYTES)
+        self.planted[f"{where} ({len(self.planted)})"] = canary
+        return shape.format(canary)
+
+    def found_in(self, folder: Path) -> dict[str, list[str]]:
+        """Return where canaries are found, and in which files."""
+        forms = {where: tuple(_forms(canary[-TOLD_BY:])) for where, canary in self.planted.items()}
+        found: dict[str, list[str]] = {}
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                contents = list(_contents(path.read_bytes()))
+                for where, those in forms.items():
+                    if any(form in content for content in contents for form in those):
+                        found.setdefault(where, []).append(str(path.relative_to(folder)))
+        return found
+
+
+def _forms(text: str) -> Iterator[bytes]:
+    yield text.encode()
+    yield text.upper().encode()
+    yield text.encode("utf-16-le")
+    yield text.encode("utf-16-be")
+    for before in range(3):  # what stands before it decides at which of three alignments its letters are
+        encoded = base64.b64encode(b"\0" * before + text.encode())
+        yield encoded[4 if before else 0 : -4]
+
+
+def _contents(raw: bytes, depth: int = 0) -> Iterator[bytes]:
+    """Yield the bytes, and what is packed anywhere in them."""
+    yield raw
+    if depth > 2:
+        return
+    if raw.startswith(AVRO):
+        for record in fastavro.reader(io.BytesIO(raw)):
+            yield repr(record).encode()
+            yield from (value for value in record.values() if isinstance(value, bytes))
+    for packed in (*_gzipped(raw), *_frames(raw), *_zipped(raw)):
+        yield from _contents(packed, depth + 1)
+
+
+def _gzipped(raw: bytes) -> Iterator[bytes]:
+    at = raw.find(GZIP)
+    while at >= 0:
+        unpacking = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        with suppress(zlib.error):  # three bytes may only look like a beginning
+            yield unpacking.decompress(raw[at:], 1 << 26)
+        at = raw.find(GZIP, at + 1)
+
+
+def _frames(raw: bytes) -> Iterator[bytes]:
+    at = raw.find(ZSTD)
+    while at >= 0:
+        with suppress(zstd.ZstdError):  # four bytes may only look like a beginning
+            yield zstd.ZstdDecompressor().decompress(raw[at:])
+        at = raw.find(ZSTD, at + 1)
+
+
+def _zipped(raw: bytes) -> Iterator[bytes]:
+    if raw.startswith(ZIP):
+        with zipfile.ZipFile(io.BytesIO(raw)) as packed:
+            yield from (packed.read(name) for name in packed.namelist())
+
+
+def in_all_forms(text: str) -> Iterator[bytes]:
+    """Yield a text in every form in which it has to be found: to try the search itself."""
+    yield text.encode()
+    yield text.encode("utf-16")
+    yield from (base64.b64encode(b"x" * before + text.encode() + b"yz") for before in range(3))
+    yield b"before" + gzip.compress(text.encode()) + b"behind"
+    yield b"before" + zstd.compress(text.encode() * 3)
