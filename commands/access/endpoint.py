@@ -20,6 +20,7 @@ from commands.access.answer import (
     SessionShown,
 )
 from commands.accounts import handler
+from commands.accounts.guessable import check_not_guessable
 from commands.errors import CommandRefusedError
 from commands.execution import encode
 from commands.operations import PREFIX
@@ -111,6 +112,8 @@ async def change_password(request: Request, who: Annotated[Subject, limited_subj
     body = await body_of(request, PasswordBody, who)
     handler.check_password(body.new, "new")
     services: Services = request.app.state.services
+    known = services.views.accounts.many([who.user_id]).get(who.user_id)
+    check_not_guessable(body.new, "" if known is None else known.username, "new")
     if not await services.registry.password_matches(who.user_id, body.current):
         raise CommandRefusedError("password_wrong", param="current")
     await services.registry.set_password(who.user_id, body.new)

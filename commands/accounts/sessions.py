@@ -15,6 +15,7 @@ import msgspec
 from commands import claims
 from commands.accounts import handler
 from commands.accounts.answer import SessionAnswer, UserAnswer
+from commands.accounts.guessable import check_not_guessable
 from commands.decision import Stamp
 from commands.errors import CommandRefusedError
 from commands.execution import encode
@@ -57,6 +58,7 @@ async def register(services: Services, command: Register, password: str, caller:
     must show the password again, and gets a session of its own.
     """
     handler.check_register(command, password)
+    check_not_guessable(password, command.username, "password")
     key = _key(command, caller.idempotency_key)
     answer = services.journal.answered(key) if key else None
     if answer is None:
