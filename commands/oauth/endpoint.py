@@ -27,7 +27,7 @@ from commands.oauth.errors import TOKEN_ERRORS, OAuthProblem
 from commands.oauth.forms import FORM, form_of
 from commands.oauth.server import OAUTH
 from commands.oauth.server import described as described_server
-from commands.requests import body_of, check_subject
+from commands.requests import body_of, check_subject, no_body
 from infra.auth.tokens import Subject
 from infra.clock import rfc3339
 from infra.http.openapi import operation
@@ -107,10 +107,10 @@ async def registered(request: Request, who: Who) -> Response:
     return _json(AppsAnswer([_app(app) for app in await services.grants.registered_by(who.user_id)]))
 
 
-@router.delete("/apps/{client_id}", **operation(RemovedAppAnswer, problems=(*_KEPT, "app_not_found")))
+@router.delete("/apps/{client_id}", **operation(RemovedAppAnswer, problems=(*_KEPT, "body_invalid", "app_not_found")))
 async def remove(request: Request, client_id: str, who: Who) -> Response:
     """Remove an app: its codes and refresh tokens are void, its access tokens end with their minutes."""
-    check_subject(request, who, None)
+    await no_body(request, who)
     services: Services = request.app.state.services
     app = await app_of(services.grants, client_id)
     if app is None or app.owner_id != who.user_id:

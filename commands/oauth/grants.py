@@ -96,6 +96,11 @@ class Grants:
         """Forget an app."""
         await self._registry.run(partial(self._apps.remove, app))
 
+    async def remove_all(self, owner_id: int) -> None:
+        """Forget all apps that an account has registered."""
+        for app in await self.registered_by(owner_id):
+            await self.remove(app)
+
     # What they were granted
 
     async def authorize(self, command: Authorize, app: App, user_id: int, scopes: str, matched: str) -> str:

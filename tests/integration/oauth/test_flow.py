@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.journal.port import Commit
+from projections.accounts.read_model import MODERATOR, USER
+from schemas.accounts.events import RoleChanged
+from schemas.ids import from_uuid
+from tests.builders import envelope
+from tests.command_world import PASSWORD
 from tests.oauth_world import LOOPBACK_URI, OAUTH, REDIRECT_URI, answered, error_of, register
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from tests.command_world import User, World
@@ -139,3 +146,44 @@ async def test_the_metadata_names_every_endpoint(world: World) -> None:
     for name in ("token", "revocation", "introspection"):
         path = said[f"{name}_endpoint"].removeprefix(said["issuer"])
         assert (await world.client.post(path, data={"token": "x"})).status_code == 401
+
+
+async def test_of_an_account_that_is_erased_no_app_is_left(world: World) -> None:
+    ada, bob = await world.register(), await world.register()
+    apps = [await register(ada, confidential=True), await register(ada), await register(bob)]
+    ada_id = from_uuid(ada.user_id)
+    assert ada_id is not None
+    await world.services.grants.remove_all(ada_id)
+    assert [(await app.ask()).status_code for app in apps] == [400, 400, 200]
+    assert (await ada.call("GET", "/oauth/apps")).json() == {"apps": []}
+
+
+async def test_a_closed_account_is_not_opened_again_by_an_app(world: World) -> None:
+    ada, bob = await world.register(), await world.register()
+    app = await register(bob)
+    tokens, code = await app.tokens(ada), await app.code(ada)
+    assert (await ada.call("DELETE", "/users/me", {"password": PASSWORD})).status_code == 200
+    assert error_of(await app.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
+    assert error_of(await app.redeem(code)) == (400, "invalid_grant")
+    answer = await app.decide(ada)
+    assert (answer.status_code, "Location" in answer.headers) == (403, False)
+    assert 'role="alert">' in answer.text
+
+
+async def test_a_moderator_grants_moderation_as_long_as_there_is_the_role(world: World) -> None:
+    ada, mod = await world.register(), await world.register()
+    app = await register(ada)
+    assert (await app.tokens(ada, scope="read moderate"))["scope"] == "read"
+    await set_role(world, mod, MODERATOR)
+    tokens = await app.tokens(mod, scope="read moderate")
+    assert tokens["scope"] == "moderate read"
+    await set_role(world, mod, USER)
+    assert (await app.refresh(tokens["refresh_token"])).json()["scope"] == "read"
+
+
+async def set_role(world: World, user: User, role: str) -> None:
+    user_id = from_uuid(user.user_id)
+    assert user_id is not None
+    event = RoleChanged(envelope(), user_id, role)
+    await world.services.journal.commit(Commit((event,), (), (), 200, b"", None))
+    await soon(lambda: world.services.views.accounts.many([user_id])[user_id].role == role)
