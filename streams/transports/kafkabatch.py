@@ -36,6 +36,7 @@ SESSION_SECONDS = 6.0  # a worker that was killed holds its partitions so long: 
 HEARTBEAT_SECONDS = 1.0
 REBALANCE_SECONDS = 8.0  # for the batch in hand; then the partitions go to another, and the store's checkpoint fences
 REQUEST_SECONDS = 20.0
+LOOK_AGAIN_SECONDS = 0.02  # while some partition's buffer is full: see Consumer._getmany
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,9 @@ class Consumer(BatchConsumer, aiokafka.Consumer):  # type: ignore[misc]  # Faust
     """Faust's consumer of Kafka, with our batches and our beginning."""
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Batch]]:  # noqa: ASYNC109 - Faust's signature
+        if self._buffered_partitions:
+            # aiokafka waits for records of the others; nothing tells it that one of these has room again
+            timeout = min(timeout, LOOK_AGAIN_SECONDS)
         fetched = await super()._getmany(active_partitions, timeout)
         return {TP(*key): list(batches_of(TP(*key), records)) for key, records in fetched.items()}
 
