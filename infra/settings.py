@@ -107,6 +107,12 @@ class Settings(BaseSettings):
 
     trends_half_life_hours: float = Field(24.0, gt=0, description="how fast a topic's past is forgotten in trends")
     trends_minimum_authors: float = Field(3.0, gt=0, description="authors expected of a topic without a past")
+    spam_threshold: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="spam score, in tenths from 0.3 on, from which an account's reach is limited; 0: never",
+    )
     trends_denied: str = Field("", description="hashtags, comma-separated, that never trend")
 
     push_contact: str = Field(

@@ -38,6 +38,7 @@ PROJECTION_TOPICS = {
     "notifications": (TWEETS, FOLLOWS, ENGAGEMENTS, NOTIFICATIONS),
     "media": (ACCOUNTS, MEDIA, TWEETS),
     "moderation": (MODERATION,),
+    "spam": (TWEETS,),
 }
 """What each projection consumes; a test holds it to the read models, which this layer does not import."""
 

@@ -30,6 +30,7 @@ from projections.media.sqlite import SqliteMediaReader
 from projections.moderation.sqlite import SqliteModerationReader
 from projections.notifications.sqlite import SqliteNotificationsReader
 from projections.search.sqlite import SqliteSearchReader
+from projections.spam.sqlite import SqliteSpamReader
 from projections.trends.sqlite import SqliteTrendsReader
 from projections.tweets.sqlite import SqliteTweetsReader
 from query_api.freshness import Freshness
@@ -39,6 +40,7 @@ from query_api.letters import DeadLetters
 from query_api.live.doors import Doors
 from query_api.live.service import Live
 from query_api.live.tail import FileTail
+from query_api.moderation.quarantine import Quarantine
 from query_api.moments import Frozen, Moments
 from query_api.stores import TOPICS, Stores
 from query_api.trends.board import Boards, Judge
@@ -69,6 +71,7 @@ READERS = {
     "notifications": SqliteNotificationsReader,
     "media": SqliteMediaReader,
     "moderation": SqliteModerationReader,
+    "spam": SqliteSpamReader,
 }
 """Name of a projection → what reads its file."""
 
@@ -90,6 +93,7 @@ class Services(NamedTuple):
     rate_limits: RateLimits
     revocations: FollowedRevocations
     trend_boards: Boards
+    quarantine: Quarantine
     live: Live
     moments: Moments
     objects: ObjectStore | None = None  # None: nowhere to keep media
@@ -150,6 +154,7 @@ def _build_embedded(settings: Settings, clock: Clock) -> Services:
         rate_limits=RateLimits(settings),
         revocations=revocations,
         trend_boards=boards(settings),
+        quarantine=Quarantine(settings.spam_threshold),
         live=Live(
             FileTail(Slot(facts, SqliteLogReader)), stores, shared, doors=Doors(settings), kept=settings.live_records
         ),

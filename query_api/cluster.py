@@ -42,6 +42,7 @@ from projections.moderation.cql_reader import CqlModerationReader
 from projections.notifications.cql_reader import CqlNotificationsReader
 from projections.search.elasticsearch_reader import ElasticsearchSearchReader
 from projections.search.read_model import PROJECTION as SEARCH
+from projections.spam.cql import CqlSpamReader
 from projections.trends.cql_reader import CqlTrendsReader
 from projections.tweets.cql_reader import CqlTweetsReader
 from query_api.bootstrap import Services, boards, open_media
@@ -52,6 +53,7 @@ from query_api.lag import LagMeter
 from query_api.letters import DeadLetters
 from query_api.live.doors import Doors
 from query_api.live.service import Live
+from query_api.moderation.quarantine import Quarantine
 from query_api.moments import Frozen, Moments
 from query_api.stores import HOME, TOPICS, Stores
 from query_api.tweets.cards import Cards, Ready
@@ -85,6 +87,7 @@ ROW_READERS: tuple[type[CqlProjectionReader], ...] = (
     CqlNotificationsReader,
     CqlMediaReader,
     CqlModerationReader,
+    CqlSpamReader,
 )
 
 MARKS_SHARE = 10  # a viewer's marks take as much memory as ten tweets, at some fifty of them
@@ -154,6 +157,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None, 
             rate_limits=RateLimits(settings, shared=shared_limits),
             revocations=revocations,
             trend_boards=boards(settings),
+            quarantine=Quarantine(settings.spam_threshold),
             moments=Moments(_frozen(session), stores, boards(settings)),
             surround=bridge.Bridged,
             close_servers=opening.pop_all().close,

@@ -144,6 +144,7 @@ class Reads:
             waited = await self._wait(services, token, wait_ms)
             readers = services.stores.readers()
         readers.standings.look()
+        services.quarantine.look(readers, services.clock.now_ms())
         if who is not None:
             check_standing(who.user_id, readers)
         readers = waited.over(readers, services)

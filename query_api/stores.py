@@ -21,6 +21,7 @@ from projections.media import read_model as media
 from projections.moderation import read_model as moderation
 from projections.notifications import read_model as notifications
 from projections.search import read_model as search
+from projections.spam import read_model as spam
 from projections.trends import read_model as trends
 from projections.tweets import read_model as tweets
 from query_api.errors import NotReadyError
@@ -43,10 +44,9 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.1
 HOME = home_timeline.PROJECTION
 
-TOPICS: dict[str, tuple[str, ...]] = {
-    model.PROJECTION: model.TOPICS
-    for model in (accounts, tweets, graph, engagement, home_timeline, search, trends, notifications, media, moderation)
-}
+_FEEDS = (accounts, tweets, graph, engagement, home_timeline, search, trends, notifications)
+
+TOPICS: dict[str, tuple[str, ...]] = {model.PROJECTION: model.TOPICS for model in (*_FEEDS, media, moderation, spam)}
 """Name of a projection → the topics whose positions it passes."""
 
 
@@ -72,6 +72,7 @@ class Readers(NamedTuple):
     notifications: notifications.NotificationsReader = _ELSEWHERE
     media: media.MediaReader = _ELSEWHERE
     moderation: moderation.ModerationReader = _ELSEWHERE
+    spam: spam.SpamReader = _ELSEWHERE
 
     def refresh(self) -> None:
         """Forget what was deleted or edited since the last request."""

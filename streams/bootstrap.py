@@ -33,6 +33,8 @@ from projections.notifications import projector as notifications
 from projections.notifications.sqlite import SqliteNotificationsStore
 from projections.search import projector as search
 from projections.search.sqlite import SqliteSearchStore
+from projections.spam import projector as spam
+from projections.spam.sqlite import SqliteSpamStore
 from projections.trends import projector as trends
 from projections.trends.sqlite import SqliteTrendsStore
 from projections.tweets import projector as tweets
@@ -55,6 +57,7 @@ from streams.parts import Projection, plain, with_limits
 from streams.processing import bootstrap as processing
 from streams.push.bootstrap import PUSH, is_wanted, open_effects, open_loop
 from streams.search import agent as search_agent
+from streams.spam import agent as spam_agent
 from streams.trends import agent as trends_agent
 from streams.tweets import agent as tweets_agent
 
@@ -149,6 +152,13 @@ PROJECTIONS: tuple[Projection, ...] = (
         moderation.project,
         plain(SqliteModerationStore),
         schema_version=SqliteModerationStore.SCHEMA_VERSION,
+    ),
+    Projection(
+        "spam",
+        spam_agent.TOPICS,
+        spam_agent.spam_agent,
+        spam.project,
+        plain(SqliteSpamStore),
     ),
 )
 

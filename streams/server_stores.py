@@ -18,6 +18,7 @@ from projections.notifications.cql import CqlNotificationsStore
 from projections.search import read_model as search
 from projections.search.elasticsearch import ElasticsearchSearchStore
 from projections.search.elasticsearch_indices import SCHEMA_VERSION as OF_SEARCH
+from projections.spam.cql import CqlSpamStore
 from projections.trends.cql import CqlTrendsStore
 from projections.tweets.cql import CqlTweetsStore
 from streams.push.agent import NAME as PUSH
@@ -44,6 +45,7 @@ CQL_STORES: dict[str, type[CqlProjectionStore]] = {
     "notifications": CqlNotificationsStore,
     "media": CqlMediaStore,
     "moderation": CqlModerationStore,
+    "spam": CqlSpamStore,
     PUSH: CqlProgress,
     PROCESSING: ProcessingProgress,
 }

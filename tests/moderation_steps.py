@@ -36,8 +36,8 @@ def moderated(user: int, choice: int, tweet: TweetPosted, envelope: Callable[[in
     shows = TweetModerated(envelope(0), tweet.tweet_id, owner, action == "hide", "satire" * (choice % 2), of_account)
     steps: tuple[list[Event], ...] = (
         [ReportFiled(envelope(user), subject, kind, owner, user, REASONS[choice % len(REASONS)], f"see {choice}")],
-        [CaseClaimed(envelope(user), subject, user)],
-        [NoteAdded(envelope(user), subject, user, f"note {choice}")],
+        [CaseClaimed(envelope(user), subject, user, kind, owner)],
+        [NoteAdded(envelope(user), subject, user, f"note {choice}", kind, owner)],
         [CaseDecided(envelope(user), subject, kind, owner, user, action, until_ms=choice, reason="so"), shows],
         [Appealed(envelope(owner), subject, kind, owner, f"but {choice}")],
         [AppealDecided(envelope(user), subject, user, upheld=of_account)],

@@ -100,7 +100,7 @@ def claim_case(found: CaseFound, stamp: Stamp) -> Decision:
         return Decision(answer, concerns=(Concern(MODERATION, case.subject_id),))
     if found.holder is not None:
         raise CommandRefusedError("case_held")
-    event = CaseClaimed(stamp.envelope(), case.subject_id, stamp.actor_id)
+    event = CaseClaimed(stamp.envelope(), case.subject_id, stamp.actor_id, case.subject_kind, case.owner_id)
     return Decision(answer, (event,), (claims.case(case.subject_id, stamp.actor_id),))
 
 
@@ -118,8 +118,9 @@ def release_case(found: CaseFound, stamp: Stamp) -> Decision:
 
 def add_note(text: str, found: CaseFound, stamp: Stamp) -> Decision:
     """Leave a note; whoever holds the case."""
-    event = NoteAdded(stamp.envelope(), found.case.subject_id, stamp.actor_id, text)
-    return Decision(NoteAnswer(to_uuid(found.case.subject_id), text), (event,), status=201)
+    case = found.case
+    event = NoteAdded(stamp.envelope(), case.subject_id, stamp.actor_id, text, case.subject_kind, case.owner_id)
+    return Decision(NoteAnswer(to_uuid(case.subject_id), text), (event,), status=201)
 
 
 def decide(command: Decide, found: CaseFound, stamp: Stamp) -> Decision:

@@ -9,12 +9,12 @@ from commands.errors import CommandRefusedError
 from commands.moderation.found import CaseFound, Subject
 from commands.tweets.lookups import reference
 from projections.accounts.read_model import ADMIN, MODERATOR
+from projections.moderation.read_model import OPEN, Case
 from schemas.moderation.events import ACCOUNT, TWEET
 
 if TYPE_CHECKING:
     from commands.moderation.command import FileReport
     from commands.services import Services
-    from projections.moderation.read_model import Case
 
 
 async def for_report(services: Services, command: FileReport, reporter_id: int) -> Subject:
@@ -46,10 +46,22 @@ async def for_case(services: Services, subject_id: int, moderator_id: int) -> Ca
     """Look up a case for a moderator."""
     role = check_moderator(services, moderator_id)
     case = await case_of(services, subject_id)
-    if case is None:
-        raise CommandRefusedError("case_not_found")
+    if case is None or not case.subject_kind:
+        case = await _opened(services, subject_id, case)
     holder = services.journal.owner(claims.case_key(subject_id))
     return CaseFound(case, holder, role, services.views.standings.of(case.owner_id).role)
+
+
+async def _opened(services: Services, subject_id: int, case: Case | None) -> Case:
+    """Return the case of a tweet or an account that nobody has reported: a moderator may look at whatever there is."""
+    tweet = services.views.tweets.many([subject_id]).get(subject_id)
+    if tweet is not None:
+        subject = Subject(subject_id, TWEET, tweet.author_id)
+    elif subject_id in services.views.accounts.many([subject_id]):
+        subject = Subject(subject_id, ACCOUNT, subject_id)
+    else:
+        raise CommandRefusedError("case_not_found")
+    return (case or Case(*subject, OPEN, 0))._replace(subject_kind=subject.kind, owner_id=subject.owner_id)
 
 
 async def case_of(services: Services, subject_id: int) -> Case | None:

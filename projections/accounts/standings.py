@@ -41,7 +41,7 @@ class Standings:
         self._known: dict[int, Standing] = {}
         self._news = News()
         self._judged_until_ms = 0  # when the next suspension ends; 0: something changed
-        self._gone = self._limited = _NOBODY
+        self._gone = self._limited = self._quarantined = _NOBODY
 
     def follow(self, reader: AccountsReader) -> None:
         """Read by this one from the next look on."""
@@ -107,9 +107,14 @@ class Standings:
 
     @property
     def limited(self) -> frozenset[int]:
-        """The accounts whose reach is limited."""
+        """The accounts whose reach is limited: by moderators, or while they are quarantined."""
         self._judge()
         return self._limited
+
+    def quarantine(self, user_ids: frozenset[int]) -> None:
+        """Limit the reach of these accounts, too, and of no others that were quarantined before."""
+        if user_ids != self._quarantined:
+            self._quarantined, self._judged_until_ms = user_ids, 0
 
     def _judge(self) -> None:
         now_ms = self._now_ms()
@@ -117,5 +122,5 @@ class Standings:
             return
         ends = [it.suspended_until_ms for it in self._known.values() if it.suspended_until_ms > now_ms]
         self._gone = frozenset(it for it, known in self._known.items() if known.status_at(now_ms) != ACTIVE)
-        self._limited = frozenset(it for it, known in self._known.items() if known.limited)
+        self._limited = self._quarantined.union(it for it, known in self._known.items() if known.limited)
         self._judged_until_ms = min(ends, default=1 << 62)

@@ -54,6 +54,8 @@ class CqlModerationStore(CqlProjectionStore):
         match write:
             case SetCase():
                 fields = {name: it for name, it in write._asdict().items() if it is not None and name != "subject_id"}
+                if not fields:
+                    return
                 text = self.cql(_SET_CASE.format(", ".join(f"{name} = ?" for name in fields)))
                 yield Call(text, (at, *fields.values(), write.subject_id))
             case Report():

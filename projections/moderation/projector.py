@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     from schemas.envelope import Event
 
-_NOT_SAID = frozenset({"envelope", "subject_id", "sealed", "moderator_id", "reporter_id", "user_id"})
+_NOT_SAID = frozenset(
+    {"envelope", "owner_id", "subject_kind", "subject_id", "sealed", "moderator_id", "reporter_id", "user_id"}
+)
 
 
 class SetCase(NamedTuple):
@@ -77,11 +79,12 @@ def _writes(event: Fact) -> Iterator[Write]:
             yield Report(subject, event.reporter_id, event.reason, event.comment, at_ms)
             yield Entry(at_ms, subject)
         case CaseClaimed():
-            yield SetCase(subject, claimed_by=event.moderator_id, claimed_ms=at_ms)
+            kind, owner = event.subject_kind or None, event.owner_id or None
+            yield SetCase(subject, kind, owner, claimed_by=event.moderator_id, claimed_ms=at_ms)
         case CaseReleased():
             yield SetCase(subject, claimed_by=0, claimed_ms=0)
         case NoteAdded():
-            pass
+            yield SetCase(subject, event.subject_kind or None, event.owner_id or None)
         case CaseDecided():
             yield _decided(event)
         case Appealed():
@@ -123,7 +126,6 @@ def _audited(event: Fact) -> Audited:
         del said["comment"]
     if isinstance(event, Appealed):
         del said["text"]
-    said.pop("owner_id", None)
     envelope = event.envelope
     text = msgspec.json.encode(said, order="sorted").decode()
     return Audited(envelope.event_id, event.subject_id, envelope.actor_id, type(event).__name__, text)

@@ -45,7 +45,7 @@ class ModeratorReads(Reads):
 
 
 ModeratorReading = Annotated[
-    Reading, Depends(ModeratorReads("moderation", "accounts", "tweets", "graph", "engagement", signed_in=True))
+    Reading, Depends(ModeratorReads("moderation", "spam", "accounts", "tweets", "graph", "engagement", signed_in=True))
 ]
 CaseIdPath = Annotated[
     str, Path(description="The id of the tweet or account that it is about.", json_schema_extra={"format": "uuid"})
@@ -74,13 +74,14 @@ async def queue(
             raise InvalidValueError(name, f"{name} is empty, or one of {', '.join(known)}")
     if held not in HELD:
         raise InvalidValueError("held", f"held is one of {', '.join(HELD)}")
+    quarantine = reading.services.quarantine
     wanted = Wanted(status, kind, reason, held, reading.viewer_id)
     scope = f"moderation:{status}:{kind}:{reason}:{held}"
     before = cursors.decode(scope, cursor)
     page = fill(
         Steps(
-            skeleton=reading.readers.moderation.queue,
-            hydrate=partial(hydrate.cases_of, readers=reading.readers),
+            skeleton=hydrate.merged(reading.readers.moderation.queue, quarantine.flagged),
+            hydrate=partial(hydrate.cases_of, readers=reading.readers, quarantine=quarantine),
             rules=partial(rules.standing_here, wanted=wanted),
         ),
         before and Entry(*before),
@@ -95,7 +96,8 @@ async def queue(
 async def case(reading: ModeratorReading, case_id: CaseIdPath) -> Response:
     """Return a case: its tweet, its reports, what was done."""
     subject_id = from_uuid(case_id)
-    found = None if subject_id is None else hydrate.detail(subject_id, reading.readers, MOST_AUDITED)
+    quarantine = reading.services.quarantine
+    found = None if subject_id is None else hydrate.detail(subject_id, reading.readers, quarantine, MOST_AUDITED)
     if found is None:
         raise Problem("case_not_found")
     tweet = None

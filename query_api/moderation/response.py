@@ -10,6 +10,7 @@ import orjson
 
 from infra.clock import rfc3339
 from projections.accounts.read_model import FOREVER_MS, PLAIN
+from query_api.moderation.hydrate import Summary
 from query_api.users.response import author_members, unknown_author_members
 from schemas.ids import to_uuid, unix_ms
 
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from projections.accounts.read_model import Account
-    from projections.moderation.read_model import Audited, Case
-    from query_api.moderation.hydrate import Detail, Summary
+    from projections.moderation.read_model import Audited
+    from query_api.moderation.hydrate import Detail
 
 
 def queue(found: Sequence[Summary], people: Mapping[int, Account], now_ms: int, next_cursor: str | None) -> bytes:
     """Return a page of the queue."""
-    cases = [_summary(it.case, it.reasons, people, now_ms) for it in found]
+    cases = [_summary(it, people, now_ms) for it in found]
     return orjson.dumps({"cases": cases, "next_cursor": next_cursor, "has_more": next_cursor is not None})
 
 
@@ -40,7 +41,7 @@ def case(found: Detail, tweet: bytes | None, now_ms: int) -> bytes:
         for it in found.reports
     ]
     members = {
-        **_summary(found.case, reasons, found.people, now_ms),
+        **_summary(Summary(found.case, reasons, found.spam), found.people, now_ms),
         "tweet": None if tweet is None else orjson.Fragment(tweet),
         "filed": filed,
         "audit": [_done(it) for it in found.audit],
@@ -54,7 +55,8 @@ def audit(found: Sequence[Audited], next_cursor: str | None) -> bytes:
     return orjson.dumps(page)
 
 
-def _summary(case: Case, reasons: Counter[str], people: Mapping[int, Account], now_ms: int) -> dict[str, Any]:
+def _summary(found: Summary, people: Mapping[int, Account], now_ms: int) -> dict[str, Any]:
+    case, reasons, spam = found
     decision = appeal = None
     if case.decided_ms:
         decision = {
@@ -77,6 +79,7 @@ def _summary(case: Case, reasons: Counter[str], people: Mapping[int, Account], n
         "reports": reasons.total(),
         "reasons": dict(sorted(reasons.items())),
         "held_by": to_uuid(case.claimed_by) if case.claimed_by else None,
+        "spam": spam and {"score": spam.score, "parts": spam.parts, "at": rfc3339(spam.at_ms)},
         "decision": decision,
         "appeal": appeal,
     }

@@ -43,8 +43,19 @@ class Appeal(Shape):
     upheld: bool | None
 
 
+class SpamScore(Shape):
+    """Why an account is quarantined: its last high score, the parts of it, and when it was above the threshold last."""
+
+    score: float
+    parts: dict[str, float]
+    at: datetime
+
+
 class CaseSummary(Shape):
-    """A case in the queue; `reports` counts up to 1,000, `reasons` how many gave each."""
+    """A case in the queue; `reports` counts up to 1,000, `reasons` how many gave each.
+
+    `spam` is there where the account is quarantined: then it stands in the queue without a report, too.
+    """
 
     case_id: UUID
     kind: Literal["tweet", "account"]
@@ -54,6 +65,7 @@ class CaseSummary(Shape):
     reports: int
     reasons: dict[str, int]
     held_by: UUID | None
+    spam: SpamScore | None
     decision: Decided | None
     appeal: Appeal | None
 

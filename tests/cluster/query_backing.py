@@ -32,6 +32,7 @@ from projections.notifications.cql import CqlNotificationsStore
 from projections.search import elasticsearch_indices
 from projections.search import read_model as search
 from projections.search.elasticsearch import ElasticsearchSearchStore
+from projections.spam.cql import CqlSpamStore
 from projections.trends.cql import CqlTrendsStore
 from projections.tweets.cql import CqlTweetsStore
 from query_api.cluster import build_cluster
@@ -64,6 +65,7 @@ STORES: dict[str, type[CqlProjectionStore]] = {
     "notifications": CqlNotificationsStore,
     "media": CqlMediaStore,
     "moderation": CqlModerationStore,
+    "spam": CqlSpamStore,
 }
 
 

@@ -43,6 +43,7 @@ TOPICS = {
     "notifications": (TWEETS, FOLLOWS, ENGAGEMENTS, NOTIFICATIONS),
     "media": (ACCOUNTS, MEDIA, TWEETS),
     "moderation": (MODERATION,),
+    "spam": (TWEETS,),
 }
 ENDINGS: dict[type[Event], type[Any]] = dict([*RELATIONS.values(), *MARKS.values()])
 NO_COUNTS = (0, 0, 0, 0)
@@ -84,6 +85,8 @@ def answers(name: str, reader: Any, ids: Sequence[int]) -> Any:
             of_users["hidden"] = reader.hidden
         case "trends":
             return of_trends(reader)
+        case "spam":
+            return reader.seen(USERS), reader.many(USERS, 3), reader.flagged(3, 0)
         case "moderation":
             subjects = [*USERS, *ids]
             listed = reader.queue(None, 99), reader.audit(None, 99), reader.denied()

@@ -21,6 +21,8 @@ from projections.notifications import projector as notifications
 from projections.notifications.sqlite import SqliteNotificationsReader, SqliteNotificationsStore
 from projections.search import projector as search
 from projections.search.sqlite import SqliteSearchReader, SqliteSearchStore
+from projections.spam import projector as spam
+from projections.spam.sqlite import SqliteSpamReader, SqliteSpamStore
 from projections.trends import projector as trends
 from projections.trends.sqlite import SqliteTrendsReader, SqliteTrendsStore
 from projections.tweets import projector as tweets
@@ -53,6 +55,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "notifications": {"sqlite": Backend(notifications.project, SqliteNotificationsStore, SqliteNotificationsReader)},
     "media": {"sqlite": Backend(media.project, SqliteMediaStore, SqliteMediaReader)},
     "moderation": {"sqlite": Backend(moderation.project, SqliteModerationStore, SqliteModerationReader)},
+    "spam": {"sqlite": Backend(spam.project, SqliteSpamStore, SqliteSpamReader)},
     "search": {"sqlite": Backend(search.project, SqliteSearchStore, SqliteSearchReader)},
     "trends": {"sqlite": Backend(trends.project, SqliteTrendsStore, SqliteTrendsReader)},
 }
@@ -65,6 +68,7 @@ if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not b
     from projections.media.cql import CqlMediaReader, CqlMediaStore
     from projections.moderation.cql import CqlModerationReader, CqlModerationStore
     from projections.notifications.cql import CqlNotificationsReader, CqlNotificationsStore
+    from projections.spam.cql import CqlSpamReader, CqlSpamStore
     from projections.trends.cql import CqlTrendsStore
     from projections.trends.cql_reader import CqlTrendsReader
     from projections.tweets.cql import CqlTweetsStore
@@ -77,6 +81,7 @@ if os.environ.get("MURMURATION_CLUSTER") == "1":  # else their driver need not b
     BACKENDS["graph"]["cql"] = Backend(*cql_backend(graph.project, CqlGraphStore, CqlGraphReader))
     BACKENDS["engagement"]["cql"] = Backend(*cql_backend(engagement.project, CqlEngagementStore, CqlEngagementReader))
     BACKENDS["moderation"]["cql"] = Backend(*cql_backend(moderation.project, CqlModerationStore, CqlModerationReader))
+    BACKENDS["spam"]["cql"] = Backend(*cql_backend(spam.project, CqlSpamStore, CqlSpamReader))
     BACKENDS["media"]["cql"] = Backend(*cql_backend(media.project, CqlMediaStore, CqlMediaReader))
     BACKENDS["notifications"]["cql"] = Backend(
         *cql_backend(notifications.project, CqlNotificationsStore, CqlNotificationsReader)

@@ -31,6 +31,7 @@ SAMPLES: dict[str, list[Event]] = {
     "notifications": [liked(user_id, (10, 1)) for user_id in range(2, 6)],
     "media": [uploaded(1, media_id) for media_id in range(1, 5)],
     "moderation": [reported(subject, 1, by=2) for subject in range(1, 5)],
+    "spam": [posted(author, author) for author in range(1, 5)],
 }
 LIKES = Group(Kind.LIKE, 10, EPOCH_MS // DAY_MS)
 PARTITION = TopicPartition("a-topic", 3)
@@ -50,6 +51,7 @@ COUNTED: dict[str, Callable[[Any], int]] = {
     "tweets": lambda reader: len(reader.many(range(1, 5))),
     "graph": lambda reader: len(reader.following(1, None, 9)),
     "moderation": lambda reader: len(reader.cases(range(1, 5))),
+    "spam": lambda reader: len(reader.seen(range(1, 5))),
     "engagement": lambda reader: len(reader.likers(10, None, 9)),
     "search": lambda reader: len(reader.tweets(Criteria(), None, 9)),
     "trends": lambda reader: len(reader.tweets("tag", 0, 9)),

@@ -60,7 +60,9 @@ class ModerationRecount:
                 self._cases[event.subject_id] |= {"status": "open", "owner": event.owner_id, "queued": at_ms}
                 self._reports[event.subject_id][event.reporter_id] = (event.reason, event.comment)
             case CaseClaimed():
-                self._cases[event.subject_id]["holder"] = event.moderator_id
+                self._cases[event.subject_id] |= {"holder": event.moderator_id} | _opened(event)
+            case NoteAdded():
+                self._cases[event.subject_id] |= _opened(event)
             case CaseReleased():
                 self._cases[event.subject_id]["holder"] = 0
             case CaseDecided():
@@ -101,3 +103,8 @@ class ModerationRecount:
         denied = sorted(topic for topic, is_denied in self._denied.items() if is_denied)
         if denied != sorted(reader.denied()):
             yield self._said.difference("topics that must not trend", 0, denied, sorted(reader.denied()))
+
+
+def _opened(event: CaseClaimed | NoteAdded) -> dict[str, Any]:
+    """Return what opens a case that nobody has reported."""
+    return {"owner": event.owner_id} if event.owner_id else {}

@@ -1,0 +1,1 @@
+"""The spam projection: how much what an account posts looks like spam, and why."""
