@@ -29,6 +29,8 @@ MODULES = (
     "live",
     "search",
     "trends",
+    "replay",
+    "replay_under_load",
 )
 CLUSTER_MODULES = (
     "kafka_agent",
@@ -39,6 +41,7 @@ CLUSTER_MODULES = (
     "redis_fanout",
     "cluster_search",
     "cluster_trends",
+    "cluster_replay",
 )
 RESULTS = FOLDER / "RESULTS.md"
 ON_SERVERS = "\n## On servers\n"

@@ -1,4 +1,4 @@
-"""GETs over keep-alive connections: as fast as answers come (closed loop), or at fixed times whatever they take (open).
+"""Requests over keep-alive connections: as fast as answers come (closed loop), or at fixed times, come what may (open).
 
 The latency of an open loop counts from the time at which a request was due, so that a stall is charged to every
 request that it delayed.
@@ -11,10 +11,11 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 OK = b"HTTP/1.1 200"
 BUFFER = 1 << 20
+IDLE_SECONDS = 2.0  # then a connection is not trusted any more: the server hangs up after five
 
 
 class Load(NamedTuple):
@@ -34,6 +35,7 @@ class Connection:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
+        self.used_at = time.perf_counter()
 
     @classmethod
     async def open(cls, port: int) -> Connection:
@@ -41,18 +43,69 @@ class Connection:
         return cls(*await asyncio.open_connection("127.0.0.1", port, limit=BUFFER))
 
     async def get(self, request: bytes) -> int:
-        """Send a request and read its answer; return the body's length."""
-        self._writer.write(request)
-        head = await self._reader.readuntil(b"\r\n\r\n")
+        """Send a request and read its answer, which must be good; return the body's length."""
+        head, body = await self.ask(request)
         if not head.startswith(OK):
             raise RuntimeError(head.decode())
+        return len(body)
+
+    async def ask(self, request: bytes) -> tuple[bytes, bytes]:
+        """Send a request; return the head and the body of its answer."""
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
-        await self._reader.readexactly(length)
-        return length
+        body = await self._reader.readexactly(length)
+        self.used_at = time.perf_counter()
+        return head, body
 
     def close(self) -> None:
         """Hang up."""
         self._writer.close()
+
+
+class Asked(NamedTuple):
+    """One request of an endless load: when it was due, how long its answer took since then, and its status."""
+
+    due: float
+    ms: float
+    status: int
+
+
+async def endless(
+    port: int,
+    requests: Iterator[bytes],
+    connections: int,
+    rate: float,
+    over: asyncio.Event,
+    seen: Callable[[bytes, float, bytes], None] = lambda *_: None,
+) -> list[Asked]:
+    """Send at a fixed rate until it is over; `seen` is given each request, when it was sent, and its answer's body."""
+    free: asyncio.Queue[Connection] = asyncio.LifoQueue()
+    for _ in range(connections):
+        free.put_nowait(await Connection.open(port))
+    asked: list[Asked] = []
+
+    async def one(due: float) -> None:
+        connection, request = await free.get(), next(requests)
+        if time.perf_counter() - connection.used_at > IDLE_SECONDS:
+            connection.close()
+            connection = await Connection.open(port)
+        sent = time.perf_counter()
+        head, body = await connection.ask(request)
+        asked.append(Asked(due, (time.perf_counter() - due) * 1e3, int(head.split(b" ", 2)[1])))
+        seen(request, sent, body)
+        free.put_nowait(connection)
+
+    began, number = time.perf_counter(), 0
+    async with asyncio.TaskGroup() as running:
+        while not over.is_set():
+            due = began + number / rate
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            running.create_task(one(due))
+            number += 1
+    while not free.empty():
+        free.get_nowait().close()
+    return asked
 
 
 def request(path: str, token: str) -> bytes:
