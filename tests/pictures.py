@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -58,6 +59,31 @@ def moving(frames: int = 4) -> bytes:
     """A GIF that moves."""
     pictures = [picture(32 + 0 * at, 24).quantize(16) for at in range(frames)]
     return encoded(pictures[0], "image/gif", save_all=True, append_images=pictures[1:], duration=100, loop=0)
+
+
+def photograph() -> bytes:
+    """A JPEG of 12 megapixels and some 4.5 MB."""
+    return encoded(Image.effect_noise((4_000, 3_000), 40).convert("RGB"), quality=63)
+
+
+def large_video(size: int) -> bytes:
+    """A video of at least so many bytes, which are all its pictures': the same noise, again and again."""
+    file = io.BytesIO()
+    container: Any = av.open(file, "w", format="mp4")
+    with container:
+        stream = container.add_stream(
+            "libx264", rate=10, options={"preset": "ultrafast", "crf": "0", "tune": "zerolatency"}
+        )
+        stream.width, stream.height, stream.pix_fmt = 1_280, 960, "yuv420p"
+        frame: Any = av.VideoFrame
+        noise = frame.from_image(Image.effect_noise((1_280, 960), 80).convert("RGB"))
+        [first] = [bytes(it) for it in [*stream.encode(noise), *stream.encode()]]
+        for at in range(size // len(first) + 1):
+            packet = av.Packet(first)
+            packet.pts = packet.dts = at
+            packet.time_base, packet.stream, packet.is_keyframe = Fraction(1, 10), stream, True
+            container.mux(packet)
+    return file.getvalue()
 
 
 @cache

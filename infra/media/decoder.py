@@ -84,6 +84,8 @@ class Decoder:
         self.ready = Ready(images=False, videos=False)
         self.most_memory_bytes = 0
         """Of any child so far."""
+        self.cpu_seconds = 0.0
+        """Of the last child."""
 
     @contextmanager
     def decode(self, source: BinaryIO, content_type: str) -> Iterator[Decoded]:
@@ -96,10 +98,16 @@ class Decoder:
             made = [open_things.enter_context(tempfile.TemporaryFile(dir=self._folder)) for _ in (*SLOTS, "report")]
             outputs, said = made[:-1], made[-1]
             ended = self._ask(source, content_type, [source.fileno(), said.fileno(), *(it.fileno() for it in outputs)])
+            self.cpu_seconds = ended.cpu_seconds
             self.most_memory_bytes = max(self.most_memory_bytes, ended.memory_bytes)
             report = _read(said, ended)
             files = dict(zip(SLOTS, outputs, strict=True))
             yield _checked(report, content_type, {slot: cast("BinaryIO", file) for slot, file in files.items()})
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the decoding process, where it runs."""
+        return None if self._process is None else self._process.pid
 
     def start(self) -> Ready:
         """Start the process, and tell what it can decode."""

@@ -40,11 +40,12 @@ class Job(msgspec.Struct):
 
 
 class Ended(msgspec.Struct):
-    """How a child ended: its status as of os.waitpid, whether it was stopped for its time, its most memory in bytes."""
+    """How a child ended: its status as of os.waitpid, whether it was stopped for its time, and what it took."""
 
     status: int
     stopped: bool
     memory_bytes: int
+    cpu_seconds: float
 
 
 class Ready(msgspec.Struct):
@@ -98,7 +99,7 @@ def _run(job: Job, descriptors: Sequence[int], decoders: dict[str, Any]) -> Ende
     if stopped:
         os.kill(child, signal.SIGKILL)
     _, status, used = os.wait4(child, 0)
-    return Ended(status, stopped, used.ru_maxrss * 1024)
+    return Ended(status, stopped, used.ru_maxrss * 1024, used.ru_utime + used.ru_stime)
 
 
 def _ends_within(child: int, seconds: float) -> bool:
