@@ -44,6 +44,12 @@ class Board(NamedTuple):
     trends: Sequence[Trend]
     hours: Mapping[str, Sequence[int]]
 
+    def without(self, denied: frozenset[str]) -> Board:
+        """Return the board less what moderators have denied."""
+        if denied.isdisjoint(trend.topic for trend in self.trends):
+            return self
+        return self._replace(trends=[trend for trend in self.trends if trend.topic not in denied])
+
 
 class _Quarter(NamedTuple):
     """What is worked out once a quarter: the ranks of the hour that ended with the last one, and what is expected."""
@@ -68,9 +74,7 @@ class Boards:
         board = self.of(trends, place, now_ms)
         if not 0 <= now_ms - self._denied_at_ms < DENIED_KEPT_MS:
             self._denied_at_ms, self._denied = now_ms, moderation.denied()
-        if self._denied.isdisjoint(trend.topic for trend in board.trends):
-            return board
-        return board._replace(trends=[trend for trend in board.trends if trend.topic not in self._denied])
+        return board.without(self._denied)
 
     def of(self, reader: TrendsReader, place: int, now_ms: int) -> Board:
         """Return the board of a place, KEPT_MS old at most, unless it is being made anew by somebody else."""

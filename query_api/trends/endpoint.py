@@ -111,10 +111,11 @@ async def topic(reading: TopicReading, name: TopicPath, woeid: Woeid = WORLD, li
 
 
 def _board(reading: Reading, place: Place) -> Board:
-    services = reading.services
-    boards = services.trend_boards if reading.at_ms is None else services.moments.boards
-    denied = services.stores.readers().moderation
-    return boards.shown(reading.readers.trends, denied, place.woeid, reading.now_ms())
+    services, trends, now_ms = reading.services, reading.readers.trends, reading.now_ms()
+    moderation = services.stores.readers().moderation
+    if reading.at_ms is None:
+        return services.trend_boards.shown(trends, moderation, place.woeid, now_ms)
+    return services.moments.boards.of(trends, place.woeid, now_ms).without(moderation.denied())
 
 
 @router.get("/trends/places", **describe(Places, "not_kept"))

@@ -11,10 +11,11 @@ import pytest
 
 from infra.clock import rfc3339
 from query_api import moments, stores
-from schemas.accounts.events import AccountSuspended, ProfileEdited
+from schemas.accounts.events import AccountDeactivated, AccountErased, AccountSuspended, ProfileEdited
 from schemas.follows.events import Blocked, Muted, Unfollowed, Unmuted
 from schemas.ids import to_uuid
-from schemas.tweets.events import TweetDeleted
+from schemas.moderation.events import TopicDenied
+from schemas.tweets.events import TweetDeleted, TweetModerated
 from streams.bootstrap import PROJECTIONS
 from tests import builders
 from tests.builders import EPOCH_MS, envelope
@@ -160,10 +161,15 @@ async def test_trends_are_as_they_were(world: World) -> None:
     assert (await world.get("/trends"))["trends"] == []
     found = await then(world, moment, "/trends", None)
     assert (found["as_of"], [it["name"] for it in found["trends"]]) == (moment, ["eclipse"])
+    await world.given(TopicDenied(LATER, 1, EVE, "eclipse", denied=True))
+    assert (await then(world, moment, "/trends", None))["trends"] == []
 
 
 HIDING: dict[str, tuple[list[Event], list[int]]] = {
     "a tweet that was deleted since": ([TweetDeleted(LATER, tweet_id(1), ANN)], [4, 2]),
+    "a tweet that moderators have hidden since": ([TweetModerated(LATER, tweet_id(1), ANN, hidden=True)], [4, 2]),
+    "an account that was closed since": ([AccountDeactivated(LATER, BOB, NOW_MS * 2)], [4, 1]),
+    "an account that was erased since": ([AccountErased(LATER, BOB)], [4, 1]),
     "an account that was suspended since": ([AccountSuspended(LATER, BOB, 0)], [4, 1]),
     "an account that the viewer blocked since": ([Blocked(LATER, ME, BOB)], [4, 1]),
     "an account that blocked the viewer since": ([Blocked(LATER, BOB, ME)], [4, 1]),
