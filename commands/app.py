@@ -25,7 +25,9 @@ from commands.notifications import endpoint as notifications
 from commands.oauth import consent
 from commands.oauth import endpoint as oauth
 from commands.privacy import endpoint as privacy
+from commands.privacy import export_endpoint as export
 from commands.privacy.erasure import Erasure
+from commands.privacy.export import Exports
 from commands.push import endpoint as push
 from commands.tweets import endpoint as tweets
 from infra.http import documents, openapi, problems
@@ -46,12 +48,16 @@ if TYPE_CHECKING:
 
 CHORES_EVERY_S = 600  # forgets old answers, sessions and what is beyond the retention
 ERASE_EVERY_S = 60
+EXPORT_EVERY_S = 5
 WATCH_EVERY_S = 0.5
 _RETRY = {"Retry-After": "1"}
 
 log = logging.getLogger(__name__)
 
-_NOUNS = (accounts, access, oauth, tweets, graph, engagement, media, moderation, notifications, privacy, push)
+_NOUNS = (
+    *(accounts, access, oauth, tweets, graph, engagement),
+    *(export, media, moderation, notifications, privacy, push),
+)
 
 
 def create_app(services: Services, on_close: Callable[[], None] = lambda: None) -> FastAPI:
@@ -59,7 +65,7 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        besides = [asyncio.create_task(work(services)) for work in (_chores, _erasures, _watch)]
+        besides = [asyncio.create_task(work(services)) for work in (_chores, _erasures, _exports, _watch)]
         try:
             yield
         finally:
@@ -101,7 +107,7 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
 def _add_routes(app: FastAPI, services: Services) -> None:
     nouns = (tweets.router, engagement.router, graph.router, accounts.auth, accounts.users, notifications.router)
     others = (media.router, push.router, access.router, oauth.router, oauth.known, consent.router, health.router)
-    for router in (*nouns, *others, privacy.router, moderation.router):
+    for router in (*nouns, *others, privacy.router, export.router, moderation.router):
         app.router.routes.extend(router.routes)  # flat: an included router is matched twice for each request
 
     @app.get("/.well-known/jwks.json", dependencies=[limited(RateClass.OPEN)], include_in_schema=False)
@@ -135,6 +141,23 @@ async def _erasures(services: Services) -> None:
             await (round_ if services.below is None else services.below(round_))
         except Exception:
             log.exception("erasures failed; the next round goes on")
+
+
+async def _exports(services: Services) -> None:
+    if services.privacy.shelf is None or services.media is None:
+        return
+    exports = Exports(services, services.privacy.shelf, services.media.objects, services.settings.data_dir / "tmp")
+    while True:
+        await asyncio.sleep(EXPORT_EVERY_S)
+        try:
+            round_ = _export(exports)
+            await (round_ if services.below is None else services.below(round_))
+        except Exception:
+            log.exception("exports failed; the next round goes on")
+
+
+async def _export(exports: Exports) -> None:
+    await exports.round()
 
 
 async def _erase(erasure: Erasure) -> None:

@@ -10,6 +10,7 @@ from commands.app import create_app
 from commands.media.service import MediaParts
 from commands.oauth.grants import Grants
 from commands.parts import Parts
+from commands.privacy.shelf import Shelf
 from commands.services import Privacy, Push, Services
 from commands.views import View, Views
 from infra.archive.opening import archived_ends
@@ -45,6 +46,8 @@ from projections.media import read_model as media
 from projections.media.sqlite import SqliteMediaReader
 from projections.moderation import read_model as moderation
 from projections.moderation.sqlite import SqliteModerationReader
+from projections.notifications import read_model as notifications
+from projections.notifications.sqlite import SqliteNotificationsReader
 from projections.tweets import read_model as tweets
 from projections.tweets.sqlite import SqliteTweetsReader
 from schemas import codec
@@ -110,6 +113,7 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
         parts.privacy.departures.close()
         parts.revocations.close()
 
+    uploads = _media(settings)
     services = Services(
         settings=settings,
         clock=clock,
@@ -122,12 +126,12 @@ def open_services(settings: Settings, clock: Clock | None = None) -> Opened:
         verifier=verifier,
         rate_limits=RateLimits(settings, shared=parts.shared_limits),
         consistency=ConsistencyTokens(secret(settings.keys_dir, SECRET_NAME)),
-        privacy=parts.privacy,
+        privacy=parts.privacy if uploads is None else parts.privacy._replace(shelf=Shelf(uploads.objects)),
         below=parts.below,
         broken=parts.broken,
         also_ready=parts.also_ready,
         warnings=parts.warnings,
-        media=_media(settings),
+        media=uploads,
         push=_push(settings, parts),
     )
     return Opened(services, close)
@@ -203,4 +207,7 @@ def _views(folder: Path, journal: Journal, wait_ms: int, standings: Standings) -
         wait_ms,
         moderation=View("moderation", source(moderation.PROJECTION, SqliteModerationReader), moderation.TOPICS),
         standings=standings,
+        notifications=View(
+            "notifications", source(notifications.PROJECTION, SqliteNotificationsReader), notifications.TOPICS
+        ),
     )

@@ -39,6 +39,8 @@ from projections.media import read_model as media
 from projections.media.cql import CqlMediaReader
 from projections.moderation import read_model as moderation
 from projections.moderation.cql_reader import CqlModerationReader
+from projections.notifications import read_model as notifications
+from projections.notifications.cql_reader import CqlNotificationsReader
 from projections.tweets import read_model as tweets
 from projections.tweets.cql_reader import CqlTweetsReader
 
@@ -110,4 +112,7 @@ def _views(progress: Progress, look: Look, journal: Journal, wait_ms: int, stand
         moderation=View("moderation", ServerSource(look.rows(CqlModerationReader), progress), moderation.TOPICS),
         standings=standings,
         told=True,
+        notifications=View(
+            "notifications", ServerSource(look.rows(CqlNotificationsReader), progress), notifications.TOPICS
+        ),
     )

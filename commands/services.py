@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from commands.accounts.registry import Registry
     from commands.media.service import MediaParts
     from commands.oauth.grants import Grants
+    from commands.privacy.shelf import Shelf
     from commands.views import Views
     from infra.auth.departures import Departures
     from infra.auth.keys import KeyRing
@@ -39,10 +40,11 @@ class Push(NamedTuple):
 
 
 class Privacy(NamedTuple):
-    """Who is to be erased, and the copies that have to hear of it."""
+    """Who is to be erased, and the copies that have to hear of it; where exports wait (None: nowhere)."""
 
     departures: Departures
     copies: Copies
+    shelf: Shelf | None = None
 
 
 @dataclass(frozen=True, slots=True)

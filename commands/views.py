@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from projections.graph.read_model import GraphReader
     from projections.media.read_model import MediaReader
     from projections.moderation.read_model import ModerationReader
+    from projections.notifications.read_model import NotificationsReader
     from projections.tweets.read_model import TweetsReader
 
 R = TypeVar("R", bound=ProjectionReader)
@@ -88,11 +89,13 @@ class Views:
         moderation: View[ModerationReader],
         standings: Standings,
         told: bool = False,
+        notifications: View[NotificationsReader] | None = None,
     ) -> None:
         """`places` are those of authors, kept; without it they are read. `told`: the standings hear of changes."""
         self._standings, self._told = standings, told
         self._accounts, self._tweets, self._graph, self._engagement = accounts, tweets, graph, engagement
         self._media = media
+        self._notifications = notifications
         self._moderation = moderation
         self._places = places or (lambda author_ids: places_of(self.accounts, author_ids))
         self._journal = journal
@@ -118,6 +121,13 @@ class Views:
     def engagement(self) -> EngagementReader:
         """Return the reader of engagement."""
         return self._engagement.reader
+
+    @property
+    def notifications(self) -> NotificationsReader:
+        """Return the reader of notifications: for exports, so nothing waits for it."""
+        if self._notifications is None:
+            raise CommandRefusedError("projection_behind", "notifications are not kept")
+        return self._notifications.reader
 
     @property
     def standings(self) -> Standings:
@@ -196,3 +206,5 @@ class Views:
         """Stop listening."""
         for view in self.all:
             view.close()
+        if self._notifications is not None:
+            self._notifications.close()

@@ -77,6 +77,7 @@ class Settings(BaseSettings):
 
     access_token_minutes: int = Field(15, ge=1, le=1440, description="life of an access token")
     refresh_token_days: int = Field(30, ge=1, le=365, description="life of a refresh token; each use renews it")
+    export_days: int = Field(7, ge=1, le=90, description="days that an export of one's data can be fetched")
     erasure_grace_days: int = Field(30, ge=0, le=365, description="days in which a closed account's owner may return")
     argon2_memory_kib: int = Field(19_456, ge=8, description="memory of one password hash (OWASP: 19 MiB, 2 passes)")
     max_body_bytes: int = Field(65_536, ge=1024, description="largest request body")

@@ -95,6 +95,11 @@ class Registry:
         """Return what is kept of an account's personal data."""
         return await self.run(partial(self._seals.kept, user_id))
 
+    async def address(self, user_id: int) -> str:
+        """Return an account's address; empty where none was given."""
+        sealed = (await self.kept_key(user_id)).email
+        return "" if sealed is None else self._seals.address(user_id, sealed) or ""
+
     async def destroy(self, user_id: int) -> None:
         """Destroy an account's key, and forget its password, its sessions and its apps."""
         await self.run(partial(self._seals.destroy, user_id))

@@ -18,3 +18,13 @@ class LeftAnswer(msgspec.Struct):
     user_id: str
     erased_at: str
     status: str = "DELETED"
+
+
+class ExportAnswer(msgspec.Struct):
+    """An export is being made, or can be fetched from `download` until `expires_at`."""
+
+    status: str
+    download: str | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    expires_at: str | None = None

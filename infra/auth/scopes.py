@@ -48,6 +48,8 @@ _COMMANDS = {
     Need(ACCOUNT, signed_in=True): (
         "POST /auth/password",
         "DELETE /users/me",
+        "GET /users/me/export",
+        "GET /users/me/export/file",
         "GET /users/me/sessions",
         "DELETE /users/me/sessions",
         "DELETE /users/me/sessions/{session_id}",

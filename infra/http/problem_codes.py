@@ -124,6 +124,10 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     ),
     # media
     "media_unknown": ProblemType(400, "There is no such media", "Upload it first."),
+    "export_not_found": ProblemType(
+        404, "There is no export to be fetched", "GET /api/v1/users/me/export asks for one, and tells when it is ready."
+    ),
+    "range_unsatisfiable": ProblemType(416, "The range begins behind the end", "Content-Range tells the size."),
     "media_not_found": ProblemType(404, "There is no such media", "It may have been collected: upload it again."),
     "media_not_ready": ProblemType(
         409, "The media are not decoded yet", "Ask GET /api/v1/media/{media_id} until its status is ready."

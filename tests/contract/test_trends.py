@@ -280,7 +280,7 @@ def shown(kept: Kept[TrendsReader]) -> list[object]:
 
 
 def test_what_an_author_said_is_withdrawn_to_what_it_is_when_nobody_can_read_it(
-    kept: Kept[TrendsReader], request: pytest.FixtureRequest, tmp_path: Path
+    kept: Kept[TrendsReader], tmp_path: Path
 ) -> None:
     of_ada = [
         tagged(ADA, 1, "cats", "tea", place=LONDON),
@@ -292,8 +292,7 @@ def test_what_an_author_said_is_withdrawn_to_what_it_is_when_nobody_can_read_it(
     said = sorted((*of_ada, *of_bob), key=lambda it: it.tweet_id)
     withdrawn = TopicsWithdrawn(envelope(), ADA, withdrawing.counted(of_ada))
     unread = [msgspec.structs.replace(it, hashtags=[""]) if it.author_id == ADA else it for it in said]
-    backend = TRENDS[request.node.callspec.params["kept"]]
-    with contextlib.closing(Kept[TrendsReader](backend, tmp_path / "g2.db")) as replayed:
+    with contextlib.closing(Kept[TrendsReader](TRENDS["sqlite"], tmp_path / "g2.db")) as replayed:
         replayed.say(*unread, msgspec.structs.replace(withdrawn, topics=[]))
         expected = shown(replayed)
     kept.say(*said, withdrawn)

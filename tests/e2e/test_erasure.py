@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import re
+import zipfile
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +24,7 @@ from schemas.operations.events import DeadLettered
 from tests.e2e.canaries import Canaries
 from tests.e2e.people import PASSWORD
 from tests.e2e.system import System
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +74,23 @@ class Writer:
         headers = {**self.headers, **({"Idempotency-Key": Idempotency_Key} if Idempotency_Key else {})}
         tweet_id: str = self.send("POST", "/tweets", {"content": content, **more}, headers)["tweet_id"]
         return tweet_id
+
+    def export(self) -> str:
+        """Take all of it along; return the file in which the export waits."""
+        until(lambda: self.send("GET", "/users/me/export")["status"] == "ready")
+        told = self.send("GET", "/users/me/export")
+        raw = self.client.get(f"{self.system.commands}{told['download']}", headers=self.headers).content
+        assert (len(raw), hashlib.sha256(raw).hexdigest()) == (told["bytes"], told["sha256"])
+        with zipfile.ZipFile(io.BytesIO(raw)) as packed:
+            manifest = json.loads(packed.read("manifest.json"))
+            for it in manifest["files"]:
+                assert hashlib.sha256(packed.read(it["name"])).hexdigest() == it["sha256"], it["name"]
+            records = {it["name"]: it["records"] for it in manifest["files"]}
+            kept = b"".join(packed.read(name) for name in packed.namelist()).decode()
+        assert (records["tweets.jsonl"], records["likes.jsonl"], records["bookmarks.jsonl"]) == (POSTS + 4, 1, 1)
+        for where, canary in self.canaries.planted.items():
+            assert canary in kept or where.startswith(("display", "bio", "location", "deleted", "key")), where
+        return f"objects/exports/{self.user_id}/export.zip"
 
     def bury(self) -> None:
         """Leave dead letters of two of its records, as a projection would that could not apply them."""
@@ -123,14 +144,13 @@ def test_what_an_account_planted_is_found_nowhere_after_it_was_erased(system: Sy
         writer.bury()
         system.wait_until_caught_up()
         murmur(system, "archive", "run", "--now")
-        murmur(
-            system, "replay", "tweets", "--until", rfc3339(SystemClock().now_ms())
-        )
+        exported = writer.export()
+        murmur(system, "replay", "tweets", "--until", rfc3339(SystemClock().now_ms()))
 
         before = canaries.found_in(system.data)
         planted = {where for where in canaries.planted if not re.match("address|deleted|key", where)}
         assert planted <= before.keys(), planted - before.keys()
-        assert not {name for names in before.values() for name in names if name.startswith("objects")}
+        assert {name for names in before.values() for name in names if name.startswith("objects")} == {exported}
 
         told = json.loads(murmur(system, "users", "erase", writer.username, "--now"))
         assert (told["erased"], told["remains"]) == (True, [])
