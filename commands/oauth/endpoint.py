@@ -125,7 +125,7 @@ async def remove(request: Request, client_id: str, who: Who) -> Response:
     **_of_form(
         AppTokenAnswer,
         ("grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope"),
-        (*TOKEN_ERRORS, "projection_behind", "account_suspended"),
+        (*TOKEN_ERRORS, "projection_behind", "account_suspended", "account_deleted"),
     ),
 )
 async def token(request: Request) -> Response:

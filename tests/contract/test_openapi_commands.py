@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +80,9 @@ async def test_the_bytes_are_what_the_document_says(tmp_path: Path) -> None:
             if path.startswith("/api/v1/auth/") and not path.endswith("logout"):
                 continue
             for user, tweet_id, user_id in ((ada, UUID, UUID), (bob, tweet, ada.user_id)):
-                ids = {"tweet_id": tweet_id, "user_id": user_id, "session_id": UUID, "client_id": UUID}
+                ids = defaultdict(lambda: UUID, tweet_id=tweet_id, user_id=user_id)
                 headers = {"Authorization": f"Bearer {user.access_token}"}
-                url = path.format(**ids)
+                url = path.format_map(ids)
                 answer = await world.client.request(method, url, json=bodies.get(path), headers=headers)
                 assert answer.status_code < 500
                 assert_described(method, path, answer)
