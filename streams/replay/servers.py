@@ -22,9 +22,11 @@ from projections.graph.cql import CqlGraphReader
 from projections.home_timeline import redis_drop
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
 from projections.media.cql import CqlMediaReader
+from projections.moderation.cql_reader import CqlModerationReader
 from projections.notifications.cql_reader import CqlNotificationsReader
 from projections.search import read_model as search
 from projections.search.elasticsearch_reader import ElasticsearchSearchReader
+from projections.spam.cql import CqlSpamReader
 from projections.trends.cql_reader import CqlTrendsReader
 from projections.tweets.cql_reader import CqlTweetsReader
 from schemas import codec
@@ -54,6 +56,8 @@ _ROW_READERS: dict[str, type[Any]] = {
     "trends": CqlTrendsReader,
     "notifications": CqlNotificationsReader,
     "media": CqlMediaReader,
+    "moderation": CqlModerationReader,
+    "spam": CqlSpamReader,
 }
 
 
