@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from commands.openapi import bare_app
-from infra.auth.scopes import NEEDS, PUBLIC
+from infra.auth.scopes import FIRST_PARTY, MODERATE, NEEDS, PUBLIC
 from infra.auth.tokens import AccessTokens
 from infra.http.rate_limits import ACCOUNTS_PER_ADDRESS, RateClass
+from infra.settings import Settings
 from schemas.ids import from_uuid
 from tests import builders
 from tests.command_world import command_world
@@ -30,12 +31,9 @@ if TYPE_CHECKING:
     from tests.route_table import Row
 
 LIMIT = 2
-LIMITS: dict[str, Any] = {
-    "rate_limits": True,
-    "rate_limit_auth_per_minute": LIMIT,
-    "rate_limit_writes_per_minute": LIMIT,
-    "rate_limit_reads_per_minute": LIMIT,
-}
+LIMITS: dict[str, Any] = {name: LIMIT for name in Settings.model_fields if name.startswith("rate_limit_")}
+LIMITS["rate_limits"] = True
+BY_ACCOUNT = {RateClass.WRITE, RateClass.UPLOAD}
 PROXY = "192.0.2.250"
 FORGED = [
     {},
@@ -58,7 +56,7 @@ _session = itertools.count(1)
 def limit_of(row: Row, *, signed_in: bool) -> int:
     """How many requests in a row are let in, of one account (or nobody) at one address."""
     known = signed_in and NEEDS[row[:2]] != PUBLIC  # of a public route nobody is asking
-    if row.rate_class is RateClass.OPEN or (row.rate_class is RateClass.WRITE and not known):
+    if row.rate_class is RateClass.OPEN or (row.rate_class in BY_ACCOUNT and not known):
         return LIMIT * ACCOUNTS_PER_ADDRESS
     return LIMIT
 
@@ -116,7 +114,8 @@ def bearer_of(services: Services, user_id: str) -> Callable[[], str]:
     """Tokens of a session each: some routes end the session that asks."""
     tokens, subject = AccessTokens(services.keys, services.clock, 900), from_uuid(user_id)
     assert subject is not None
-    return lambda: f"Bearer {tokens.issue(subject, next(_session))}"
+    scopes = FIRST_PARTY | {MODERATE}
+    return lambda: f"Bearer {tokens.issue(subject, next(_session), scopes=scopes)}"
 
 
 def fresh(app: FastAPI) -> Any:
