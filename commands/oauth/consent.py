@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request, Response
 
 from commands import claims
 from commands.accounts import sessions
+from commands.accounts.answer import MAX_SENT_CHARS
 from commands.errors import CommandRefusedError
 from commands.oauth import handler, page
 from commands.oauth.clients import app_of
@@ -122,7 +123,8 @@ async def _page(request: Request, asked: Asked, wrong: str = "", username: str =
 
 async def _allow(services: Services, asked: Asked, form: Mapping[str, str]) -> str:
     """Return the code, by which the app gets what the account may grant; raises CommandRefusedError."""
-    user_id = services.journal.owner(claims.username_key(form.get("username", "")))
+    name = form.get("username", "")[:MAX_SENT_CHARS]
+    user_id = services.journal.owner(claims.username_key(name))
     matched = await services.registry.matching_hash(user_id, form.get("password", ""))
     if matched is None or user_id is None:
         raise CommandRefusedError("login_failed")

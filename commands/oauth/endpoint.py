@@ -136,10 +136,11 @@ async def token(request: Request) -> Response:
     secret_hash, scopes = _of_grant(app, form)
 
     async def role_of(user_id: int) -> str:
-        return (await sessions.active(services, user_id)).role
+        account = await sessions.active(services, user_id)
+        await sessions.say_signed_in(services, user_id, sessions.Caller(request.scope[REQUEST_ID]))
+        return account.role
 
     given = await services.grants.exchange(app, secret_hash, scopes, role_of)
-    await sessions.say_signed_in(services, given.session.user_id, sessions.Caller(request.scope[REQUEST_ID]))
     return _json(_tokens(given))
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from commands.accounts import sessions
 from infra.journal.port import Commit
+from infra.log.port import LogUnavailableError
 from projections.accounts.read_model import MODERATOR, USER
 from schemas.accounts.events import RoleChanged
 from schemas.ids import from_uuid
@@ -14,6 +16,8 @@ from tests.oauth_world import LOOPBACK_URI, OAUTH, REDIRECT_URI, answered, error
 from tests.waiting import soon
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.command_world import User, World
 
 
@@ -76,6 +80,40 @@ async def test_a_wrong_password_asks_again_and_gives_nothing(world: World) -> No
         assert answer.status_code == 401
         assert 'role="alert">The username or the password is wrong' in answer.text
         assert "Location" not in answer.headers
+
+
+async def test_a_confidential_app_is_told_what_its_own_tokens_are_good_for(world: World) -> None:
+    ada = await world.register()
+    app, other = await register(ada, confidential=True), await register(ada, confidential=True)
+    tokens = await app.tokens(ada)
+    for token, kind in ((tokens["access_token"], "Bearer"), (tokens["refresh_token"], "refresh_token")):
+        said = (await app.introspect(token)).json()
+        assert (said["active"], said["scope"], said["token_type"]) == (True, "read write", kind)
+        assert (said["client_id"], said["sub"]) == (app.client_id, ada.user_id)
+        assert said["exp"] > world.services.clock.now_ms() // 1000
+        assert (await other.introspect(token)).json() == {"active": False}
+    for token in (ada.access_token, ada.refresh_token, "x", tokens["access_token"][:-4] + "AAAA"):
+        assert (await app.introspect(token)).json() == {"active": False}
+    await app.revoke(tokens["refresh_token"], token_type_hint="access_token")
+    for token in (tokens["access_token"], tokens["refresh_token"]):
+        assert (await app.introspect(token)).json() == {"active": False}
+    assert error_of(await (await register(ada)).introspect("x")) == (401, "invalid_client")
+
+
+async def test_a_refresh_that_the_log_cannot_note_uses_nothing_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await world.register()
+    app = await register(ada)
+    tokens = await app.tokens(ada)
+
+    async def full(*_: object) -> None:
+        raise LogUnavailableError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(sessions, "say_signed_in", full)
+        assert (await app.refresh(tokens["refresh_token"])).json()["code"] == "log_unavailable"
+    assert (await app.refresh(tokens["refresh_token"])).status_code == 200
 
 
 async def test_refreshing_gives_new_tokens_and_fewer_scopes_where_fewer_are_asked_for(world: World) -> None:
