@@ -10,6 +10,7 @@ import pytest
 
 from infra.servers import Fleet, running
 from infra.settings import Settings
+from schemas import codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name what was left out, and why."""
     if not ASKED:
         terminalreporter.write_line("tests/cluster was left out: it starts real servers; `make cluster-test` runs it")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _seals_of_no_other_module() -> Iterator[None]:
+    """Forget at a module's end whose seals the process opens: they belong to a folder of that module."""
+    yield
+    codec.open_with(None)
 
 
 @pytest.fixture(scope="session")

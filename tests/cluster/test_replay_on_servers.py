@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from contextlib import closing
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -20,13 +21,15 @@ from infra.cql.session import CqlSession
 from infra.elastic import Elastic
 from infra.generations.record import State
 from infra.log.kafka import KafkaEventLog
+from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import Record
 from infra.redis_primaries import Command, Primaries
 from infra.servers import running
 from projections.home_timeline.redis_drop import readers
 from projections.home_timeline.redis_layout import Layout
 from projections.search import elasticsearch_indices
-from schemas.codec import encode, topic_and_key
+from schemas.catalogue import BY_EVENT, FACT_TOPICS
+from schemas.codec import schema_id_of, topic_and_key
 from streams.bootstrap import PROJECTIONS
 from streams.generations.moves import waiting
 from streams.generations.servers import ServerStock
@@ -36,6 +39,7 @@ from streams.replay.run import STOPPED
 from streams.replay.server_replay import ServerReplay
 from tests.conftest import settings_of
 from tests.replay_world import random_history
+from tests.versions import mixed
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -122,15 +126,28 @@ def kept(settings: Settings) -> list[Any]:
 
 
 def publish(settings: Settings, events: Sequence[Event]) -> None:
+    """Append events as programs of many years would have written them."""
+    records = [Record(*topic_and_key(event), value) for event, value in zip(events, mixed(events), strict=True)]
+
     async def append() -> None:
         with closing(KafkaEventLog(settings.kafka_bootstrap)) as log:
-            await log.append([Record(*topic_and_key(event), encode(event)) for event in events])
+            await log.append(records)
 
     asyncio.run(append())
 
 
 def replayed(settings: Settings, *arguments: str) -> int:
     return ServerReplay(settings, parsed([*arguments, "--sample", "0", "--processes", "2", "--json"])).run()
+
+
+def test_old_versions_of_events_come_through_kafka_as_they_were_written(settings: Settings, live: None) -> None:
+    with closing(KafkaLogReader(settings.kafka_bootstrap, FACT_TOPICS)) as log:
+        batches = [log.read(*place, 0, len(HISTORY)) for place in log.end_offsets(FACT_TOPICS)]
+    values = [value for batch in batches if batch is not None for value in batch.values]
+    assert not Counter(mixed(HISTORY[:BEFORE])) - Counter(values)  # and what workers said of media
+    newest = {entry.versions[max(entry.versions)] for entry in BY_EVENT.values()}
+    assert len({schema_id_of(value) for value in values} - newest) >= 4
+    assert live is None
 
 
 def test_all_are_built_proven_and_promoted_while_workers_go_on(
