@@ -2,7 +2,8 @@
 
 Consumes:   the writes of projections.media.projector, placed
 Writes:     media (media_id → row), media_by_owner (owner_id → media_ids), attached (media_id → tweet), tweets_with
-            (tweet_id → media_ids), tweets_gone (tweet_id → when), slots (owner_id, slot → media_id), media_due (hour →
+            (tweet_id → media_ids), tweets_gone (tweet_id → when),
+            tweets_hidden (tweet_id → whether it is), slots (owner_id, slot → media_id), media_due (hour →
             what to look at again)
 Guarantee:  see infra.cql.projection_store; of each row one log partition speaks, and nothing is read to write
 Rebuild:    see infra.cql.projection_store
@@ -19,7 +20,7 @@ from infra.cql.calls import Call
 from infra.cql.many import read_many
 from infra.cql.projection_store import CqlProjectionReader, CqlProjectionStore, timestamp
 from infra.cql.projection_tables import put
-from projections.media.projector import Attach, Blank, Collect, Describe, Put, SetSlot, Settle, TweetGone
+from projections.media.projector import Attach, Blank, Collect, Describe, Hide, Put, SetSlot, Settle, TweetGone
 from projections.media.read_model import PROJECTION, Media, Use
 from schemas.ids import MAX_ID
 
@@ -49,6 +50,7 @@ _BLANKED = (
 _ATTACH = put("attached", "media_id, tweet_id")
 _PUT_WITH = put("tweets_with", "tweet_id, media_id")
 _GONE = put("tweets_gone", "tweet_id, at_ms")
+_HIDE = put("tweets_hidden", "tweet_id, hidden")
 _SET_SLOT = put("slots", "owner_id, slot, media_id")
 
 
@@ -67,6 +69,7 @@ class CqlMediaStore(CqlProjectionStore):
         "attached": "(media_id bigint PRIMARY KEY, tweet_id bigint)",
         "tweets_with": "(tweet_id bigint, media_id bigint, PRIMARY KEY (tweet_id, media_id))",
         "tweets_gone": "(tweet_id bigint PRIMARY KEY, at_ms bigint)",
+        "tweets_hidden": "(tweet_id bigint PRIMARY KEY, hidden boolean)",
         "slots": "(owner_id bigint, slot tinyint, media_id bigint, PRIMARY KEY (owner_id, slot))",
         "media_due": "(hour bigint, bucket int, source tinyint, id bigint, PRIMARY KEY ((hour, bucket), source, id))",
     }
@@ -96,6 +99,8 @@ class CqlMediaStore(CqlProjectionStore):
             case TweetGone():
                 yield Call(self.cql(_GONE), (*write, at))
                 yield self._due(write.at_ms, OF_TWEET, write.tweet_id, at)
+            case Hide():
+                yield Call(self.cql(_HIDE), (*write, at))
             case SetSlot():
                 yield Call(self.cql(_SET_SLOT), (*write[:3], at))
                 yield self._due(write.at_ms, OF_OWNER, write.owner_id, at)
@@ -116,6 +121,7 @@ _MANY = (
 )
 _ATTACHED = "SELECT media_id, tweet_id FROM attached{g} WHERE media_id IN ?"
 _GONE_AT = "SELECT tweet_id, at_ms FROM tweets_gone{g} WHERE tweet_id IN ?"
+_HIDDEN = "SELECT tweet_id, hidden FROM tweets_hidden{g} WHERE tweet_id IN ?"
 _OWNERS = "SELECT media_id, owner_id FROM media{g} WHERE media_id IN ?"
 _SLOTS = "SELECT media_id FROM slots{g} WHERE owner_id IN ?"
 _OF_OWNER = "SELECT media_id FROM media_by_owner{g} WHERE owner_id = ? AND media_id < ? LIMIT ?"
@@ -144,11 +150,13 @@ class CqlMediaReader(CqlProjectionReader):
         """Return where they are used."""
         attached: dict[int, int] = dict(read_many(self.session, self.cql(_ATTACHED), media_ids))
         gone: dict[int, int] = dict(read_many(self.session, self.cql(_GONE_AT), attached.values()))
+        hidden: dict[int, bool] = dict(read_many(self.session, self.cql(_HIDDEN), attached.values()))
         owners: dict[int, int] = dict(read_many(self.session, self.cql(_OWNERS), media_ids))
         shown = {row[0] for row in read_many(self.session, self.cql(_SLOTS), filter(None, owners.values()))}
+        found = ((media_id, attached.get(media_id, 0)) for media_id in media_ids)
         return {
-            media_id: Use(attached.get(media_id, 0), gone.get(attached.get(media_id, 0), 0), media_id in shown)
-            for media_id in media_ids
+            media_id: Use(tweet_id, gone.get(tweet_id, 0), media_id in shown, hidden.get(tweet_id, False))
+            for media_id, tweet_id in found
         }
 
     def of_owner(self, owner_id: int, before: int | None, limit: int) -> list[int]:

@@ -1,7 +1,7 @@
 """Decides what an event says of images and videos: what they are, and where they are used.
 
 Consumes:   MediaUploaded, MediaReady, MediaFailed, MediaDescribed, MediaCollected; of TweetPosted and ProfileEdited
-            what they attach, TweetDeleted, AccountErased; the rest of accounts and tweets is passed over
+            what they attach, TweetDeleted, TweetModerated, AccountErased; the rest of those topics is passed over
 Writes:     nothing itself; returns the NamedTuples below for the store
 Guarantee:  the same events give the same writes; no clock, no I/O
 Rebuild:    safe from position 0, in any interleaving that keeps each key's order: each topic has tables of its own
@@ -17,7 +17,7 @@ from projections.media.read_model import Slot, State
 from schemas.accounts.events import AccountErased, ProfileEdited
 from schemas.media.events import ERASED, MediaCollected, MediaDescribed, MediaFailed, MediaReady, MediaUploaded
 from schemas.media.paths import media_id_of
-from schemas.tweets.events import TweetDeleted, TweetPosted
+from schemas.tweets.events import TweetDeleted, TweetModerated, TweetPosted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,6 +88,13 @@ class TweetGone(NamedTuple):
     at_ms: int
 
 
+class Hide(NamedTuple):
+    """Moderators have hidden a tweet, with or without media, or show it again."""
+
+    tweet_id: int
+    hidden: bool
+
+
 class SetSlot(NamedTuple):
     """The owner's picture or banner is this one from now on; 0: none of ours."""
 
@@ -97,7 +104,7 @@ class SetSlot(NamedTuple):
     at_ms: int
 
 
-Write = Put | Settle | Describe | Collect | Blank | Attach | TweetGone | SetSlot
+Write = Put | Settle | Describe | Collect | Blank | Attach | TweetGone | Hide | SetSlot
 
 
 def project(events: Sequence[Event]) -> list[Write]:
@@ -112,6 +119,8 @@ def _writes(event: Event) -> Iterator[Write]:
                 yield Attach(media_id, event.tweet_id)
         case TweetDeleted():
             yield TweetGone(event.tweet_id, event.envelope.occurred_at_ms)
+        case TweetModerated():
+            yield Hide(event.tweet_id, event.hidden)
         case ProfileEdited():
             yield from _slots(event)
         case AccountErased():

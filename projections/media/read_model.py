@@ -60,12 +60,13 @@ class Media(NamedTuple):
 class Use(NamedTuple):
     """The tweet that has it (0: none; a medium is attached once), and whether it is its owner's picture or banner.
 
-    `gone_at_ms` is when the tweet was deleted (0: it stands).
+    `gone_at_ms` is when the tweet was deleted (0: it stands), `hidden` whether moderators have hidden it.
     """
 
     tweet_id: int = 0
     gone_at_ms: int = 0
     in_profile: bool = False
+    hidden: bool = False
 
 
 class MediaReader(ProjectionReader, Protocol):

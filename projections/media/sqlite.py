@@ -2,7 +2,7 @@
 
 Consumes:   the writes of projections.media.projector
 Writes:     media (media_id → row), attached (media_id → tweet), tweets_gone (tweet_id → when, of tweets with media),
-            slots (owner_id, slot → media_id)
+            tweets_hidden (tweet_id → whether it is), slots (owner_id, slot → media_id)
 Guarantee:  see infra.sqlite.projection_store; what was uploaded or attached twice stays as it was first
 Rebuild:    delete the file
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from infra.sqlite.connections import rows
 from infra.sqlite.id_sets import id_set
 from infra.sqlite.projection_store import SqliteProjectionReader, SqliteProjectionStore
-from projections.media.projector import Attach, Blank, Collect, Describe, Put, SetSlot, Settle, TweetGone
+from projections.media.projector import Attach, Blank, Collect, Describe, Hide, Put, SetSlot, Settle, TweetGone
 from projections.media.read_model import Media, Use
 from schemas.ids import MAX_ID
 
@@ -38,6 +38,7 @@ class SqliteMediaStore(SqliteProjectionStore):
     CREATE INDEX IF NOT EXISTS attached_by_tweet ON attached (tweet_id);
     CREATE TABLE IF NOT EXISTS tweets_gone (tweet_id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL);
     CREATE INDEX IF NOT EXISTS tweets_gone_by_time ON tweets_gone (at_ms);
+    CREATE TABLE IF NOT EXISTS tweets_hidden (tweet_id INTEGER PRIMARY KEY, hidden INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS slots (
         owner_id INTEGER, slot INTEGER, media_id INTEGER NOT NULL, at_ms INTEGER NOT NULL,
         PRIMARY KEY (owner_id, slot)) WITHOUT ROWID;
@@ -62,6 +63,10 @@ class SqliteMediaStore(SqliteProjectionStore):
         TweetGone: (
             "INSERT OR IGNORE INTO tweets_gone SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM attached WHERE tweet_id = ?1)"
         ),
+        Hide: (
+            "INSERT INTO tweets_hidden SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM attached WHERE tweet_id = ?1)"
+            " ON CONFLICT DO UPDATE SET hidden = excluded.hidden"
+        ),
         SetSlot: (
             "INSERT INTO slots VALUES (?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET media_id = excluded.media_id, at_ms = excluded.at_ms"
@@ -72,9 +77,11 @@ class SqliteMediaStore(SqliteProjectionStore):
 _MANY = "SELECT media.* FROM json_each(?) AS wanted CROSS JOIN media ON media_id = wanted.value"
 _USES = """
 SELECT wanted.value, coalesce(attached.tweet_id, 0), coalesce(tweets_gone.at_ms, 0),
-    EXISTS (SELECT 1 FROM slots WHERE slots.media_id = wanted.value AND slots.media_id > 0)
+    EXISTS (SELECT 1 FROM slots WHERE slots.media_id = wanted.value AND slots.media_id > 0),
+    coalesce(tweets_hidden.hidden, 0)
 FROM json_each(?) AS wanted LEFT JOIN attached ON attached.media_id = wanted.value
 LEFT JOIN tweets_gone ON tweets_gone.tweet_id = attached.tweet_id
+LEFT JOIN tweets_hidden ON tweets_hidden.tweet_id = attached.tweet_id
 """
 _OF_OWNER = "SELECT media_id FROM media WHERE owner_id = ? AND media_id < ? ORDER BY media_id DESC LIMIT ?"
 _DUE = """
@@ -96,7 +103,7 @@ class SqliteMediaReader(SqliteProjectionReader):
     def uses(self, media_ids: Collection[int]) -> dict[int, Use]:
         """Return where they are used."""
         found = rows(self._connection, _USES, (id_set(media_ids),))
-        return {media_id: Use(tweet_id, gone, bool(slot)) for media_id, tweet_id, gone, slot in found}
+        return {row[0]: Use(row[1], row[2], bool(row[3]), bool(row[4])) for row in found}
 
     def of_owner(self, owner_id: int, before: int | None, limit: int) -> list[int]:
         """Return ids of an account's media, newest first."""

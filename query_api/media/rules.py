@@ -30,7 +30,7 @@ def is_shown(media: Media | None, use: Use, file: str, gone: Collection[int]) ->
     """Tell whether a file of media is shown; `gone` are the accounts that nobody is shown."""
     if media is None or media.state != State.READY or media.collected_at_ms or media.owner_id in gone:
         return False
-    return not use.gone_at_ms and file in files_of(media)
+    return not use.gone_at_ms and not use.hidden and file in files_of(media)
 
 
 def files_of(media: Media) -> set[str]:

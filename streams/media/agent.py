@@ -1,7 +1,7 @@
 """Consumes uploads into the media projection.
 
 Consumes:   MediaUploaded, MediaReady, MediaFailed, MediaDescribed, MediaCollected, TweetPosted, TweetDeleted,
-            ProfileEdited
+            TweetModerated, ProfileEdited, AccountErased
 Writes:     the media store
 Guarantee:  every record is applied once; a batch and its checkpoint are one step
 Rebuild:    delete the projection's folder and start again: the store's checkpoint decides where reading begins

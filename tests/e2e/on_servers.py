@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from infra.log.port import LogReader
     from infra.servers import Fleet
 
-NAMES = ("kafka", "redis", "cassandra")
+NAMES = ("kafka", "redis", "cassandra", "objects")
 KEYSPACE = "e2e"
 
 

@@ -9,7 +9,7 @@ import msgspec
 from schemas.accounts.events import AccountErased, ProfileEdited
 from schemas.ids import from_uuid
 from schemas.media.events import MediaCollected, MediaDescribed, MediaFailed, MediaReady, MediaUploaded
-from schemas.tweets.events import TweetDeleted, TweetPosted
+from schemas.tweets.events import TweetDeleted, TweetModerated, TweetPosted
 from streams.replay.recount.said import Said
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class MediaRecount:
         MediaCollected,
         TweetPosted,
         TweetDeleted,
+        TweetModerated,
     )
 
     def __init__(self, sample: Sample) -> None:
@@ -47,6 +48,7 @@ class MediaRecount:
         self._media: dict[int, dict[str, Any]] = {}
         self._tweet_of: dict[int, int] = {}
         self._gone: dict[int, int] = {}
+        self._hidden: dict[int, bool] = {}
         self._shown: dict[tuple[int, str], int] = {}
 
     def take(self, place: TopicPartition, offset: int, event: Event) -> None:
@@ -55,6 +57,8 @@ class MediaRecount:
             self._tweet_of |= {it: event.tweet_id for it in event.media_ids if it not in self._tweet_of}
         elif isinstance(event, TweetDeleted):
             self._gone.setdefault(event.tweet_id, event.envelope.occurred_at_ms)
+        elif isinstance(event, TweetModerated):
+            self._hidden[event.tweet_id] = event.hidden
         elif isinstance(event, ProfileEdited):
             for name in ("profile_image_url", "banner_image_url"):
                 if (url := getattr(event, name)) is not None:
@@ -97,8 +101,13 @@ class MediaRecount:
             if told != expected:
                 yield self._said.difference(f"media {media_id} of", expected["owner"], expected, told)
             tweet = self._tweet_of.get(media_id, 0)
-            use = (tweet, self._gone.get(tweet, 0), (expected["owner"], media_id) in shown)
-            if use != (answered := tuple(uses.get(media_id, (0, 0, False)))):
+            use = (
+                tweet,
+                self._gone.get(tweet, 0),
+                (expected["owner"], media_id) in shown,
+                self._hidden.get(tweet, False),
+            )
+            if use != (answered := tuple(uses.get(media_id, (0, 0, False, False)))):
                 yield self._said.difference(f"use of media {media_id} of", expected["owner"], use, answered)
         for owner in {it["owner"] for it in self._media.values()}:
             newest = sorted((it for it, media in self._media.items() if media["owner"] == owner), reverse=True)
