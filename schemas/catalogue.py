@@ -38,6 +38,7 @@ from schemas.moderation.events import (
     CaseReleased,
     NoteAdded,
     ReportFiled,
+    TextErased,
     TopicDenied,
 )
 from schemas.notifications import upcasters as notifications
@@ -139,6 +140,7 @@ CATALOGUE: tuple[EventType, ...] = (
     EventType(CaseDecided, MODERATION, "subject_id", {1: 705}),
     EventType(Appealed, MODERATION, "subject_id", {1: 706}, personal={"text": ""}, subject_field="user_id"),
     EventType(AppealDecided, MODERATION, "subject_id", {1: 707}),
+    EventType(TextErased, MODERATION, "subject_id", {1: 709}),
     EventType(TopicDenied, MODERATION, "subject_id", {1: 708}),
     EventType(ImportAdvanced, IMPORTS, "source_key", {1: 901}),
     EventType(DeadLettered, DEAD_LETTERS, "partition", {1: 902}),

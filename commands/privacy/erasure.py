@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from commands import claims
 from commands.decision import Stamp
 from commands.media import collector
-from commands.privacy import handler, topics
+from commands.privacy import handler, texts, topics
 from commands.privacy.export import draft
 from infra.journal.port import AlreadyClaimedError, Commit
 from infra.json_logs import FIELDS
@@ -99,6 +99,7 @@ class Erasure:
         if not await self._undo(user_id):
             return Outcome(("read models of the commands",))
         await self._collect_media(user_id)
+        await texts.erase(services, user_id, self._stamp())
         await topics.withdraw(services, user_id, self._stamp())
         await self._finish(user_id)
         positions = [position for topic in FACT_TOPICS for position in services.journal.ends(topic, None)]

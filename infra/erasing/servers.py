@@ -22,7 +22,7 @@ from infra.log.port import TopicPartition
 from infra.projections import StoreError
 from infra.status import PROJECTION_TOPICS, kept
 from infra.trouble import TroubleError
-from schemas.catalogue import TWEETS
+from schemas.catalogue import MODERATION, TWEETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ class ServerCopies:
 
     def log(self) -> AbstractContextManager[LogReader]:
         """Open the log, with its archive before it; blocks, and is for a thread."""
-        return closing(archived(self._settings, KafkaLogReader(self._settings.kafka_bootstrap, [TWEETS])))
+        return closing(archived(self._settings, KafkaLogReader(self._settings.kafka_bootstrap, [MODERATION, TWEETS])))
 
     def scrub(self) -> list[str]:
         """Merge what can be merged, and let go of builds that nobody keeps up; return what remains, for a person."""

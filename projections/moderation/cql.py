@@ -14,7 +14,7 @@ from infra.cql.projection_store import CqlProjectionStore, timestamp
 from infra.cql.session import Call
 from projections.moderation.cql_layout import ALL, ALWAYS, AUDIT, QUEUE, TABLES, day_of, day_of_event
 from projections.moderation.cql_reader import CqlModerationReader
-from projections.moderation.projector import Deny, SetCase
+from projections.moderation.projector import BlankReport, Deny, SetCase
 from projections.moderation.read_model import PROJECTION, Audited, Entry, Report
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = ["CqlModerationReader", "CqlModerationStore"]
 _SET_CASE = "UPDATE cases{{g}} USING TIMESTAMP ? SET {} WHERE subject_id = ?"
 _PUT_REPORT = """INSERT INTO reports{g} (subject_id, reporter_id, reason, comment, at_ms) VALUES (?, ?, ?, ?, ?)
                  USING TIMESTAMP ?"""
+_BLANK_REPORT = "UPDATE reports{g} USING TIMESTAMP ? SET comment = '' WHERE subject_id = ? AND reporter_id = ?"
 _PUT_DAY = "INSERT INTO moderation_days{g} (list, day) VALUES (?, ?) USING TIMESTAMP ?"
 _PUT_ENTRY = "INSERT INTO moderation_queue{g} (day, at_ms, subject_id) VALUES (?, ?, ?) USING TIMESTAMP ?"
 _PUT_AUDIT = """INSERT INTO moderation_audit{g} (day, event_id, subject_id, actor_id, did, said)
@@ -60,6 +61,8 @@ class CqlModerationStore(CqlProjectionStore):
                 yield Call(text, (at, *fields.values(), write.subject_id))
             case Report():
                 yield Call(self.cql(_PUT_REPORT), (*write, at))
+            case BlankReport():
+                yield Call(self.cql(_BLANK_REPORT), (at, *write))
             case Entry():
                 day = day_of(write.at_ms)
                 yield Call(self.cql(_PUT_DAY), (QUEUE, day, ALWAYS))

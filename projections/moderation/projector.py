@@ -1,6 +1,7 @@
 """Decides what an event changes about a case.
 
-Consumes:   ReportFiled, CaseClaimed, CaseReleased, NoteAdded, CaseDecided, Appealed, AppealDecided, TopicDenied
+Consumes:   ReportFiled, CaseClaimed, CaseReleased, NoteAdded, CaseDecided, Appealed, AppealDecided, TextErased,
+            TopicDenied
 Writes:     nothing itself; returns the NamedTuples below for the store
 Guarantee:  the same events give the same writes; no clock, no I/O; each write says how it is, not what is added
 Rebuild:    safe from position 0, in any interleaving that keeps each subject's order
@@ -21,6 +22,7 @@ from schemas.moderation.events import (
     CaseReleased,
     NoteAdded,
     ReportFiled,
+    TextErased,
     TopicDenied,
 )
 
@@ -55,6 +57,13 @@ class SetCase(NamedTuple):
     upheld: int | None = None
 
 
+class BlankReport(NamedTuple):
+    """What the reporter wrote is not known any more."""
+
+    subject_id: int
+    reporter_id: int
+
+
 class Deny(NamedTuple):
     """The topic must not trend, or may."""
 
@@ -62,8 +71,18 @@ class Deny(NamedTuple):
     denied: bool
 
 
-Fact = ReportFiled | CaseClaimed | CaseReleased | NoteAdded | CaseDecided | Appealed | AppealDecided | TopicDenied
-Write = SetCase | Report | Entry | Audited | Deny
+Fact = (
+    ReportFiled
+    | CaseClaimed
+    | CaseReleased
+    | NoteAdded
+    | CaseDecided
+    | Appealed
+    | AppealDecided
+    | TextErased
+    | TopicDenied
+)
+Write = SetCase | Report | BlankReport | Entry | Audited | Deny
 
 
 def project(events: Sequence[Event]) -> list[Write]:
@@ -94,8 +113,17 @@ def _writes(event: Fact) -> Iterator[Write]:
             yield SetCase(subject, status=DECIDED, upheld=int(event.upheld), claimed_by=0, claimed_ms=0)
         case TopicDenied():
             yield Deny(event.topic, event.denied)
+        case TextErased():
+            yield from _erased(event)
         case _:
             assert_never(event)
+
+
+def _erased(event: TextErased) -> Iterator[Write]:
+    if event.reported:
+        yield BlankReport(event.subject_id, event.user_id)
+    if event.appealed:
+        yield SetCase(event.subject_id, appeal="")
 
 
 def _decided(event: CaseDecided) -> SetCase:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from infra.sqlite.connections import rows
 from infra.sqlite.id_sets import id_set
 from infra.sqlite.projection_store import SqliteProjectionReader, SqliteProjectionStore
-from projections.moderation.projector import Deny, SetCase
+from projections.moderation.projector import BlankReport, Deny, SetCase
 from projections.moderation.read_model import MOST_REPORTS, OPEN, Audited, Case, Entry, Report
 from schemas.ids import MAX_ID
 
@@ -57,6 +57,7 @@ class SqliteModerationStore(SqliteProjectionStore):
     STATEMENTS: ClassVar[Mapping[type[Any], str]] = {
         SetCase: _PUT_CASE,
         Report: "INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?, ?)",
+        BlankReport: "UPDATE reports SET comment = '' WHERE subject_id = ? AND reporter_id = ?",
         Entry: "INSERT OR IGNORE INTO queue VALUES (?, ?)",
         Audited: "INSERT OR IGNORE INTO audit VALUES (?, ?, ?, ?, ?)",
         Deny: "INSERT OR REPLACE INTO denied_topics VALUES (?, ?)",

@@ -92,3 +92,12 @@ class TopicDenied(Event, frozen=True):
     moderator_id: int
     topic: str
     denied: bool
+
+
+class TextErased(Event, frozen=True):
+    """What an account wrote about a subject, in a report or an appeal, is gone: the account is erased."""
+
+    subject_id: int
+    user_id: int
+    reported: bool
+    appealed: bool

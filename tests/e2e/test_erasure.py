@@ -65,6 +65,7 @@ class Writer:
         self.post(new("answer of a key"), Idempotency_Key=new("key"))
         self.post(new("reply"), reply_to_tweet_id=other)
         self.post(new("quote"), quoted_tweet_id=other)
+        self.send("POST", "/reports", {"tweet_id": other, "reason": "spam", "comment": new("report")})
         gone = self.post(new("deleted tweet"))
         self.send("DELETE", f"/tweets/{gone}")
         for kind in ("like", "bookmark", "retweet"):
@@ -89,7 +90,7 @@ class Writer:
             kept = b"".join(packed.read(name) for name in packed.namelist()).decode()
         assert (records["tweets.jsonl"], records["likes.jsonl"], records["bookmarks.jsonl"]) == (POSTS + 4, 1, 1)
         for where, canary in self.canaries.planted.items():
-            assert canary in kept or where.startswith(("display", "bio", "location", "deleted", "key")), where
+            assert canary in kept or where.startswith(("display", "bio", "location", "deleted", "key", "report")), where
         return f"objects/exports/{self.user_id}/export.zip"
 
     def bury(self) -> None:

@@ -13,6 +13,7 @@ from schemas.moderation.events import (
     CaseReleased,
     NoteAdded,
     ReportFiled,
+    TextErased,
     TopicDenied,
 )
 from streams.replay.recount.port import LIST_LIMIT
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from streams.replay.findings import Finding
     from streams.replay.sample import Sample
 
-ALL = (ReportFiled, CaseClaimed, CaseReleased, NoteAdded, CaseDecided, Appealed, AppealDecided, TopicDenied)
+ALL = (
+    *(ReportFiled, CaseClaimed, CaseReleased, NoteAdded, CaseDecided),
+    *(Appealed, AppealDecided, TextErased, TopicDenied),
+)
 
 
 class ModerationRecount:
@@ -70,10 +74,19 @@ class ModerationRecount:
                 self._cases[event.subject_id] |= {"status": "decided", "owner": event.owner_id, "holder": 0, **decided}
             case Appealed():
                 self._cases[event.subject_id] |= {"status": "appealed", "queued": at_ms, "appeal": event.text}
+            case TextErased():
+                self._erase(event)
             case AppealDecided():
                 self._cases[event.subject_id] |= {"status": "decided", "holder": 0}
             case _:
                 pass
+
+    def _erase(self, event: TextErased) -> None:
+        reports = self._reports[event.subject_id]
+        if event.reported and event.user_id in reports:
+            reports[event.user_id] = (reports[event.user_id][0], "")
+        if event.appealed:
+            self._cases[event.subject_id]["appeal"] = ""
 
     def entities(self) -> int:
         """Return how many are compared."""
