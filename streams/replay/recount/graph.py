@@ -36,10 +36,8 @@ class GraphRecount:
 
     def take(self, place: TopicPartition, offset: int, event: Event) -> None:
         """Remember what an event says of the entities in the sample."""
-        if not isinstance(event, Followed | Unfollowed | Blocked | Unblocked | Muted | Unmuted):
-            return
-        pair = (event.user_id, event.target_id)
-        chosen = [it for it in pair if self._sample.has_user(it)]
+        pair = (event.user_id, event.target_id)  # type: ignore[attr-defined]  # all that it READS have both
+        chosen = [*filter(self._sample.has_user, pair)]
         if not chosen:
             return
         self._users.update(chosen)

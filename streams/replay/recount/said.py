@@ -32,13 +32,29 @@ class Said:
 
 
 def _apart(expected: Any, found: Any) -> tuple[str, str]:
-    """Return both for people; of two lists, from where they part."""
+    """Return both for people; of two lists, from where they part, of two objects, the members that differ."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        expected, found = _members(expected, found)
     if isinstance(expected, list) and isinstance(found, list):
         at = next((at for at, both in enumerate(zip(expected, found, strict=False)) if both[0] != both[1]), None)
         at = min(len(expected), len(found)) if at is None else at
         shape = f"{len(expected)} entries, at {at}:", f"{len(found)} entries, at {at}:"
         return f"{shape[0]} {shown(_at(expected, at))}", f"{shape[1]} {shown(_at(found, at))}"
     return shown(expected), shown(found)
+
+
+def _members(one: dict[str, Any], other: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return of both the members that are not alike, also of objects in them."""
+    left: dict[str, Any] = {}
+    right: dict[str, Any] = {}
+    for name in {**one, **other}:
+        mine, theirs = one.get(name), other.get(name)
+        if mine == theirs:
+            continue
+        if isinstance(mine, dict) and isinstance(theirs, dict):
+            mine, theirs = _members(mine, theirs)
+        left[name], right[name] = mine, theirs
+    return left, right
 
 
 def _at(values: list[Any], at: int) -> Any:
