@@ -40,6 +40,7 @@ from query_api.letters import DeadLetters
 from query_api.live.doors import Doors
 from query_api.live.service import Live
 from query_api.live.tail import FileTail
+from query_api.media.located import Located
 from query_api.moderation.quarantine import Quarantine
 from query_api.moments import Frozen, Moments
 from query_api.stores import TOPICS, Stores
@@ -135,7 +136,8 @@ def _build_embedded(settings: Settings, clock: Clock) -> Services:
     """Return those over files; what is not there yet is opened when it comes."""
     folder, kept = settings.projections_dir, FileGenerations(settings.projections_dir)
     sources = {name: FileSource(name, folder, READERS[name], READERS[name].SCHEMA_VERSION, kept) for name in TOPICS}
-    stores = Stores(sources, settings.tweet_cache_entries, now_ms=clock.now_ms)
+    located = Located(settings.media_url)
+    stores = Stores(sources, settings.tweet_cache_entries, now_ms=clock.now_ms, located=located)
     facts = path_of(settings.log_dir, "facts")
     log = Slot(facts, SqliteLogReader)
     codec.open_with(seals_on_files(settings))

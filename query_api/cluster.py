@@ -53,6 +53,7 @@ from query_api.lag import LagMeter
 from query_api.letters import DeadLetters
 from query_api.live.doors import Doors
 from query_api.live.service import Live
+from query_api.media.located import Located
 from query_api.moderation.quarantine import Quarantine
 from query_api.moments import Frozen, Moments
 from query_api.stores import HOME, TOPICS, Stores
@@ -128,7 +129,7 @@ def build_cluster(settings: Settings, clock: Clock, log: LogEnds | None = None, 
         opening.callback(progress.close)
         shared = OnServers(progress, settings.tweet_cache_entries)
         sources = {name: ServerSource(reading, progress) for name, reading in readings.items()}
-        stores = Stores(sources, settings.tweet_cache_entries, shared, clock.now_ms)
+        stores = Stores(sources, settings.tweet_cache_entries, shared, clock.now_ms, Located(settings.media_url))
         stores.look()
         keys = KeyRing(settings.keys_dir)
         revocations = CqlRevocations(session, clock.now_ms(), keyspace=keyspaces(settings).lwt)

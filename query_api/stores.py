@@ -25,6 +25,7 @@ from projections.spam import read_model as spam
 from projections.trends import read_model as trends
 from projections.tweets import read_model as tweets
 from query_api.errors import NotReadyError
+from query_api.media.located import Located
 from query_api.tweets.hydrate import AuthorHydrator, TweetHydrator
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Readers(NamedTuple):
     trends: trends.TrendsReader = _ELSEWHERE
     notifications: notifications.NotificationsReader = _ELSEWHERE
     media: media.MediaReader = _ELSEWHERE
+    located: Located = Located()
     moderation: moderation.ModerationReader = _ELSEWHERE
     spam: spam.SpamReader = _ELSEWHERE
 
@@ -114,7 +116,9 @@ class Stores:
         cache_entries: int,
         shared: Shared | None = None,
         now_ms: Callable[[], int] | None = None,
+        located: Located | None = None,
     ) -> None:
+        self.located = located or Located()
         self.names = sources.keys()
         self._sources = sources
         self.shared = shared
@@ -170,10 +174,14 @@ class Stores:
             shared.begin()
         wait = None if shared is None else shared.wait
         self.standings.follow(self._found["accounts"])
-        tweets = TweetHydrator(self._found["tweets"], self.kept_tweets, self.standings, wait)
-        authors = AuthorHydrator(self._found["accounts"], self.kept_authors, self.standings, wait)
+        found = dict(self._found)
+        found["tweets"] = self.located.tweets(found["tweets"])
+        found["accounts"] = self.located.accounts(found["accounts"])
+        tweets = TweetHydrator(found["tweets"], self.kept_tweets, self.standings, wait)
+        authors = AuthorHydrator(found["accounts"], self.kept_authors, self.standings, wait)
         readers = Readers(
-            **self._found,
+            **found,
+            located=self.located,
             counts=self._found["engagement"].counts,
             hydrate_tweets=tweets,
             hydrate_authors=authors,

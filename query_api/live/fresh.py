@@ -61,7 +61,7 @@ class FreshTweets:
             return {}
         readers = self._readers()
         tweets = [tweet for tweet in tweets if tweet.author_id not in readers.standings.gone]
-        known = {tweet.tweet_id: alone(tweet) for tweet in tweets}
+        known = {tweet.tweet_id: alone(readers.located.tweet(tweet)) for tweet in tweets}
         referred = {it for tweet in tweets for it in (tweet.original_id, tweet.quoted_id) if it} - known.keys()
         if referred:
             known |= readers.hydrate_tweets.load(referred)

@@ -47,7 +47,7 @@ async def upload(reading: OwnReading, media_id: MediaIdPath) -> Response:
     media = reading.readers.media.many([from_uuid(media_id) or 0]).get(from_uuid(media_id) or 0)
     if media is None or not rules.is_told(media, reading.viewer_id):
         raise Problem("media_not_found", param="media_id", headers=reading.headers)
-    return reading.answer(response.upload(media))
+    return reading.answer(reading.readers.located.body(response.upload(media)))
 
 
 @router.get(f"{FILES}{{media_id}}/{{file}}", dependencies=[limited(RateClass.OPEN)], include_in_schema=False)
