@@ -34,14 +34,16 @@ def replay(
         bool, typer.Option("--from-archive", help="Read the archive as far as it goes, also what the log has.")
     ] = False,
     max_rate: Annotated[float, typer.Option(min=0, help="Records a second at most; 0: any.")] = 0.0,
-    nice: Annotated[int, typer.Option(min=0, max=19, help="Give way to other processes; 19: most.")] = 0,
+    nice: Annotated[
+        int | None, typer.Option(min=0, max=19, help="Give way to other processes; 19: most.  [default: 5]")
+    ] = None,
     processes: Annotated[int, typer.Option(min=0, max=64, help="Processes that build; 0: one a core.")] = 0,
     sample: Sample = None,
     as_json: AsJson = False,
 ) -> None:
     """Build projections anew from the log beside the live ones, verify them, and let readers have them."""
-    arguments = [*projections, *_given({"--until": until, "--user": user, "--sample": sample})]
-    arguments += [*_given({"--max-rate": max_rate, "--nice": nice, "--processes": processes}, unless=0)]
+    arguments = [*projections, *_given({"--until": until, "--user": user, "--sample": sample, "--nice": nice})]
+    arguments += [*_given({"--max-rate": max_rate, "--processes": processes}, unless=0)]
     flags = {"--no-promote": not promote, "--force": force, "--changed": changed, "--dry-run": dry_run}
     flags["--from-archive"] = from_archive
     _become(data, ["replay", *arguments, *(name for name, on in flags.items() if on), *(["--json"] if as_json else [])])
