@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,13 @@ from infra import redis_limits
 from infra.bridge import bridged
 from infra.http.problems import Problem
 from infra.http.rate_limits import RateClass, RateLimits
-from infra.http.shared_limits import AWAY_S, Claim
+from infra.http.shared_limits import Claim
 from infra.projections import StoreError
 from infra.redis_limits import RedisLimits
 from infra.redis_primaries import Command, Primaries
 from infra.servers import running
 from infra.servers.redis import operator_url
 from infra.settings import Settings
-from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,7 @@ pytestmark = pytest.mark.cluster
 
 NAMES = ("redis", "redis-2")
 LIMIT = 48
+SIGN_INS = 2  # one flows in every half a minute: a busy machine is not as slow
 SLACK = LIMIT // 16
 
 
@@ -54,7 +55,7 @@ class Process:
     """The limits of one process, as a composition root makes them."""
 
     def __init__(self, urls: str, opening: ExitStack, **limits: Any) -> None:
-        settings = Settings(**{"rate_limit_auth_per_minute": 4, "rate_limit_writes_per_minute": LIMIT, **limits})
+        settings = Settings(**{"rate_limit_auth_per_minute": SIGN_INS, "rate_limit_writes_per_minute": LIMIT, **limits})
         self.limits = RateLimits(settings, shared=redis_limits.opened(urls, opening))
 
     async def lets_in(self, rate_class: RateClass, user_id: int, address: str = "192.0.2.1") -> bool:
@@ -72,15 +73,17 @@ async def test_what_signs_in_is_counted_to_the_call_over_processes(urls: str) ->
     with ExitStack() as opening:
         processes = [Process(urls, opening) for _ in range(3)]
         told = [await processes[number % 3].lets_in(RateClass.AUTH, 7) for number in range(8)]
-    assert told == [True] * 4 + [False] * 4
+    assert told == [True] * SIGN_INS + [False] * (8 - SIGN_INS)
 
 
 async def test_processes_let_through_no_more_than_the_limit_and_their_slack(urls: str) -> None:
     with ExitStack() as opening:
         processes = [Process(urls, opening) for _ in range(3)]
+        began = time.monotonic()
         told = await asyncio.gather(*(processes[number % 3].lets_in(RateClass.WRITE, 7) for number in range(3 * LIMIT)))
         let_in = sum(told)
-        assert LIMIT <= let_in <= LIMIT + 2 * SLACK + 1  # one may have flowed in meanwhile
+        flowed_in = (time.monotonic() - began) * LIMIT / 60 + 1
+        assert LIMIT <= let_in <= LIMIT + 2 * SLACK + flowed_in
         assert await processes[0].lets_in(RateClass.WRITE, 8)  # somebody else is not concerned
 
 
@@ -125,10 +128,10 @@ async def test_a_redis_that_hangs_or_dies_is_no_outage(urls: str, own_fleet: Fle
         finally:
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
-        assert told == [True] * 3 + [False] * 2  # it goes on counting by itself
+        assert told == [True] * (SIGN_INS - 1) + [False] * (6 - SIGN_INS)  # it goes on counting by itself
         own_fleet.stop(*NAMES)
-        assert [await process.lets_in(RateClass.WRITE, 9) for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
+        assert LIMIT <= sum([await process.lets_in(RateClass.WRITE, 9) for _ in range(3 * LIMIT)]) < 2 * LIMIT
         own_fleet.start(*NAMES)
-        for name in NAMES:
-            until(lambda name=name: own_fleet.alive(name))  # type: ignore[misc]  # the loop's name
-        assert AWAY_S <= 1.0
+        async with asyncio.timeout(30):  # and shares again
+            while await Process(own_fleet.settings()["redis_limits_urls"], opening).lets_in(RateClass.AUTH, 1, "::1"):
+                pass

@@ -13,7 +13,7 @@ import pytest
 from commands.openapi import bare_app
 from infra.auth.scopes import FIRST_PARTY, MODERATE, NEEDS, PUBLIC
 from infra.auth.tokens import AccessTokens
-from infra.http.rate_limits import ACCOUNTS_PER_ADDRESS, RateClass
+from infra.http.rate_limits import ACCOUNTS_PER_ADDRESS, RateClass, RateLimits
 from infra.settings import Settings
 from schemas.ids import from_uuid
 from tests import builders
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from commands.services import Services
+    from tests.command_world import World as CommandWorld
     from tests.route_table import Row
 
 LIMIT = 2
@@ -67,6 +68,13 @@ def caller(app: FastAPI, address: str, **headers: str) -> httpx.AsyncClient:
 
 
 @asynccontextmanager
+async def commands(folder: Path, **settings: Any) -> AsyncIterator[CommandWorld]:
+    async with command_world(folder, **{**LIMITS, **settings}) as world:
+        world.app.state.rate_limits = fresh(world.app)
+        yield world
+
+
+@asynccontextmanager
 async def queries(folder: Path, **settings: Any) -> AsyncIterator[World]:
     async with World(folder, **{**LIMITS, **settings}) as world:
         await world.given(builders.registered(ME))
@@ -90,7 +98,7 @@ async def test_every_route_of_the_query_api_has_a_class(tmp_path: Path) -> None:
 
 
 async def test_limit_and_one_is_a_429_for_every_route_of_the_commands(tmp_path: Path) -> None:
-    async with command_world(tmp_path, **LIMITS) as world:
+    async with commands(tmp_path) as world:
         for at, row in enumerate(rows(world.app)):
             world.app.state.rate_limits.enabled = False
             person = await world.register()
@@ -119,8 +127,8 @@ def bearer_of(services: Services, user_id: str) -> Callable[[], str]:
 
 
 def fresh(app: FastAPI) -> Any:
-    """The app's limits as they were when it was made."""
-    return type(app.state.rate_limits)(app.state.services.settings)
+    """Limits of which nothing is used up, at whose place time stands still: a busy machine fills no bucket."""
+    return RateLimits(app.state.services.settings, now_s=lambda: 0.0)
 
 
 async def exceed(app: FastAPI, row: Row, address: str, most: int, bearer: Callable[[], str]) -> None:
@@ -153,7 +161,7 @@ def variants(url: str) -> list[str]:
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/login", "/api/v1/auth/register", "/api/v1/auth/refresh"])
 async def test_the_auth_routes_count_for_the_address(tmp_path: Path, path: str) -> None:
-    async with command_world(tmp_path, **LIMITS) as world:
+    async with commands(tmp_path) as world:
         async with caller(world.app, "192.0.2.1") as here:
             told = [(await here.post(path, json={})).status_code for _ in range(LIMIT + 2)]
         async with caller(world.app, "192.0.2.2") as elsewhere:
@@ -170,20 +178,20 @@ async def log_ins(app: FastAPI, addresses: list[str], **headers: str) -> list[in
 
 
 async def test_one_ipv6_network_is_one_caller(tmp_path: Path) -> None:
-    async with command_world(tmp_path, **LIMITS) as world:
+    async with commands(tmp_path) as world:
         same = [f"2001:db8:0:1:{number:x}::{number:x}" for number in range(LIMIT + 1)]
         assert await log_ins(world.app, [*same, "2001:db8:0:2::1"]) == [400] * LIMIT + [429, 400]
 
 
 async def test_an_ipv4_address_is_the_same_inside_ipv6(tmp_path: Path) -> None:
-    async with command_world(tmp_path, **LIMITS) as world:
+    async with commands(tmp_path) as world:
         same = ["192.0.2.1", "::ffff:192.0.2.1", "::ffff:c000:201"]
         assert await log_ins(world.app, [*same, "::ffff:192.0.2.2"]) == [400, 400, 429, 400]
 
 
 async def test_only_a_trusted_proxy_is_believed_and_only_for_its_nearest_hop(tmp_path: Path) -> None:
-    limits = {**LIMITS, "rate_limit_auth_per_minute": 1, "trusted_proxies": f"{PROXY}/31, 2001:db8::/48"}
-    async with command_world(tmp_path, **limits) as world:
+    limits = {"rate_limit_auth_per_minute": 1, "trusted_proxies": f"{PROXY}/31, 2001:db8::/48"}
+    async with commands(tmp_path, **limits) as world:
         told = []
         for hops in (
             "203.0.113.1",
@@ -199,7 +207,7 @@ async def test_only_a_trusted_proxy_is_believed_and_only_for_its_nearest_hop(tmp
 
 
 async def test_a_bad_token_does_not_escape_the_address(tmp_path: Path) -> None:
-    async with command_world(tmp_path, **{**LIMITS, "rate_limit_writes_per_minute": 1}) as world:
+    async with commands(tmp_path, rate_limit_writes_per_minute=1) as world:
         codes = []
         for number in range(ACCOUNTS_PER_ADDRESS + 1):
             headers = {"Authorization": f"Bearer forged{number}"}
@@ -208,7 +216,7 @@ async def test_a_bad_token_does_not_escape_the_address(tmp_path: Path) -> None:
 
 
 async def test_who_is_refused_is_not_counted(tmp_path: Path) -> None:
-    async with command_world(tmp_path, **LIMITS) as world:
+    async with commands(tmp_path) as world:
         told = await log_ins(world.app, ["192.0.2.1"] * 20)
         assert told == [400] * LIMIT + [429] * (20 - LIMIT)
         async with caller(world.app, "192.0.2.1") as here:
