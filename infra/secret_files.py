@@ -6,7 +6,6 @@ environment is not. A setting is a secret where its field says `repr=False`; it 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ from pydantic_settings import PydanticBaseSettingsSource
 from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic.fields import FieldInfo
     from pydantic_settings import BaseSettings
 
@@ -35,14 +36,18 @@ def variables(settings: type[BaseSettings], prefix: str) -> set[str]:
 class SecretFiles(PydanticBaseSettingsSource):
     """A source of settings; raises TroubleError for a file that cannot be read, or that is not the only source."""
 
+    def __init__(self, settings_cls: type[BaseSettings], environment: Mapping[str, str]) -> None:
+        super().__init__(settings_cls)
+        self._environment = environment
+
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Return the value out of the file, or None where none is named."""
         del field
         variable = f"{self.config.get('env_prefix', '')}{field_name.upper()}"
-        path = os.environ.get(variable + SUFFIX)
+        path = self._environment.get(variable + SUFFIX)
         if not path:
             return None, field_name, False
-        if os.environ.get(variable):
+        if self._environment.get(variable):
             what = f"both {variable} and {variable}{SUFFIX} are set"
             raise TroubleError(what, "keep one of them")
         return _read(Path(path), variable + SUFFIX), field_name, False

@@ -205,7 +205,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: arguments, environment, files of secrets, TOML file."""
         file = Path(os.environ.get(f"{PREFIX}CONFIG", CONFIG_FILE))
-        return init_settings, env_settings, SecretFiles(settings_cls), TomlConfigSettingsSource(settings_cls, file)
+        return (
+            init_settings,
+            env_settings,
+            SecretFiles(settings_cls, os.environ),
+            TomlConfigSettingsSource(settings_cls, file),
+        )
 
     @property
     def log_dir(self) -> Path:
