@@ -76,6 +76,8 @@ class SqliteDataKeys:
         """Return what is kept of the accounts; absent: they never had a key."""
         with self._lock, _unavailable(self._path):
             if self._connection is None:
+                if not self._path.exists():  # a log without a vault, such as a copy: nobody has a key
+                    return {}
                 self._connection = open_reader(self._path)
             return {row[0]: DataKey(*row[1:]) for row in rows(self._connection, _FIND, (id_set(user_ids),))}
 
