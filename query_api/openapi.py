@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict
 
 from infra.consistency import HEADER
+from infra.http.openapi import name_scopes
 from infra.http.problem_codes import PROBLEM_TYPES
 from infra.http.problems import MEDIA_TYPE
 from query_api.reading import PARAMETERS
@@ -65,7 +66,7 @@ def describe(
     `as_of`: it takes a moment, too.
     """
     always = ["parameter_invalid", "token_invalid", "token_expired", "session_revoked", "rate_limited", "not_ready"]
-    always += ["insufficient_scope", "account_suspended", "request_timeout", "internal_error"]
+    always += ["insufficient_scope", "account_deleted", "account_suspended", "request_timeout", "internal_error"]
     if parameters:
         always.append("consistency_token_invalid")
     if signed_in:
@@ -141,6 +142,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     for operations in found["paths"].values():
         for operation in operations.values():
             operation["responses"].pop("422", None)
+    name_scopes(found)
     components = found["components"]
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)

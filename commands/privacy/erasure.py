@@ -16,6 +16,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from prometheus_client import Counter
+
 from commands import claims
 from commands.decision import Stamp
 from commands.media import collector
@@ -41,6 +43,8 @@ PATIENCE_SECONDS = 30.0
 LOOK_SECONDS = 0.1
 MOST_A_ROUND = 100
 
+ERASURES = Counter("murmur_erasures", "Erasures of accounts that were tried.", ["outcome"])
+
 log = logging.getLogger(__name__)
 
 
@@ -65,9 +69,11 @@ class Erasure:
             try:
                 outcome = await self.erase(user_id)
             except Exception:
+                ERASURES.labels("failed").inc()
                 log.exception("an account could not be erased; the next round goes on")
                 continue
             done += not outcome.waits_for
+            ERASURES.labels("waits" if outcome.waits_for else "done").inc()
             said = {"user_id": user_id, "waits_for": outcome.waits_for, "remains": outcome.remains}
             log.info("erasure %s", "goes on later" if outcome.waits_for else "done", extra={FIELDS: said})
         return done

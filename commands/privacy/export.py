@@ -13,6 +13,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from prometheus_client import Counter
 
 from commands.accounts.handler import user_answer
 from commands.privacy.shelf import Done
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 PAGE = 500
 CHUNK = 1 << 20
 DAY_MS = 86_400_000
+
+EXPORTS = Counter("murmur_exports", "Exports of accounts that were tried.", ["outcome"])
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +58,10 @@ class Exports:
             try:
                 await self.make(user_id)
             except Exception:
+                EXPORTS.labels("failed").inc()
                 log.exception("an export failed; it is begun again")
                 continue
+            EXPORTS.labels("done").inc()
             made += 1
         return made
 

@@ -91,7 +91,7 @@ class Writer:
         assert (records["tweets.jsonl"], records["likes.jsonl"], records["bookmarks.jsonl"]) == (POSTS + 4, 1, 1)
         for where, canary in self.canaries.planted.items():
             assert canary in kept or where.startswith(("display", "bio", "location", "deleted", "key", "report")), where
-        return f"objects/exports/{self.user_id}/export.zip"
+        return f"objects/bytes/exports/{self.user_id}/export.zip"
 
     def bury(self) -> None:
         """Leave dead letters of two of its records, as a projection would that could not apply them."""
