@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from starlette.responses import Response
 
+from infra.auth.scopes import NEEDS
 from infra.http.problem_codes import PROBLEM_TYPES
 from infra.http.problems import MEDIA_TYPE
 
@@ -85,6 +86,16 @@ def operation(
     }
 
 
+def name_scopes(document: dict[str, Any]) -> None:
+    """Say of each operation that takes a token which scope it needs, as the role that OpenAPI lets a scheme name."""
+    for path, methods in document["paths"].items():
+        for method, described in methods.items():
+            need = NEEDS.get((method.upper(), path))
+            if need is not None and need.scope is not None:
+                anybody: list[dict[str, list[str]]] = [] if need.signed_in else [{}]
+                described["security"] = [*anybody, {BEARER: [need.scope]}]
+
+
 def _drop_frameworks_own(document: dict[str, Any]) -> None:
     """Take out FastAPI's 422, which it says of every parameter, and which problems.install answers otherwise."""
     for methods in document["paths"].values():
@@ -118,6 +129,7 @@ def install(app: FastAPI, structs: Sequence[type[msgspec.Struct]]) -> None:
             parts = document.setdefault("components", {})
             parts.setdefault("schemas", {}).update(components)
             _drop_frameworks_own(document)
+            name_scopes(document)
             parts["securitySchemes"] = {BEARER: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
         return plain()
 

@@ -45,8 +45,10 @@ def test_what_the_documents_say_about_tokens_is_what_the_table_says(apps: list[F
     for app in apps:
         for path, methods in app.openapi()["paths"].items():
             for method, operation in methods.items():
-                anonymous = {} in operation.get("security", [{}])
-                assert anonymous is not NEEDS[method.upper(), path].signed_in, (method, path)
+                need, security = NEEDS[method.upper(), path], operation.get("security", [{}])
+                assert ({} in security) is not need.signed_in, (method, path)
+                scopes = [scope for it in security for scope in it.get("bearer", ())]
+                assert scopes == ([need.scope] if need.scope else []), (method, path)
 
 
 def test_the_scopes_of_the_table_are_those_that_there_are() -> None:
