@@ -79,7 +79,7 @@ def verify(data: Data = None, as_json: AsJson = False) -> None:
         findings = runs.verify(settings, log, read.append)
     size = sum(it.bytes for it in read) / 1e6
     intact = f"{len(read):,} segments, {sum(it.records for it in read):,} records, {size:,.1f} MB: as they were written"
-    lines = [f"{it.topic}/{it.partition}: {it.problem}" for it in findings] or [intact]
+    lines = [it.problem for it in findings] or [intact]
     show([it._asdict() for it in findings], as_json, lines)
     raise typer.Exit(1 if findings else 0)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import apsw
 
 from infra import data_lock, probe
+from infra.archive import told
 from infra.check import Check
 from infra.generations.files import FileGenerations
 from infra.log import embedded
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 OLDEST_PYTHON = (3, 11)
 LEAST_FREE_BYTES = 500_000_000  # a day of 100 tweets a second, with room for SQLite to tidy up
 CLOCK_TOLERANCE_MS = 5_000
+ARCHIVED_EVERY_MS = 86_400_000  # a day without a run is one too many
 MAX_LOG_FINDINGS = 5
 OTHERS_MAY = 0o077
 _LAST_APPEND = """
@@ -59,6 +61,7 @@ def examine(settings: Settings, *, quick: bool, limits: Limits = LIMITS) -> Iter
     yield from ports(settings)
     yield from secrets(settings)
     yield lock(settings)
+    yield archive(settings)
     if settings.profile == "cluster":
         from infra import cluster_checks  # noqa: PLC0415 - its clients are installed where there are servers
 
@@ -148,6 +151,17 @@ def lock(settings: Settings) -> Check:
     path = settings.data_dir / data_lock.LOCK_FILE
     found = f"`{left.get('owner')}` (pid {left.get('pid')}) was killed and left {path}"
     return Check("lock", found, f"nothing is lost: start it again, or rm {path}")
+
+
+def archive(settings: Settings) -> Check:
+    """Check that the log is archived, where it is to be cut."""
+    found, now_ms = told.read(settings.run_dir), time.time_ns() // 1_000_000
+    waits = settings.retention_days > 0 and not settings.retention_unarchived
+    remedy = "run `murmur archive run`, once an hour: what is not archived is not cut"
+    if found is None:
+        return Check("archive", "the log was never archived", remedy if waits else "")
+    old = waits and found.at_ms < now_ms - ARCHIVED_EVERY_MS
+    return Check("archive", found.line(now_ms), "see `murmur archive verify`" if found.error else remedy * old)
 
 
 def clock(settings: Settings) -> Check:

@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     retention_days: int = Field(0, ge=0, description="days that the log is kept, once it is archived; 0: for ever")
     retention_unarchived: bool = Field(False, description="on | off: retention also cuts what no archive has")
     archive_segment_records: int = Field(
-        100_000, ge=100, le=1_000_000, description="records of a partition that fill a segment of the archive"
+        100_000, ge=10, le=1_000_000, description="records of a partition that fill a segment of the archive"
     )
     archive_seal_hours: int = Field(24, ge=0, description="hours that a record waits for its segment to be full")
 

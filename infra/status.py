@@ -13,8 +13,10 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import apsw
+import msgspec
 
 from infra import data_lock, probe
+from infra.archive import told
 from infra.generations.files import FileGenerations
 from infra.log.embedded import EmbeddedLogReader
 from infra.settings import PREFIX, Settings
@@ -85,6 +87,7 @@ def status(settings: Settings) -> dict[str, Any]:
         "owner": owner and {"command": owner.get("owner"), "pid": owner.get("pid")},
         "processes": [process(settings, name, pid) for name, pid in (owner or {}).get("children", {}).items()],
         "apis": _apis(settings, owner or {}),
+        "archive": _archive(settings),
     }
     if settings.profile == "cluster":
         from infra import cluster_status  # noqa: PLC0415 - its clients are installed where there are servers
@@ -96,6 +99,12 @@ def status(settings: Settings) -> dict[str, Any]:
         "log": {"topics": ends_by_topic(settings)},
         "projections": [lag._asdict() for lag in lags(settings)],
     }
+
+
+def _archive(settings: Settings) -> dict[str, Any] | None:
+    """Return what the last run of the archiver told, or None where there was none."""
+    found = told.read(settings.run_dir)
+    return None if found is None else {**msgspec.to_builtins(found), "line": found.line(time.time_ns() // 1_000_000)}
 
 
 def process(settings: Settings, name: str, pid: int) -> dict[str, Any]:
@@ -199,6 +208,8 @@ def lines(report: dict[str, Any]) -> list[str]:
     topics = report["log"]["topics"]
     out += [f"not known: {it}" for it in report.get("not_known", ())]
     out.append("log: " + (", ".join(f"{name} {count}" for name, count in topics.items()) or "none yet"))
+    if report["archive"]:
+        out.append(f"archive: {report['archive']['line']}")
     for lag in report["projections"]:
         behind = f"{lag['events']} events, {lag['seconds']:.1f} s behind" if lag["events"] else "up to date"
         generation = f"  generation {lag['generation']}" if lag["generation"] > 1 else ""

@@ -27,7 +27,7 @@ def findings_of(
     archive: Archive, log: StampedLog, place: TopicPartition, end: int, tell: Callable[[Entry], None]
 ) -> Iterator[Finding]:
     """Yield what is wrong with one partition; `end` is the log's."""
-    first = log.first_offset(*place)
+    first, where = log.first_offset(*place), f"{place.topic}/{place.partition}"
     try:
         entries = archive.entries(place)
     except ArchiveError as error:
@@ -35,9 +35,11 @@ def findings_of(
         return
     archived = entries[-1].end if entries else 0
     if archived < first:
-        yield Finding(*place, f"offsets {archived:,} to {first - 1:,} are neither on the log nor in the archive")
+        yield Finding(
+            *place, f"{where}: offsets {archived:,} to {first - 1:,} are neither on the log nor in the archive"
+        )
     if archived > end:
-        yield Finding(*place, f"the archive goes to {archived:,}, the log ends at {end:,}")
+        yield Finding(*place, f"{where}: the archive goes to {archived:,}, the log ends at {end:,}")
     for entry in entries:
         try:
             archive.check(entry)

@@ -126,8 +126,11 @@ class SqliteLogReader:
         }
 
     def appended_at_ms(self, topic: str, partition: int, offset: int) -> int:
-        """Return when a record was appended, unix milliseconds: an import takes its event's own time from the past."""
-        row_id = self._number(topic, partition) << OFFSET_BITS | offset
+        """Return when a record was appended, unix milliseconds: an import takes its event's own time from the past.
+
+        Of a record that retention has cut: when the first one kept was.
+        """
+        row_id = self._number(topic, partition) << OFFSET_BITS | max(offset, self.first_offset(topic, partition))
         appended: int = scalar(self._connection, _APPENDED_AT, (row_id,))
         return appended
 

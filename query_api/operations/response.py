@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from infra import replay_progress
+from infra.archive import told as archive_told
 from infra.clock import rfc3339
 from infra.generations.record import unrecorded
 from projections.search import read_model as search
@@ -112,6 +113,7 @@ class QueryMetrics(Collector):
             up.add_metric([name], not self._services.stores.reason(name))
         yield from (events, seconds, generation, up)
         yield from self._replays()
+        yield from self._archive()
         yield from self._caches()
 
     def _replays(self) -> Iterator[Metric]:
@@ -130,6 +132,21 @@ class QueryMetrics(Collector):
             if it.verified is not None:
                 verified.add_metric([name], it.verified)
         yield from (running, left, rate, verified)
+
+    def _archive(self) -> Iterator[Metric]:
+        found = archive_told.read(self._services.settings.run_dir)
+        records = GaugeMetricFamily("murmur_archive_records", "Records in the archive.", labels=["topic"])
+        waiting = GaugeMetricFamily("murmur_archive_waiting_records", "Records that it has not yet.", labels=["topic"])
+        size = GaugeMetricFamily("murmur_archive_bytes", "What they take there.", labels=["topic"])
+        for topic, it in (found.topics if found else {}).items():
+            records.add_metric([topic], it.archived)
+            waiting.add_metric([topic], it.waiting)
+            size.add_metric([topic], it.bytes)
+        yield from (records, waiting, size)
+        if found:
+            about = "When `murmur archive run` last ended, and whether it failed."
+            yield GaugeMetricFamily("murmur_archive_last_run_timestamp_seconds", about, value=found.at_ms / 1000)
+            yield GaugeMetricFamily("murmur_archive_failed", about, value=bool(found.error))
 
     def _caches(self) -> Iterator[Metric]:
         hits = CounterMetricFamily("murmur_cache_hits", "Fragments found in memory.", labels=["cache"])

@@ -39,7 +39,7 @@ BUILT = ("graph", "home_timeline")
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[ReplayWorld]:
-    with closing(ReplayWorld(tmp_path, archive_segment_records=100)) as world:
+    with closing(ReplayWorld(tmp_path, archive_segment_records=40)) as world:
         seals_on_files(world.settings, writes=True).close()
         history = random_history(1200)
         for at in range(0, len(history), PORTION):
