@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import httpx
 
 from infra.auth.keys import KeyRing
+from infra.auth.scopes import of_role
 from infra.auth.tokens import AccessTokens
 from infra.clock import SystemClock
 from infra.consistency import HEADER
@@ -155,9 +156,11 @@ class World:
         if self.backing.behind:
             self._token = self.services.tokens.write(self._said)
 
-    def client(self, user_id: int | None = None) -> httpx.AsyncClient:
-        """Return a client of the API, signed in as an account or not at all."""
-        headers = {} if user_id is None else {"Authorization": f"Bearer {self._tokens.issue(user_id, SESSION)}"}
+    def client(self, user_id: int | None = None, role: str = "user") -> httpx.AsyncClient:
+        """Return a client of the API, signed in as an account or not at all, by a token of that role's scopes."""
+        headers = {}
+        if user_id is not None:
+            headers["Authorization"] = f"Bearer {self._tokens.issue(user_id, SESSION, scopes=of_role(role))}"
         if self._token:
             headers[HEADER] = self._token
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)

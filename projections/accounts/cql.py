@@ -15,7 +15,7 @@ from infra.cql.many import read_many
 from infra.cql.projection_store import CqlProjectionStore, CqlTellingReader, timestamp
 from infra.cql.session import Call
 from projections.accounts.projector import EditAccount
-from projections.accounts.read_model import PROJECTION, Account, Standing
+from projections.accounts.read_model import PLAIN, PROJECTION, Account, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -100,7 +100,8 @@ class CqlAccountsReader(CqlTellingReader):
         """Return the standing of every account that others decided something about."""
         calls = [Call(self.cql(_DECIDED), (bucket,)) for bucket in range(DECIDED_BUCKETS)]
         decided = [row[0] for found in self.session.run_all(calls) for row in found]
-        return {user_id: account.standing for user_id, account in self.many(decided).items()}
+        standings = ((user_id, account.standing) for user_id, account in self.many(decided).items())
+        return {user_id: standing for user_id, standing in standings if standing != PLAIN}
 
     def ids_by_username(self, usernames: Collection[str]) -> dict[str, int]:
         """Return user ids by lower-cased name, for the names that exist."""

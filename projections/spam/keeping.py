@@ -44,8 +44,10 @@ def last_at(reached: Sequence[int], tenths: int) -> int:
 
 
 def folded(user_id: int, author: Author, tweets: Iterable[Seen]) -> Author:
-    """Return what is kept of an author after more tweets, in their order."""
+    """Return what is kept of an author after more tweets, in their order; one that is said again changes nothing."""
     for tweet in tweets:
+        if any(it.tweet_id == tweet.tweet_id for it in author.window):
+            continue
         window = remembered(author.window, tweet)
         total, parts = score(user_id, window)
         total = round(total, 4)

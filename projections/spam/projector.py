@@ -40,4 +40,4 @@ def project(events: Sequence[Event]) -> list[Post]:
 def _post(event: TweetPosted) -> Post:
     mentions = tuple(dict.fromkeys(it.user_id for it in event.mentions))[:MOST_MENTIONS]
     at_ms = event.envelope.occurred_at_ms
-    return Post(event.author_id, Seen(at_ms, signature(event.content), hosts(event.urls), mentions))
+    return Post(event.author_id, Seen(event.tweet_id, at_ms, signature(event.content), hosts(event.urls), mentions))

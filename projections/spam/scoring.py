@@ -35,6 +35,7 @@ OLD_SHARE = 0.6
 class Seen(msgspec.Struct, frozen=True, array_like=True):
     """What is remembered of one tweet; some 100 bytes."""
 
+    tweet_id: int
     at_ms: int
     signature: Signature
     hosts: tuple[str, ...]

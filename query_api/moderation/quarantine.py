@@ -25,6 +25,10 @@ class Quarantine:
         self.flagged: dict[int, int] = {}
         self._looked_at_ms = -LOOK_MS
 
+    def look_anew(self) -> None:
+        """Look at the next occasion, however short ago the last look was."""
+        self._looked_at_ms = -LOOK_MS
+
     def look(self, readers: Readers, now_ms: int) -> None:
         """Follow who is, and tell the standings. May wait, on servers."""
         if not self.tenths or 0 <= now_ms - self._looked_at_ms < LOOK_MS:

@@ -86,7 +86,7 @@ def answers(name: str, reader: Any, ids: Sequence[int]) -> Any:
         case "trends":
             return of_trends(reader)
         case "spam":
-            return reader.seen(USERS), reader.many(USERS, 3), reader.flagged(3, 0)
+            return reader.seen(USERS), reader.many(USERS, 3), reader.flagged(3, EPOCH_MS - DAY_MS)
         case "moderation":
             subjects = [*USERS, *ids]
             listed = reader.queue(None, 99), reader.audit(None, 99), reader.denied()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema_rs import Draft202012Validator
 
+from schemas.accounts.events import RoleChanged
 from schemas.engagements.events import Bookmarked
 from schemas.ids import to_uuid
 from tests import builders
@@ -40,6 +41,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             builders.liked(BOB, ROOT),
             Bookmarked(envelope(), *ROOT, ME),
             Bookmarked(envelope(), tweet_id(2), ANN, ME),
+            RoleChanged(envelope(), ME, "moderator"),
+            builders.reported(ROOT[0], ANN, by=BOB),
+            builders.moderated(ANN, tweet_id(3), label="satire"),
         )
         yield made
 
@@ -69,9 +73,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
 
 async def test_every_answer_fits_its_schema(world: World) -> None:
     for path, operation in operations(world).items():
-        place = path.format(tweet_id=to_uuid(ROOT[0]), user_id=to_uuid(ANN), name="user_" + str(ANN))
+        place = path.format(
+            tweet_id=to_uuid(ROOT[0]), user_id=to_uuid(ANN), name="user_" + str(ANN), case_id=to_uuid(ROOT[0])
+        )
         for params in VARIANTS.get(path, [{}, {"limit": 1}] if "limit" in json.dumps(operation) else [{}]):
-            answer = await world.client(ME).get(f"http://query{place}", params=params)
+            answer = await world.client(ME, "moderator").get(f"http://query{place}", params=params)
             assert answer.status_code == 200, (path, answer.text)
             said = operation["responses"]["200"]
             if "text/event-stream" in said["content"]:
@@ -83,7 +89,7 @@ async def test_every_answer_fits_its_schema(world: World) -> None:
 
 async def test_problems_fit_their_schema_and_are_documented(world: World) -> None:
     for path, operation in operations(world).items():
-        place = path.format(tweet_id="x", user_id="x", name="nobody")
+        place = path.format(tweet_id="x", user_id="x", name="nobody", case_id="x")
         for params in ({"limit": -1}, {"cursor": "x"}, {"max_id": "x"}, {"wait_ms": "x"}, {}):
             answer = await world.client().get(f"http://query{place}", params=params)
             if answer.status_code != 200:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from infra.auth.keys import KeyRing
 from infra.auth.scopes import of_role
@@ -202,3 +203,31 @@ async def test_only_who_moderates_now_reads_it(world: World) -> None:
 async def test_denied_topics_are_told_and_do_not_trend(world: World) -> None:
     await world.given(TopicDenied(at(1), 7, MOD, "tea", denied=True))
     assert await read(world, "/moderation/trends") == {"topics": ["tea"]}
+
+
+async def test_a_spammer_is_quarantined_until_somebody_decides(world: World) -> None:
+    now_ms = SystemClock().now_ms()
+    spammer = first_id_at(now_ms - HOUR_MS)
+    await world.given(builders.registered(spammer, "shop"), builders.followed(EVE, spammer))
+    offers = [
+        replace(
+            builders.posted(spammer, first_id_at(now_ms) + n, "cheap tea for you", at_ms=now_ms - HOUR_MS + n * 1_000),
+            urls=["http://tea.example/x"],
+        )
+        for n in range(20)
+    ]
+    await world.given(*offers)
+    assert len(await found(world, EVE)) > len(await found(world, ME)) == 3
+    profile = await world.get(f"/timeline/user/{to_uuid(spammer)}", ME)
+    assert len(profile["tweets"]) == 20
+    queue = (await read(world, "/moderation/queue"))["cases"]
+    assert [(it["case_id"], it["kind"], it["reports"]) for it in queue] == [(to_uuid(spammer), "account", 0)]
+    assert queue[0]["spam"]["score"] >= 0.4
+    assert queue[0]["spam"]["parts"]["repeats"] == 1
+    case = await read(world, f"/moderation/cases/{to_uuid(spammer)}")
+    assert case["account"]["username"] == "shop"
+    decided = Envelope(first_id_at(now_ms), now_ms, MOD)
+    await world.given(CaseDecided(decided, spammer, "account", spammer, MOD, "dismiss"))
+    world.services.quarantine.look_anew()
+    assert len(await found(world, ME)) > 3
+    assert (await read(world, "/moderation/queue"))["cases"] == []

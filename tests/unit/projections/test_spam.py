@@ -23,7 +23,7 @@ THRESHOLD = 4
 def posts(count: int, text: str = "a b c d e", host: str = "", apart_ms: int = 60_000) -> tuple[Seen, ...]:
     linked = (host,) if host else ()
     return tuple(
-        Seen(EPOCH_MS + n * apart_ms, signature(text.replace("*", WORDS[n % len(WORDS)])), linked, ())
+        Seen(n, EPOCH_MS + n * apart_ms, signature(text.replace("*", WORDS[n % len(WORDS)])), linked, ())
         for n in range(count)
     )
 
@@ -73,7 +73,7 @@ def test_what_is_remembered_is_bounded_and_of_one_day() -> None:
     for seen in posts(100):
         window = remembered(window, seen)
     assert len(window) == WINDOW
-    late = Seen(EPOCH_MS + 2 * DAY_MS, (), (), ())
+    late = Seen(0, EPOCH_MS + 2 * DAY_MS, (), (), ())
     assert remembered(window, late) == (late,)
     assert len(pack(Author(window))) < 4_000
 
@@ -85,6 +85,11 @@ def test_what_is_kept_comes_back_as_it_was() -> None:
     assert folded(NEWBORN, unpack(pack(folded(NEWBORN, NEW, posts(20)[:7]))), posts(20)[7:]) == folded(
         NEWBORN, NEW, posts(20)
     )
+
+
+def test_a_tweet_that_is_said_again_changes_nothing() -> None:
+    once = folded(NEWBORN, NEW, posts(9))
+    assert folded(NEWBORN, once, posts(9)[-3:]) == once
 
 
 def is_flagged(who: Somebody) -> bool:
