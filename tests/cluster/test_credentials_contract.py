@@ -6,16 +6,27 @@ All of tests/contract/test_credentials.py and test_apps.py.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from commands.accounts.registry import Registry
+from commands.errors import CommandRefusedError
+from commands.oauth.command import Authorize, Register
+from commands.oauth.errors import OAuthProblem
+from commands.oauth.grants import Grants, challenge_of, of_code
 from infra.auth.cql_apps import CqlApps
 from infra.auth.cql_credentials import CqlCredentials
 from infra.auth.cql_revocations import CqlRevocations
+from infra.auth.keys import KeyRing
+from infra.auth.passwords import Passwords
+from infra.auth.tokens import AccessTokens, AccessTokenVerifier, TokenError
+from infra.clock import SystemClock
 from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
+from infra.journal.port import Claim
 from tests.cluster.journal_world import own_keyspace
 from tests.conftest import settings_of
 from tests.contract.test_apps import *  # noqa: F403 - as below
@@ -25,6 +36,7 @@ from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from infra.servers import Fleet
     from infra.settings import Settings
@@ -91,6 +103,47 @@ def apps(tables: Settings) -> Iterator[CqlApps]:
         for table in ("apps", "apps_by_owner"):
             session.execute(f"TRUNCATE {table}")
         yield CqlApps(session)
+
+
+async def test_an_app_is_let_in_and_shut_out_on_servers(world: CqlWorld, apps: CqlApps, tmp_path: Path) -> None:
+    """What commands.oauth does over both stores, beside the bridge: everything is in place."""
+    clock, ids, passwords, keys = SystemClock(), itertools.count(1 << 30), Passwords(8), KeyRing(tmp_path)
+    followed, access = world.follower(clock.now_ms()), AccessTokens(keys, clock, 900)
+    verifier = AccessTokenVerifier(keys, followed, clock)
+    no_seals: Any = None
+    registry = Registry(
+        *(world.credentials, no_seals, passwords, access, clock, lambda: next(ids), b"", LIFE_MS, followed.add),
+        in_place=True,
+    )
+    grants = Grants(registry, apps, access, verifier, clock, lambda: next(ids))
+    world.credentials.add_account(Claim("username:ada", 1), await passwords.hash("a password"), b"", NOW_MS)
+    app, _ = await grants.register(Register(1, "Starling", ("https://app.example/cb",), confidential=False))
+    asked = Authorize(app.client_id, app.uris[0], ("read",), challenge_of("v" * 43), "")
+
+    async def role_of(_: int) -> str:
+        return "user"
+
+    async def let_in(matched: str) -> bytes:
+        return of_code(app, asked.redirect_uri, asked.challenge, await grants.authorize(asked, app, 1, "read", matched))
+
+    matched = await registry.matching_hash(1, "a password")
+    assert matched is not None
+    code = await let_in(matched)
+    given = await grants.exchange(app, code, (), role_of)
+    assert verifier.verify(given.access_token).app_id == app.app_id
+    assert [it.session.app_id for it in await registry.sessions_of(1)] == [app.app_id]
+    with pytest.raises(OAuthProblem):
+        await grants.exchange(app, code, (), role_of)
+    with pytest.raises(TokenError):
+        verifier.verify(given.access_token)
+    again = await grants.exchange(app, await let_in(matched), (), role_of)
+    await grants.revoke(app, again.refresh_token)
+    assert await grants.token_of(app, again.access_token) is None
+    assert await registry.set_password(1, "another password")
+    with pytest.raises(CommandRefusedError):
+        await let_in(matched)  # of a password that was changed meanwhile
+    assert await registry.sessions_of(1) == []
+    passwords.close()
 
 
 def test_without_the_servers_the_last_known_revocations_are_used_and_the_state_says_so(world: CqlWorld) -> None:
