@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 import pytest
+import websockets
 
 from infra.auth.scopes import ACCOUNT, CHANNELS, FIRST_PARTY, GRANTABLE, MODERATE, NEEDS, PUBLIC
 from tests.e2e.cast import API, COMMANDS, PASSWORD, Person, Stage, routes
-from tests.stream_clients import STREAM, Events
+from tests.stream_clients import STREAM, Events, Socket
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -285,11 +286,30 @@ def set_password(cast: Cast, person: Person) -> None:
     assert cast.stage.client.post(url, json=body, headers=headers).is_success
 
 
+def leave(cast: Cast, person: Person) -> None:
+    headers = {"Authorization": f"Bearer {person.token}"}
+    url = f"{cast.stage.system.commands}{API}/users/me"
+    assert cast.stage.client.request("DELETE", url, json={"password": PASSWORD}, headers=headers).is_success
+
+
+def decide(cast: Cast, person: Person) -> None:
+    """A moderator, whom the operator has just made one, suspends the account for a report."""
+    moderator = cast.stage.register()
+    cast.stage.operator("promote", moderator.username)
+    moderator = moderator._replace(token=cast.stage.log_in(moderator))
+    cast.stage.done(cast.other, "POST", "/reports", account_id=person.user_id, reason="spam")
+    case = f"/moderation/cases/{person.user_id}"
+    cast.stage.done(moderator, "POST", f"{case}/claim")
+    cast.stage.done(moderator, "POST", f"{case}/decision", action="suspend", reason="It is nothing but spam.")
+
+
 ENDS: dict[str, Callable[[Cast, Person], object]] = {
     "log out": lambda cast, person: cast.stage.done(person, "POST", "/auth/logout"),
     "all sessions": lambda cast, person: cast.stage.done(person, "DELETE", "/users/me/sessions"),
     "one session": end_one,
     "a new password": set_password,
+    "leaving": leave,
+    "a suspension by a moderator": decide,
     "a suspension by the operator": lambda cast, person: cast.stage.operator("suspend", person.username),
     "a new password by the operator": lambda cast, person: cast.stage.operator("reset-password", person.username),
 }
@@ -309,10 +329,15 @@ async def test_open_streams_end_within_a_second_and_tell_nothing_more(cast: Cast
         assert answer.status_code == 200, await answer.aread()
         events = Events(answer)
         assert (await events.next()).event == "ready"
-        await asyncio.to_thread(ENDS[way], cast, person)
-        ended = time.monotonic()
-        heard = await events.ended()
-        assert time.monotonic() - ended < 1 + BUSY_S
+        where = f"{url.replace('http', 'ws', 1)}?streams=home,notifications"
+        async with websockets.connect(where, additional_headers=headers, compression=None) as connection:
+            socket = Socket(connection)
+            assert (await socket.next("ready")).event == "ready"
+            await asyncio.to_thread(ENDS[way], cast, person)
+            ended = time.monotonic()
+            heard = await events.ended()
+            await socket.closed()
+            assert time.monotonic() - ended < 1 + BUSY_S
         assert {it.event for it in heard} <= {"closing", "heartbeat", "trends"}
     after = cast.stage.ask(("GET", STREAM), person.token)
     assert after.status_code in {401, 403}
