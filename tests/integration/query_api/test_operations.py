@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra.archive import told
 from infra.replay_progress import ProgressFile, ProjectionProgress
 from tests.query_world import World
 
@@ -35,3 +36,18 @@ async def test_a_replay_is_told_with_its_projection_and_in_the_metrics(tmp_path:
         metrics = (await client.get("http://query/metrics")).text
         assert 'murmur_replay_running{projection="tweets"} 0.0' in metrics
         assert 'murmur_replay_verified{projection="tweets"} 0.0' in metrics
+
+
+async def test_how_far_the_log_is_archived_is_in_the_metrics(tmp_path: Path) -> None:
+    async with World(tmp_path) as world:
+        client = world.client()
+        assert "murmur_archive_failed" not in (await client.get("http://query/metrics")).text
+        told.write(
+            world.settings.run_dir, told.Told(5_000, {"tweets": told.TopicTold(40, 3, 2, 900)}, error="no bucket")
+        )
+        metrics = (await client.get("http://query/metrics")).text
+        assert 'murmur_archive_records{topic="tweets"} 40.0' in metrics
+        assert 'murmur_archive_waiting_records{topic="tweets"} 3.0' in metrics
+        assert 'murmur_archive_bytes{topic="tweets"} 900.0' in metrics
+        assert "murmur_archive_last_run_timestamp_seconds 5.0" in metrics
+        assert "murmur_archive_failed 1.0" in metrics
