@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from infra.log.port import TopicPartition
     from projections.tweets.read_model import Tweet, TweetsReader
     from schemas.envelope import Event
+    from schemas.tweets.events import Attachment
     from streams.replay.findings import Finding
     from streams.replay.sample import Sample
 
@@ -136,8 +137,28 @@ def _row(event: TweetPosted | Retweeted) -> dict[str, Any]:
                 {"user_id": to_uuid(it.user_id), "username": it.username} for it in (posted.mentions if posted else ())
             ],
             "urls": list(posted.urls) if posted else [],
-            "media": [{"media_id": to_uuid(it)} for it in (posted.media_ids if posted else ())],
+            "media": [_media(it) for it in (posted.media if posted else ())],
         },
+    }
+
+
+def _media(it: Attachment) -> dict[str, Any]:
+    """Return what is shown of an image or a video."""
+    place = f"/media/files/{to_uuid(it.media_id)}"
+    return {
+        "media_id": to_uuid(it.media_id),
+        "type": it.kind,
+        "url": f"{place}/{it.file}",
+        "thumbnails": {
+            small.name: {"url": f"{place}/{small.file}", "width": small.width, "height": small.height}
+            for small in it.thumbnails
+        },
+        "width": it.width,
+        "height": it.height,
+        "alt_text": it.alt_text,
+        "blurhash": it.blurhash,
+        "duration": it.duration_ms / 1000 if it.duration_ms else None,
+        "poster": {"url": f"{place}/{it.poster}"} if it.poster else None,
     }
 
 
