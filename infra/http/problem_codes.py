@@ -94,7 +94,9 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "username_taken": ProblemType(409, "The username is taken", "Choose another; case makes no difference."),
     "email_invalid": ProblemType(400, "The email address is not valid", "Send an address such as ada@example.org."),
     "email_taken": ProblemType(409, "The email address is in use", "Log in to the account that has it."),
-    "password_invalid": ProblemType(400, "The password is not valid", "Use 8 to 256 characters, and none of the usual passwords."),
+    "password_invalid": ProblemType(
+        400, "The password is not valid", "Use 8 to 256 characters, and none of the usual passwords."
+    ),
     "profile_invalid": ProblemType(400, "A field of the profile is not valid", "See the limits in /openapi.json."),
     "user_not_found": ProblemType(404, "There is no such account", "Check the id."),
     "reason_invalid": ProblemType(400, "The text is not valid", "Use at most as many characters as the detail says."),
