@@ -62,7 +62,7 @@ DEAD_LETTERS = "dead-letters"
 
 FACT_TOPICS = (ACCOUNTS, TWEETS, FOLLOWS, ENGAGEMENTS, IMPORTS, NOTIFICATIONS, MEDIA, MODERATION)
 DERIVED_TOPICS = (DEAD_LETTERS,)
-"""Facts are written by commands, derived topics by streams: one writing process each."""
+"""Facts are written by commands, derived topics by streams. Of topic media agents say, too, what became of uploads."""
 
 
 Fields = dict[str, Any]

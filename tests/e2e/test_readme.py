@@ -28,9 +28,10 @@ def test_the_tour_of_the_readme_works(starting: Starting, tmp_path: Path) -> Non
         script = f"set -eu\n{tour(system)}"
         result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
-    follow, tweet, home, like, top, problem = (json.loads(line) for line in result.stdout.splitlines())
+    follow, tweet, home, like, top, picture, problem = (json.loads(line) for line in result.stdout.splitlines())
     assert follow["following"] is True
     assert [shown["tweet_id"] for shown in home["tweets"]] == [tweet["tweet_id"]]
     assert (like["liked"], like["likes_count"]) == (True, 1)
     assert set(top["tweets"][0]["score"]) >= {"recency", "engagement", "relevance", "media"}
+    assert picture["alt_text"] == "A feed"
     assert problem["code"] == "text_empty"
