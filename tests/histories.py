@@ -187,7 +187,11 @@ class World:
             RoleChanged(by, step.user, ("user", "moderator", "admin")[step.other % 3]),
             ReachChanged(by, step.user, limited=step.other % 2 > 0),
         )
-        self.events.append(decisions[step.other % len(decisions)])
+        decided = decisions[step.other % len(decisions)]
+        if ("erase", step.user, 0) not in self.begun:  # what is erased is decided about no more
+            self.events.append(decided)
+        if isinstance(decided, AccountErased):
+            self.begun.add(("erase", step.user, 0))
 
     def _answer(self, step: Step, picked: TweetPosted) -> None:
         match step.verb:
