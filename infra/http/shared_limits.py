@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REPORT_S = 0.1
 REPORTED_AT_ONCE = 500
 AWAY_S = 1.0
-UNREPORTED_KEPT = 20_000  # callers within REPORT_S; more than that are counted here alone
+UNREPORTED_KEPT = 20_000  # callers within REPORT_S; for more than that the counter is asked at once
 
 Place = tuple[Buckets, object]
 """Buckets of one size, and whose."""
