@@ -60,6 +60,7 @@ def main(arguments: list[str]) -> int:
         outcome = ServerAudit(settings, options).outcome()
     else:
         with closing(opened_log(settings)) as log:
+            log.check(projection.topics)
             outcome = Audit(settings, log, projection, options).run()
     show(outcome, options)
     return 0 if outcome.right else WRONG

@@ -52,6 +52,7 @@ class ServerAudit(ServerReplay):
         (projection,) = self._projections
         with ExitStack() as held:
             self._open(held)
+            self._log.check(projection.topics)
             if not self._stock.checkpoints(projection, self._generations.of(projection.name).active):
                 raise TroubleError(f"{projection.name} was never built", "start the stream workers: `murmur up`")
             held.enter_context(closing(ReplayLock(self._settings.projections_dir / projection.name)))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from infra.archive.port import StampedLog
+
 PARTITIONS = {"tweets": 4, "follows": 3}
 
 
@@ -34,7 +36,7 @@ class Log(Protocol):
     def log(self) -> EventLog:
         """Return the appending side."""
 
-    def reader(self) -> LogReader:
+    def reader(self) -> StampedLog:
         """Return a reader of its own."""
 
     def close(self) -> None:
@@ -139,6 +141,22 @@ async def test_reading_may_start_at_any_offset_in_any_portions(log: Log, batch: 
         found = reader.read("tweets", partition, offset, batch)
         assert found is not None
         assert found.values == [b"%d" % n for n in range(offset, min(40, offset + batch))]
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+async def test_the_archiver_reads_the_same_with_the_times_of_append(log: Log, batch: int) -> None:
+    for start in range(0, 40, 10):
+        await log.log.append([Record("tweets", 5, b"%d" % n) for n in range(start, start + 10)])
+    reader, partition = log.reader(), partition_of(5, PARTITIONS["tweets"])
+    for offset in (0, 9, 33, 39):
+        found = reader.read_stamped("tweets", partition, offset, batch)
+        assert found is not None
+        assert found.batch == reader.read("tweets", partition, offset, batch)
+        places = range(offset, found.batch.next_offset)
+        assert found.appended_ms == [reader.appended_at_ms("tweets", partition, place) for place in places]
+        assert list(found.headers) == []
+    assert reader.read_stamped("tweets", partition, 40, batch) is None
+    assert reader.identity("tweets") == log.reader().identity("tweets") != ""
 
 
 async def test_a_reader_at_the_end_is_told_so_and_one_beyond_it_is_refused(log: Log) -> None:
