@@ -96,7 +96,9 @@ class Look:
         """Return what reads the tables of a projection by readers of this kind."""
 
         def make(generation: int) -> R:
-            return reader(self._session, generation, self.of(reader.PROJECTION, generation))
+            made = reader(self._session, generation, self.of(reader.PROJECTION, generation))
+            made.prepare()
+            return made
 
         return self.reading(reader.PROJECTION, make, reader.SCHEMA_VERSION)
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from infra.cql.calls import Batch, Call
@@ -27,7 +28,7 @@ from infra.cql.portions import portions
 from infra.cql.progress import Changes, packed_ids, progress_of
 from infra.cql.projection_tables import known_build, named, open_tables
 from infra.log.port import TopicPartition
-from infra.projections import WrongSpanError
+from infra.projections import StoreError, WrongSpanError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -145,6 +146,12 @@ class CqlProjectionReader:
 
     PROJECTION: ClassVar[str]
     SCHEMA_VERSION: ClassVar[int] = 1
+    _asked: ClassVar[set[str]] = set()
+
+    def __init_subclass__(cls) -> None:
+        """Remember what its readers ask, of whichever generation."""
+        super().__init_subclass__()
+        cls._asked = set()
 
     def __init__(
         self,
@@ -159,7 +166,13 @@ class CqlProjectionReader:
 
     def cql(self, text: str) -> str:
         """Return a statement with its `{g}` replaced."""
+        self._asked.add(text)
         return named(text, self.generation)
+
+    def prepare(self) -> None:
+        """Have ready what was asked of other generations: who reads this one first must not wait for that."""
+        with suppress(StoreError):  # then it is prepared when it is asked
+            self.session.prepare([named(text, self.generation) for text in self._asked])
 
     def checkpoints(self) -> dict[TopicPartition, int]:
         """Read, per partition, the offset up to which (exclusive) records are applied."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from itertools import islice
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from cassandra import (
@@ -109,6 +109,22 @@ class CqlSession:
         calls = list(calls)
         self._prepare_all(calls)
         return bridge.wait(_Running(self, calls).begin())
+
+    def prepare(self, statements: Iterable[str]) -> None:
+        """Have these ready before they are needed: preparing takes a round trip, and whoever does it blocks."""
+        done: Future[None] = Future()
+
+        def beside() -> None:
+            try:
+                for statement in statements:
+                    self._prepare(statement)
+            except (DriverException, NoHostAvailable) as error:
+                done.set_exception(translated(error))
+            else:
+                done.set_result(None)
+
+        Thread(target=beside, name="prepare", daemon=True).start()
+        bridge.wait(done)
 
     def scan(self, statement: str) -> Iterator[Row]:
         """Read all that a statement selects, page by page: a whole table. Blocks; for tools."""
