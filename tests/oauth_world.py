@@ -19,6 +19,8 @@ OAUTH = "/api/v1/oauth"
 REDIRECT_URI = "https://app.example/callback"
 LOOPBACK_URI = "http://127.0.0.1:4711/callback"
 SCOPE = "read write"
+PATIENT: dict[str, Any] = {"wait_ms": 30_000, "request_timeout_s": 60}
+"""Settings: a log-in waits for its account to be projected, in the same loop, on a busy machine."""
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
 

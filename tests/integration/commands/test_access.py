@@ -6,15 +6,25 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from infra.auth.revocations import SqliteRevocations
-from tests.command_world import PASSWORD, User
+from tests.command_world import PASSWORD, User, command_world
+from tests.oauth_world import PATIENT
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.command_world import World
 
 NEW = "another horse"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with command_world(tmp_path, **PATIENT) as opened:
+        yield opened
 
 
 async def log_in(world: World, user: User, password: str = PASSWORD, agent: str = "A browser") -> User:

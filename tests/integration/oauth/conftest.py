@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.command_world import command_world
+from tests.oauth_world import PATIENT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -15,5 +16,5 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with command_world(tmp_path) as opened:
+    async with command_world(tmp_path, **PATIENT) as opened:
         yield opened

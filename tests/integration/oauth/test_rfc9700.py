@@ -18,6 +18,7 @@ from tests.command_world import PASSWORD, command_world
 from tests.oauth_world import (
     LOOPBACK_URI,
     OAUTH,
+    PATIENT,
     REDIRECT_URI,
     SAME_ORIGIN,
     App,
@@ -192,7 +193,7 @@ async def test_4_2_4_of_a_thousand_redemptions_of_one_code_one_succeeds(app: App
 
 async def test_4_2_4_a_code_is_good_for_a_minute(tmp_path: Path) -> None:
     clock = Clock()
-    async with command_world(tmp_path, clock) as world:
+    async with command_world(tmp_path, clock, **PATIENT) as world:
         ada = await world.register()
         app = await register(ada)
         late, soon = await app.code(ada), await app.code(ada)
