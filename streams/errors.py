@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 from infra.trouble import TroubleError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.log.port import TopicPartition
 
 
@@ -55,3 +57,10 @@ class BeyondTheLogError(TroubleError):
         where = f"{place.topic}/{place.partition}"
         what = f"{projection} is at offset {done:,} of {where}, and the log begins at {first:,}"
         super().__init__(what, f"build it from the archive: `murmur replay {projection}`")
+
+
+def check_reached(projection: str, done: Mapping[TopicPartition, int], firsts: Mapping[TopicPartition, int]) -> None:
+    """Raise BeyondTheLogError where the log, which begins at `firsts`, has not what is to be applied next."""
+    for place, first in firsts.items():
+        if done.get(place, 0) < first:
+            raise BeyondTheLogError(projection, place, done.get(place, 0), first)

@@ -76,11 +76,17 @@ class OwnTopics:
         return found and found._replace(batch=found.batch._replace(topic=topic))
 
     def end_offsets(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
-        found = self._reader.end_offsets([PREFIX + topic for topic in topics])
-        return {place._replace(topic=place.topic.removeprefix(PREFIX)): end for place, end in found.items()}
+        return named(self._reader.end_offsets([PREFIX + topic for topic in topics]))
+
+    def first_offsets(self, topics: Sequence[str]) -> Mapping[TopicPartition, int]:
+        return named(self._reader.first_offsets([PREFIX + topic for topic in topics]))
 
     def close(self) -> None:
         self._reader.close()
+
+
+def named(offsets: Mapping[TopicPartition, int]) -> Mapping[TopicPartition, int]:
+    return {place._replace(topic=place.topic.removeprefix(PREFIX)): offset for place, offset in offsets.items()}
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +167,7 @@ def test_a_log_that_is_cut_behind_its_archive_builds_the_same(
     archived = {place: end // 2 for place, end in ends.items()}
     assert kafka_cut.cut(kafka.address, archived, FAR) == sum(archived.values())
     assert kafka_cut.cut(kafka.address, archived, FAR) == 0
+    assert log.first_offsets(TOPICS) == {place: end // 2 for place, end in log.end_offsets(TOPICS).items()}
     half = ArchivedLog(log, lambda: archive)
     half.check(TOPICS)
     assert records(half) == content
