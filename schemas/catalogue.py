@@ -48,7 +48,7 @@ from schemas.tweets import upcasters as tweets
 from schemas.tweets.events import Retweeted, RetweetUndone, TopicsWithdrawn, TweetDeleted, TweetModerated, TweetPosted
 
 if TYPE_CHECKING:
-    from schemas.envelope import Event
+    from schemas.envelope import Event, Fields
 
 ACCOUNTS = "accounts"
 TWEETS = "tweets"
@@ -65,8 +65,7 @@ DERIVED_TOPICS = (DEAD_LETTERS,)
 """Facts are written by commands, derived topics by streams. Of topic media agents say, too, what became of uploads."""
 
 
-Fields = dict[str, Any]
-Upcaster = Callable[[Fields], Fields]
+Upcaster = Callable[["Fields"], "Fields"]
 """Pure: the fields of one version, all of them, to those of the next that are not as their defaults say. Functions of
 this kind are in `schemas/<noun>/upcasters.py`."""
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+
+Fields = dict[str, Any]
+"""The fields of an event as a record has them, by name."""
 
 
 class Envelope(msgspec.Struct, frozen=True):

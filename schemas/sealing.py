@@ -18,7 +18,8 @@ from schemas import catalogue, upcasting
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from schemas.catalogue import EventType, Fields
+    from schemas.catalogue import EventType
+    from schemas.envelope import Fields
 
 FIELD = "sealed"
 

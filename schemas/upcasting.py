@@ -13,7 +13,8 @@ from schemas import catalogue
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from schemas.catalogue import EventType, Fields
+    from schemas.catalogue import EventType
+    from schemas.envelope import Fields
 
 Step = Callable[["Fields"], "Fields"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from schemas.catalogue import Fields
+    from schemas.envelope import Fields
 
 
 def switched_by_kind(fields: Fields) -> Fields:

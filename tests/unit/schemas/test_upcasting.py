@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from schemas import upcasting
-from schemas.catalogue import BY_EVENT, Fields
+from schemas.catalogue import BY_EVENT
 from schemas.follows.events import Followed
 from schemas.tweets.events import TweetPosted
+
+if TYPE_CHECKING:
+    from schemas.envelope import Fields
 
 
 def _shouted(fields: Fields) -> Fields:
