@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
+from commands.accounts.answer import Password
+from commands.fields import SentId
+
 
 class LeaveBody(msgspec.Struct, forbid_unknown_fields=True):
     """Whoever has just logged in needs no password."""
 
-    user_id: str | None = None
-    password: str | None = None
+    user_id: SentId | None = None
+    password: Password | None = None
 
 
 class LeftAnswer(msgspec.Struct):

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from projections.accounts.read_model import ADMIN, FOREVER_MS, Account, AccountsReader, Standing
 from projections.accounts.standings import Standings
-from schemas.accounts.events import ProfileEdited, ReachChanged, RoleChanged, VerifiedChanged
+from schemas.accounts.events import (
+    AccountDeactivated,
+    AccountErased,
+    AccountReactivated,
+    AccountRegistered,
+    ProfileEdited,
+    ReachChanged,
+    RoleChanged,
+    VerifiedChanged,
+)
 from tests.builders import EPOCH_MS, envelope, registered, restored, signed_in, suspended
 from tests.contract.backends import BACKENDS, Kept
 
@@ -26,7 +35,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept[Accoun
         yield it
 
 
-def edited(user_id: int, **fields: str) -> ProfileEdited:
+def edited(user_id: int, **fields: Any) -> ProfileEdited:
     return ProfileEdited(envelope(), user_id, **fields)
 
 
@@ -101,3 +110,29 @@ def test_standings_follow_what_is_decided_and_the_clock(kept: Kept[AccountsReade
 def test_an_empty_question_has_an_empty_answer(kept: Kept[AccountsReader]) -> None:
     assert kept.reader.many([]) == {}
     assert kept.reader.ids_by_username([]) == {}
+
+
+def test_an_erased_account_has_no_words_and_no_name_and_a_replay_ends_alike(kept: Kept[AccountsReader]) -> None:
+    unread = AccountRegistered(envelope(), 2, "", "", sealed=b"x")
+    kept.say(
+        registered(1, "Ann"), edited(1, bio="bird", location="Rome"), VerifiedChanged(envelope(), 1, verified=True)
+    )
+    kept.say(AccountErased(envelope(), 1))
+    kept.say_at_once(unread, ProfileEdited(envelope(), 2, sealed=b"x"), AccountErased(envelope(), 2))
+    found = kept.reader.many([1, 2])
+    assert found[1] == found[2]._replace(user_id=1)
+    assert (found[1].username, found[1].bio, found[1].verified, found[1].status) == ("", "", False, "DELETED")
+    assert kept.reader.ids_by_username(["ann"]) == {}
+    assert {1, 2} <= kept.reader.standings().keys()
+
+
+def test_a_name_that_is_registered_and_erased_in_one_batch_leads_nowhere(kept: Kept[AccountsReader]) -> None:
+    kept.say_at_once(registered(1, "Ann"), registered(2, "bob"), AccountErased(envelope(), 1))
+    assert kept.reader.ids_by_username(["ann", "bob"]) == {"bob": 2}
+
+
+def test_a_closed_account_is_hidden_until_it_comes_back(kept: Kept[AccountsReader]) -> None:
+    kept.say(registered(1, "Ann"), AccountDeactivated(envelope(), 1, 9))
+    assert kept.reader.many([1])[1].standing.status_at(0) == "DELETED"
+    kept.say(AccountReactivated(envelope(), 1))
+    assert kept.reader.many([1])[1] == ANN

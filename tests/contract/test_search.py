@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from projections.search.read_model import By, Criteria, HasMedia, Mentions, Phrase, SearchReader, Tagged, To
 from projections.search.words import tag, words
-from schemas.accounts.events import ProfileEdited
+from schemas.accounts.events import AccountErased, ProfileEdited
 from schemas.tweets.events import Mention, TweetDeleted
 from tests.builders import envelope, posted, registered, retweeted
 from tests.contract.backends import BACKENDS, Kept
@@ -162,3 +162,11 @@ def test_what_is_found_is_what_a_naive_search_finds(
         if all(holds(text, it) for it in wanted) and not any(holds(text, it) for it in refused)
     ]
     assert found(kept, *wanted, excluded=tuple(refused), since_id=first) == naive[::-1]
+
+
+def test_an_erased_account_is_found_by_none_of_its_names(kept: Kept[SearchReader]) -> None:
+    kept.say(registered(ADA, "ada"), registered(BOB, "adam"), ProfileEdited(envelope(), ADA, "Adalbert"))
+    assert kept.reader.people(["ada"], 9) == [ADA, BOB]
+    kept.say(AccountErased(envelope(), ADA))
+    assert kept.reader.people(["ada"], 9) == [BOB]
+    assert kept.reader.people(["adalbert"], 9) == []

@@ -43,7 +43,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def world(tmp_path: Path, clock: Clock) -> AsyncIterator[World]:
-    async with command_world(tmp_path, clock) as opened:
+    async with command_world(tmp_path, clock, wait_ms=20_000) as opened:
         folder = opened.services.settings.projections_dir / "notifications"
         log_id = opened.projections._log.log_id
         SqliteNotificationsStore(folder / "g1.db", log_id).close()

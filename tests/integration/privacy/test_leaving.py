@@ -35,7 +35,7 @@ class Copies(FileCopies):
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with command_world(tmp_path) as opened:
+    async with command_world(tmp_path, wait_ms=20_000) as opened:
         yield opened
 
 
