@@ -20,10 +20,12 @@ from infra.cql.migrate import migrations as known_migrations
 from infra.cql.roles import role
 from infra.cql.session import CqlSession
 from infra.elastic import Elastic
+from infra.http.shared_limits import Claim
 from infra.log import kafka_topics
 from infra.objects.opening import open_s3
 from infra.objects.port import ObjectError
 from infra.projections import StoreError
+from infra.redis_limits import RedisLimits
 from infra.servers.fleet import servers_of
 from infra.trouble import TroubleError
 from infra.workers import check_clock
@@ -47,6 +49,7 @@ def servers(settings: Settings) -> Iterator[Check]:
         return
     yield from kafka(settings)
     yield from redis_primaries(settings)
+    yield limits(settings)
     yield from cassandra(settings)
     yield from registry(settings)
     yield from elasticsearch(settings)
@@ -113,6 +116,18 @@ def _redis(number: int, url: str) -> Check:
         f"{key} is {found.get(key)}, not {value}" for key, value in REDIS_WANTED.items() if found.get(key) != value
     ]
     return Check("redis", f"{name}: {wrong[0]}" if wrong else f"{name} answers", "see docs/servers.md" if wrong else "")
+
+
+def limits(settings: Settings) -> Check:
+    """Check that what counts requests for all processes can be asked; where nothing does, each counts alone."""
+    if not settings.rate_limits or not settings.redis_limits_urls:
+        return Check("limits", "each process counts requests alone")
+    try:
+        with closing(RedisLimits(settings.redis_limits_urls.split(","))) as counting:
+            counting.count([Claim("doctor", "nobody", 0, 1.0)], wanted=False)
+    except (StoreError, ValueError) as error:
+        return Check("limits", f"each process counts requests alone ({error})", "correct MURMURATION_REDIS_LIMITS_URLS")
+    return Check("limits", "all processes count requests together")
 
 
 def cassandra(settings: Settings) -> Iterator[Check]:

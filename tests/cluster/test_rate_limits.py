@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra import redis_limits
+from infra import cluster_checks, redis_limits
 from infra.bridge import bridged
 from infra.http.problems import Problem
 from infra.http.rate_limits import RateClass, RateLimits
@@ -113,6 +113,16 @@ def test_a_script_that_redis_has_lost_is_told_again(urls: str, own_fleet: Fleet)
             with closing(Primaries([operator_url(own_fleet[name])])) as primary:
                 primary.run([Command(0, ("SCRIPT", "FLUSH"))])
         assert counting.count(claims, wanted=True).given
+
+
+def test_the_doctor_says_who_counts(urls: str) -> None:
+    told = Settings(redis_limits_urls=urls)
+    wrong = told.model_copy(update={"redis_limits_urls": urls.replace("limiter:", "limiter:x")})
+    assert cluster_checks.limits(told).found == "all processes count requests together"
+    fault = cluster_checks.limits(wrong)
+    assert "MURMURATION_REDIS_LIMITS_URLS" in fault.remedy
+    assert urls.split("@", maxsplit=1)[0].rsplit(":", maxsplit=1)[-1] not in fault.found
+    assert cluster_checks.limits(Settings()).remedy == ""
 
 
 async def test_a_redis_that_hangs_or_dies_is_no_outage(urls: str, own_fleet: Fleet) -> None:

@@ -78,7 +78,7 @@ async def test_the_log_is_dumped_and_counted(made: Settings) -> None:
 
 def test_the_doctor_finds_nothing_wrong_with_servers_that_are_in_order(made: Settings) -> None:
     checks = {check["name"]: check for check in json.loads(murmur(made, "doctor", "--json"))}
-    assert {"kafka", "topics", "redis", "cassandra", "clock", "tables"} <= set(checks)
+    assert {"kafka", "topics", "redis", "limits", "cassandra", "clock", "tables"} <= set(checks)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,7 @@ def test_the_doctor_finds_nothing_wrong_with_servers_that_are_in_order(made: Set
         ("kafka", {"kafka_min_insync": 2}, "MURMURATION_KAFKA_MIN_INSYNC"),
         ("redis", {"redis_urls": "redis://127.0.0.1:1/0"}, "start it"),
         ("redis", {"redis_urls": "{another_password}"}, "MURMURATION_REDIS_URLS"),
+        ("limits", {"redis_limits_urls": "redis://limiter:x@127.0.0.1:1/0"}, "MURMURATION_REDIS_LIMITS_URLS"),
         ("cassandra", {"cassandra_hosts": "127.0.0.1:1"}, "MURMURATION_CASSANDRA_HOSTS"),
         ("cassandra", {"cassandra_password": "no"}, "MURMURATION_CASSANDRA_PASSWORD"),
         ("registry", {"schema_registry_url": "http://127.0.0.1:1"}, "start it"),
