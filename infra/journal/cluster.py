@@ -42,11 +42,7 @@ from infra.journal.intents import (
     names_of,
 )
 from infra.journal.known import PAUSE_SECONDS, Known
-from infra.journal.port import (
-    ANSWERS_KEPT_MS,
-    Answer,
-    IdempotencyKeyReusedError,
-)
+from infra.journal.port import ANSWERS_KEPT_MS, Answer, IdempotencyKeyReusedError
 from infra.journal.recovery import PATIENCE, Recovery
 from infra.journal.turns import Turns
 from infra.journal.under_way import UnderWay
