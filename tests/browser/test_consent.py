@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from tests.browser.test_safety import Poster, violations
 from tests.browser.windows import DESK, PASSWORD, PHONE
 from tests.oauth_world import OAUTH, pkce
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,8 @@ class Asking(NamedTuple):
 @pytest.fixture
 def asking(system: System, name: Iterator[str]) -> Asking:
     username = next(name)
-    owner = Poster(system, username)
+    owner, log_in = Poster(system, username), {"username": username, "password": PASSWORD}
+    until(lambda: httpx.post(f"{system.commands}/api/v1/auth/login", json=log_in).is_success)  # it is projected
     body = {"name": NAME, "redirect_uris": [CALLBACK]}
     answer = httpx.post(f"{system.commands}{OAUTH}/apps", json=body, headers=owner.headers)
     client_id, proof = answer.json()["client_id"], pkce()

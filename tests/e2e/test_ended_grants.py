@@ -28,7 +28,7 @@ Tokens = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def system(starting: Starting, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with starting(tmp_path_factory.mktemp("grants") / "data") as running:
+    with starting(tmp_path_factory.mktemp("grants") / "data", wait_ms="8000") as running:
         yield running
 
 
