@@ -25,6 +25,7 @@ from query_api.live.metrics import LiveMetrics
 from query_api.live.watch import Watch
 from query_api.media import endpoint as media
 from query_api.moderation import endpoint as moderation
+from query_api.moderation.metrics import ModerationMetrics
 from query_api.notifications import endpoint as notifications
 from query_api.openapi import document
 from query_api.operations import endpoint as operations
@@ -97,6 +98,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(QueryMetrics(services))
     app.state.metrics.register(LiveMetrics(services.live))
+    app.state.metrics.register(ModerationMetrics(services.stores.standings, services.quarantine))
     problems.install(app)
     documents.install(app)
     app.add_exception_handler(QueryError, _on_query_error)

@@ -177,7 +177,7 @@ KINDS: dict[str, tuple[Callable[[random.Random, int], Iterator[Said]], bool, int
 def town(seed: int = 1) -> list[Somebody]:
     """Return everybody."""
     dice = random.Random(seed)  # noqa: S311 - a test's
-    people = []
+    people: list[Somebody] = []
     for kind, (says, is_spam, many, oldest) in KINDS.items():
         for _ in range(many):
             born = EPOCH_MS - dice.randrange(0, oldest * DAY_MS + HOUR_MS)

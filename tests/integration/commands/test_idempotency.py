@@ -129,7 +129,7 @@ async def test_a_registration_that_dies_before_its_event_leaves_the_name_free(
 async def test_a_registration_that_dies_after_its_event_is_an_account_whose_owner_logs_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def die(_: int) -> None:
+    async def die(*_: object, **__: object) -> None:
         raise Died
 
     async with command_world(tmp_path) as world:

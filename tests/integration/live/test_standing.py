@@ -40,3 +40,25 @@ async def test_nobody_is_told_what_a_suspended_account_said(anywhere: LiveWorld,
         builders.posted(BOB, tweet_id(4)),
     )
     assert (await mine.next("new_tweet")).data["tweet_id"] == to_uuid(tweet_id(4))
+
+
+async def test_streams_are_told_what_moderators_do_with_a_tweet(anywhere: LiveWorld, streams: AsyncExitStack) -> None:
+    mine = await anywhere.opened(ME, streams)
+    await anywhere.say(builders.posted(ANN, tweet_id(5)))
+    await mine.next("new_tweet")
+    await anywhere.say(builders.moderated(ANN, tweet_id(5), label="satire"))
+    labelled = await mine.next("tweet_moderated")
+    assert labelled.data == {"tweet_id": to_uuid(tweet_id(5)), "label": "satire"}
+    await anywhere.say(builders.moderated(ANN, tweet_id(5), hidden=True))
+    assert (await mine.next("tweet_deleted")).data == {"tweet_id": to_uuid(tweet_id(5))}
+
+
+async def test_what_was_hidden_meanwhile_is_not_told_on_return(anywhere: LiveWorld, streams: AsyncExitStack) -> None:
+    mine = await anywhere.opened(ME, streams)
+    await anywhere.say(builders.posted(ANN, tweet_id(5)))
+    first = await mine.next("new_tweet")
+    await anywhere.given(builders.posted(ANN, tweet_id(6)), builders.moderated(ANN, tweet_id(6), hidden=True))
+    await anywhere.say(builders.posted(ANN, tweet_id(7)))
+    async with anywhere.events(ME, since=first.event_id) as again:
+        told = [(await again.next()).data["tweet_id"] for _ in range(2)]
+    assert told == [to_uuid(tweet_id(6)), to_uuid(tweet_id(7))]

@@ -147,13 +147,14 @@ async def test_the_queue_has_each_case_once_with_filters_and_pages(world: World)
     assert page["has_more"]
     rest = await read(world, "/moderation/queue", limit=1, cursor=page["next_cursor"])
     assert ([it["case_id"] for it in rest["cases"]], rest["next_cursor"]) == ([to_uuid(BOB)], None)
-    for asked, expected in (
+    filters: tuple[tuple[dict[str, Any], list[str]], ...] = (
         ({"held": "me"}, [uuids(1)[0]]),
         ({"held": "nobody"}, [to_uuid(BOB)]),
         ({"kind": "account"}, [to_uuid(BOB)]),
         ({"reason": "hate"}, []),
         ({"status": "decided"}, []),
-    ):
+    )
+    for asked, expected in filters:
         assert [it["case_id"] for it in (await read(world, "/moderation/queue", **asked))["cases"]] == expected
     assert await read(world, "/moderation/queue", status="lost") == (400, "parameter_invalid")
 

@@ -93,7 +93,7 @@ def test_a_tweet_that_is_said_again_changes_nothing() -> None:
 
 
 def is_flagged(who: Somebody) -> bool:
-    author = folded(who.user_id, NEW, (write.seen for write in project(list(who.events()))))
+    author = folded(who.user_id, NEW, (it.seen for it in project(list(who.events())) if it.seen))
     return author.at(THRESHOLD) > 0
 
 
