@@ -103,7 +103,7 @@ def ready(owner_id: int, media_id: int, kind: str = "image", at_ms: int = EPOCH_
         blurhash="LEHV6nWB2yk8pyo0adR*.7kCMdnj",
         duration_ms=1000 if video else 0,
         poster=f"{media_id + 1:064x}.webp" if video else "",
-        thumbnails=[small],
+        thumbnails=[Thumbnail(name, f"{media_id:064x}.webp", 40, 30) for name in ("small", "medium", "large")],
     )
 
 

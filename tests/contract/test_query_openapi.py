@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema_rs import Draft202012Validator
+from msgspec.structs import replace
 
 from schemas.accounts.events import RoleChanged
 from schemas.engagements.events import Bookmarked
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SNAPSHOT = Path(__file__).parent / "openapi" / "query.json"
 ME, ANN, BOB = (uid(n) for n in range(3))
 ROOT = (tweet_id(1), ANN)
+UPLOAD = tweet_id(7)
 
 
 @pytest.fixture
@@ -33,7 +35,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             builders.followed(ANN, ME),
             builders.followed(BOB, ANN),
             builders.posted(ANN, ROOT[0]),
-            builders.posted(ANN, tweet_id(2), quoted=ROOT),
+            replace(builders.posted(ANN, tweet_id(2), quoted=ROOT), media=[builders.attachment(tweet_id(6), "video")]),
+            builders.uploaded(ME, UPLOAD),
+            builders.ready(ME, UPLOAD),
             builders.posted(ANN, tweet_id(3), reply_to=(ROOT[0], ANN)),
             builders.retweeted(ANN, tweet_id(4), (tweet_id(2), ANN)),
             builders.retweeted(BOB, tweet_id(5), ROOT),
@@ -74,7 +78,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
 async def test_every_answer_fits_its_schema(world: World) -> None:
     for path, operation in operations(world).items():
         place = path.format(
-            tweet_id=to_uuid(ROOT[0]), user_id=to_uuid(ANN), name="user_" + str(ANN), case_id=to_uuid(ROOT[0])
+            tweet_id=to_uuid(ROOT[0]),
+            user_id=to_uuid(ANN),
+            name="user_" + str(ANN),
+            case_id=to_uuid(ROOT[0]),
+            media_id=to_uuid(UPLOAD),
         )
         for params in VARIANTS.get(path, [{}, {"limit": 1}] if "limit" in json.dumps(operation) else [{}]):
             answer = await world.client(ME, "moderator").get(f"http://query{place}", params=params)
@@ -89,7 +97,7 @@ async def test_every_answer_fits_its_schema(world: World) -> None:
 
 async def test_problems_fit_their_schema_and_are_documented(world: World) -> None:
     for path, operation in operations(world).items():
-        place = path.format(tweet_id="x", user_id="x", name="nobody", case_id="x")
+        place = path.format(tweet_id="x", user_id="x", name="nobody", case_id="x", media_id="x")
         for params in ({"limit": -1}, {"cursor": "x"}, {"max_id": "x"}, {"wait_ms": "x"}, {}):
             answer = await world.client().get(f"http://query{place}", params=params)
             if answer.status_code != 200:
