@@ -88,7 +88,6 @@ def uploaded(owner_id: int, media_id: int, alt_text: str = "", at_ms: int = EPOC
 
 def ready(owner_id: int, media_id: int, kind: str = "image", at_ms: int = EPOCH_MS) -> MediaReady:
     """An image, or a video of one second, that can be shown."""
-    small = Thumbnail("small", f"{media_id:064x}.webp", 40, 30)
     video = kind == "video"
     return MediaReady(
         envelope(at_ms),
