@@ -87,8 +87,7 @@ async def play(system: System) -> None:
         assert refusal["code"] == "no_such_moment"
         command = refusal["detail"].partition("murmur ")[2].split()
         assert command == ["replay", "accounts", "tweets", "graph", "engagement", "--until", moment]
-        await asyncio.to_thread(murmur, system, *command, "--json")
-        await asyncio.to_thread(murmur, system, "replay", "trends", "--until", moment, "--json")
+        await asyncio.to_thread(murmur, system, "replay", "trends", *command[1:], "--json")
         await until_built(scene, moment)
         assert await scene.everything(as_of=moment) == before
         await scene.said(scene.ann, "DELETE", f"/tweets/{scene.second}")
