@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra import cluster
+from infra.archive import runs
+from infra.archive.opening import open_archive
 from infra.cql.projection_tables import named
 from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
 from infra.elastic import Elastic
 from infra.generations.record import State
+from infra.log import kafka_cut
 from infra.log.kafka import KafkaEventLog
 from infra.log.kafka_reader import KafkaLogReader
-from infra.log.port import Record
+from infra.log.port import LogError, Record
 from infra.redis_primaries import Command, Primaries
 from infra.servers import running
 from projections.home_timeline.redis_drop import readers
@@ -39,6 +42,7 @@ from streams.replay.options import parsed
 from streams.replay.run import STOPPED
 from streams.replay.server_replay import ServerReplay
 from tests.conftest import settings_of
+from tests.contract.object_backends import own_bucket
 from tests.replay_world import random_history
 from tests.versions import mixed
 from tests.waiting import until
@@ -56,6 +60,7 @@ NAME = f"replay_{os.getpid()}"
 HISTORY = random_history(150)
 BEFORE = len(HISTORY) * 2 // 3
 PORTION = 10
+FAR_MS = 1 << 45  # in a thousand years
 LATER = (HISTORY[at : at + PORTION] for at in count(BEFORE, PORTION))
 STOP_SECONDS = 60.0
 
@@ -258,4 +263,25 @@ def test_what_the_live_one_answers_otherwise_stops_promotion(
     assert (record.active, record.generations[-1].state) == (active, State.FAILED)
     assert "live: following user_id" in record.generations[-1].note
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["projections"]["graph"]["phase"] == "failed"
+    assert live is None
+
+
+def test_a_log_that_was_cut_behind_its_archive_is_replayed_from_it(
+    settings: Settings, stock: ServerStock, live: None, fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not fleet.alive("objects"):
+        fleet.start("objects")
+    with own_bucket(fleet, "replay"):
+        told = {name: value for name, value in fleet.settings().items() if name.startswith("objects_")}
+        own = settings.model_copy(update={**told, "objects_bucket": f"replay-{os.getpid()}"})
+        with closing(cluster.open_log(own)) as log:
+            assert runs.run(own, log, now=True).entries
+            archive = open_archive(own, log)
+            ends = {place: archive.end(place) for place in log.end_offsets(FACT_TOPICS)}
+            assert kafka_cut.cut(own.kafka_bootstrap, ends, FAR_MS) == sum(ends.values())
+        before = stock.kept.of("engagement").active
+        assert replayed(own, "engagement") == 0, capsys.readouterr().out
+        assert stock.kept.of("engagement").active > before
+        with pytest.raises(LogError, match="neither on the log nor in the archive"):
+            replayed(settings, "engagement")  # which names no object store
     assert live is None
