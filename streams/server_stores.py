@@ -21,9 +21,9 @@ from projections.search.elasticsearch_indices import SCHEMA_VERSION as OF_SEARCH
 from projections.spam.cql import CqlSpamStore
 from projections.trends.cql import CqlTrendsStore
 from projections.tweets.cql import CqlTweetsStore
-from streams.push.agent import NAME as PUSH
 from streams.processing.agent import NAME as PROCESSING
 from streams.processing.cql import CqlProgress as ProcessingProgress
+from streams.push.agent import NAME as PUSH
 from streams.push.cql import CqlProgress
 
 if TYPE_CHECKING:

@@ -112,14 +112,12 @@ class World:
             self.events.append(AccountRegistered(self._envelope(user), user, f"User_{user}", f"User {user}"))
         for step in chosen:
             self.now += step.pause_ms
-            {"upload": self._upload, "settle": self._settle}.get(step.verb, self._play)(step)
+            {"upload": self._upload, "settle": self._settle, "edit": self._edit}.get(step.verb, self._play)(step)
         return self.events
 
     def _play(self, step: Step) -> None:
         picked = list(self.tweets.values())[-1 - step.other % len(self.tweets)] if self.tweets else None
         match step.verb:
-            case "edit":
-                self._edit(step)
             case "decide":
                 self._decide(step)
             case "sign in":

@@ -1,7 +1,7 @@
 """The embedded log as a whole: facts in one file, derived topics in another.
 
-Commands write most facts, streams the derived topics and what became of uploads: several processes may append to a file,
-as offsets are given under SQLite's write lock; they wait for each other.
+Commands write most facts, streams the derived topics and what became of uploads: several processes may append to a
+file, as offsets are given under SQLite's write lock; they wait for each other.
 """
 
 from __future__ import annotations

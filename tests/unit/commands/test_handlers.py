@@ -43,7 +43,7 @@ def stamp() -> Stamp:
 def tweet(tweet_id: int, author_id: int = BOB, kind: Kind = Kind.TWEET, **more: int) -> Tweet:
     fields = {"conversation_id": tweet_id, "parent_id": 0, "parent_author_id": 0, "original_id": 0}
     fields |= {"original_author_id": 0, "quoted_id": 0, **more}
-    return Tweet(tweet_id=tweet_id, author_id=author_id, kind=kind, body=b"", **fields)
+    return Tweet(tweet_id=tweet_id, author_id=author_id, kind=kind, body=b"", **fields)  # type: ignore[arg-type]  # ids
 
 
 def names(decision: Decision) -> list[str]:
@@ -241,7 +241,8 @@ EDITS: list[tuple[dict[str, str], bool, dict[str, str]]] = [
 @pytest.mark.parametrize(("wanted", "certain", "changed"), EDITS)
 def test_an_edit_says_what_differs(wanted: dict[str, str], certain: bool, changed: dict[str, str]) -> None:
     fields = ("display_name", "bio", "location", "profile_image_url", "banner_image_url")
-    command = EditProfile(ADA, *(wanted.get(field) for field in fields))
+    asked = {field: wanted.get(field) for field in fields}
+    command = EditProfile(ADA, **asked)  # type: ignore[arg-type]  # none of them is an id
     decision = accounts.edit_profile(command, ACCOUNT, stamp(), certain=certain)
     said = {field: getattr(event, field) for event in decision.events for field in fields}
     assert {field: text for field, text in said.items() if text is not None} == changed
