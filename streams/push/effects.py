@@ -120,8 +120,12 @@ class Effects:
         hidden = models.graph.hidden(recipient_id)
         if notice.actor_id in hidden.blocked or notice.actor_id in hidden.muted:
             return False
-        if notice.tweet_id and not models.tweets.many([notice.tweet_id]):
+        if not models.stand((notice.actor_id, recipient_id), self._clock.now_ms()):
             return False
+        if notice.tweet_id:
+            tweet = models.tweets.many([notice.tweet_id]).get(notice.tweet_id)
+            if tweet is None or (tweet.hidden and tweet.author_id != recipient_id):
+                return False
         standing = models.notifications.groups(recipient_id, [notice.group], _NEWEST).get(notice.group, ())
         return Did(notice.at_ms, notice.actor_id) in standing
 

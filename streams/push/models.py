@@ -13,10 +13,11 @@ from projections.tweets import read_model as tweets
 from schemas.ids import to_uuid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from infra.log.port import Position
     from infra.sources import Source
+    from projections.accounts.read_model import Account
     from projections.graph.read_model import GraphReader
     from projections.notifications.read_model import NotificationsReader
     from projections.tweets.read_model import TweetsReader
@@ -60,6 +61,11 @@ class Models:
         """Tweets."""
         reader: TweetsReader = self._reader(tweets.PROJECTION)
         return reader
+
+    def stand(self, user_ids: Collection[int], now_ms: int) -> bool:
+        """Tell whether none of the accounts is suspended or closed; one that is not projected yet stands."""
+        found: dict[int, Account] = self._reader(accounts.PROJECTION).many(user_ids)
+        return all(it.standing.status_at(now_ms) == accounts.ACTIVE for it in found.values())
 
     def actor(self, user_id: int) -> dict[str, str]:
         """Return what a message says of an account; names are empty for the moment in which it is not projected yet."""

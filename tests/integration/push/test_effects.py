@@ -115,6 +115,8 @@ async def test_of_a_batch_the_newest_of_a_group_is_told(pushed: Pushed) -> None:
         NotificationsSwitched(envelope(), ME, {"like": False}),
         NotificationsRead(envelope(), ME, EPOCH_MS + 1),
         builders.deleted(ME, MINE[0]),
+        builders.suspended(ANN),
+        builders.suspended(ME),
     ],
     ids=lambda it: type(it).__name__,
 )

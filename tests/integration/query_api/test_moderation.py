@@ -30,9 +30,9 @@ HOUR_MS = 3_600_000
 
 
 @pytest.fixture
-async def world(tmp_path: Path, backing: Backing) -> AsyncIterator[World]:
+async def world(tmp_path: Path, searched: Backing) -> AsyncIterator[World]:
     """ME follows BOB, who has passed on what ANN said (1), quoted it and answered it; EVE follows ANN."""
-    async with World(tmp_path, backing=backing) as made:
+    async with World(tmp_path, backing=searched) as made:
         ann = (tweet_id(1), ANN)
         names = ((ME, "me"), (ANN, "ann"), (BOB, "bob"), (EVE, "eve"), (MOD, "mod"))
         await made.given(

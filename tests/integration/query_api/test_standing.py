@@ -21,9 +21,9 @@ ME, ANN, BOB = (uid(n) for n in range(3))
 
 
 @pytest.fixture
-async def anywhere(tmp_path: Path, backing: Backing) -> AsyncIterator[World]:
+async def anywhere(tmp_path: Path, searched: Backing) -> AsyncIterator[World]:
     """A world on files, and on servers."""
-    async with World(tmp_path, backing=backing) as made:
+    async with World(tmp_path, backing=searched) as made:
         yield made
 
 
