@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from infra.archive.port import ArchiveError
 from infra.log.port import Batch, OffsetOutOfRangeError, TopicPartition
@@ -24,16 +24,6 @@ if TYPE_CHECKING:
     from infra.log.port import Stamped
 
 KEPT_RUNS = 24  # decoded, some 2 MB each: who reads several partitions in turn comes back to each
-
-
-class Covered(NamedTuple):
-    """How a partition's records are held: the archive has them from `begins` to `archived`, the log from `kept` on."""
-
-    place: TopicPartition
-    begins: int
-    archived: int
-    kept: int
-    end: int
 
 
 class ArchivedLog:
@@ -116,16 +106,6 @@ class ArchivedLog:
         """Let go of what was read; the log is closed too."""
         self._runs.clear()
         self.log.close()
-
-    def coverage(self, topics: Sequence[str]) -> list[Covered]:
-        """Return how each partition of the topics is held; raises ArchiveError where a manifest is damaged."""
-        found = []
-        for place, end in self.log.end_offsets(topics).items():
-            entries = self._known(place)
-            kept = self.log.first_offset(*place)
-            begins, archived = (entries[0].first_offset, entries[-1].end) if entries else (kept, kept)
-            found.append(Covered(place, begins, archived, kept, end))
-        return found
 
     def check(self, topics: Sequence[str], tell: Callable[[Entry], None] = lambda _: None) -> int:
         """Read every segment that would be read from; return how many. Raises ArchiveError, naming what is wrong."""
