@@ -50,7 +50,7 @@ def generations(world: World) -> Generations:
 @pytest.fixture
 def second(world: World, generations: Generations) -> Iterator[ProjectionStore]:
     """Return the store of another generation, followed and trusted, that has applied nothing yet."""
-    number = generations.begin("tweets", 1)
+    number = generations.begin("tweets", TWEETS.schema_version)
     generations.mark("tweets", number, State.FOLLOWING)
     path = generation_path(world.settings.projections_dir, "tweets", number)
     with closing(TWEETS.open_store(path, world.log.log_id, world.settings)) as store:
@@ -132,7 +132,7 @@ async def test_what_this_program_cannot_read_is_passed_by_for_what_it_can(
     world: World, generations: Generations
 ) -> None:
     await world.given(builders.posted(ANN, tweet_id(1)))
-    number = generations.begin("tweets", 2)
+    number = generations.begin("tweets", TWEETS.schema_version + 1)
     generations.mark("tweets", number, State.FOLLOWING)
     generations.promote("tweets", number, force=True)
     await world.get(f"/tweets/{uuids(1)[0]}")
@@ -148,9 +148,9 @@ async def test_a_file_of_another_version_is_not_read_whatever_is_on_record(
     world: World, generations: Generations
 ) -> None:
     await world.given(builders.posted(ANN, tweet_id(1)))
-    number = generations.begin("tweets", 1)
+    number = generations.begin("tweets", TWEETS.schema_version)
     generations.mark("tweets", number, State.FOLLOWING)
-    newer = type("Newer", (type(world.stores["tweets"]),), {"SCHEMA_VERSION": 2})
+    newer = type("Newer", (type(world.stores["tweets"]),), {"SCHEMA_VERSION": TWEETS.schema_version + 1})
     with closing(newer(generation_path(world.settings.projections_dir, "tweets", number), world.log.log_id)):
         generations.promote("tweets", number, force=True)
         await world.get(f"/tweets/{uuids(1)[0]}")
