@@ -108,6 +108,7 @@ class _Writer:
             ("bookmarks", self._bookmarks()),
             ("notifications", self._notifications()),
             ("sessions", self._sessions()),
+            ("apps", self._apps()),
             ("media", self._media()),
         ):
             await self._lines(f"{name}.jsonl", pages)
@@ -196,6 +197,10 @@ class _Writer:
              "app_id": to_uuid(it.app_id) if it.app_id else None, "expires_at": rfc3339(expires_at_ms)}
             for it, expires_at_ms in found
         ]  # fmt: skip
+
+    async def _apps(self) -> AsyncIterator[list[Any]]:
+        found = await self._services.grants.registered_by(self._user_id)
+        yield [{"client_id": it.client_id, "name": it.name, "redirect_uris": it.uris} for it in found]
 
     async def _media_ids(self) -> AsyncIterator[list[int]]:
         before = None

@@ -66,6 +66,8 @@ class Writer:
         self.post(new("reply"), reply_to_tweet_id=other)
         self.post(new("quote"), quoted_tweet_id=other)
         self.send("POST", "/reports", {"tweet_id": other, "reason": "spam", "comment": new("report")})
+        app = {"name": new("app"), "redirect_uris": [new("redirect", "https://{}.example.org/back")]}
+        self.send("POST", "/oauth/apps", app)
         gone = self.post(new("deleted tweet"))
         self.send("DELETE", f"/tweets/{gone}")
         for kind in ("like", "bookmark", "retweet"):

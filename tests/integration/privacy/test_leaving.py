@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
 
 from commands.privacy.erasure import Erasure
 from infra.erasing.files import FileCopies
+from infra.journal.port import Commit
 from schemas.accounts.events import AccountDeactivated, AccountErased, AccountReactivated, AccountRegistered
+from schemas.envelope import Envelope
 from schemas.ids import from_uuid
+from schemas.media.events import MediaReady, MediaUploaded
+from schemas.media.paths import key_of, upload_key
 from schemas.tweets.events import TweetDeleted, TweetPosted
 from tests.command_world import PASSWORD, command_world
 
@@ -124,3 +129,28 @@ async def test_only_those_whose_time_has_come_and_who_are_closed_are_erased(worl
     await Erasure(world.services).round()
     assert world.count(AccountErased) == 0
     assert (await log_in(world, "bob")).status_code == 200
+
+
+async def test_media_of_an_erased_account_are_deleted_and_what_was_said_of_them(world: World) -> None:
+    ada = await world.register("Ada")
+    ada_id, media_id = from_uuid(ada.user_id) or 0, world.services.next_id()
+    media = world.services.media
+    assert media is not None
+    file = f"{'0' * 64}.webp"
+    for key in (upload_key(media_id), key_of(media_id, file)):
+        media.objects.put(key, io.BytesIO(b"seen"), 4)
+    envelope = Envelope(world.services.next_id(), 1, ada_id)
+    said = (
+        MediaUploaded(envelope, media_id, ada_id, "image/png", 4, "digest", "alt canary"),
+        MediaReady(envelope, media_id, ada_id, "image", file, "image/webp", 4, 1, 1, "blur canary"),
+    )
+    await world.services.journal.commit(Commit(said, (), (), 200, b"", None))
+    world.projections.catch_up()
+    assert world.services.views.media.of_owner(ada_id, None, 9) == [media_id]
+    await erased(world, ada)
+    world.projections.catch_up()
+    assert [it.key for it in media.objects.list("media/")] == [it.key for it in media.objects.list("uploads/")] == []
+    (uploaded,) = [it for it in world.events() if isinstance(it, MediaUploaded)]
+    assert (uploaded.alt_text, uploaded.sha256) == ("", "")
+    row = world.services.views.media.many([media_id])[media_id]
+    assert (row.alt_text, row.file, row.blurhash, bool(row.collected_at_ms)) == ("", "", "", True)
