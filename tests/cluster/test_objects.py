@@ -26,7 +26,9 @@ def test_the_object_store_keeps_what_it_acknowledged_through_a_kill(
     with running(["objects"], tmp_path) as fleet:
         record_property("objects: seconds to ready", fleet["objects"].seconds)
         record_property("objects: MB resident", fleet["objects"].process.memory() // 1_000_000)
-        client = Minio(fleet["objects"].address.removeprefix("http://"), access_key=ACCESS_KEY, secret_key=SECRET_KEY, secure=False)
+        client = Minio(
+            fleet["objects"].address.removeprefix("http://"), access_key=ACCESS_KEY, secret_key=SECRET_KEY, secure=False
+        )
         client.make_bucket("media")
         client.put_object("media", "picture", io.BytesIO(PICTURE), len(PICTURE))
         fleet.kill("objects")
