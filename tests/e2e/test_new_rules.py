@@ -1,7 +1,7 @@
 """A projection gets a new column and a new rule while people write and read: no process of either version fails them.
 
 Two versions of the program work on one data folder, as docs/replay.md tells an operator to do it: the new version's
-worker, its replay beside the old processes, its query process, and at last the rest of it in place of the old one.
+replay beside the old processes, its worker, its query process, and at last the rest of it in place of the old one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from infra.generations.record import Record
 
 REPLAY_SECONDS = 120.0
 MIDNIGHT = "T00:00:00.000Z"
@@ -97,6 +99,10 @@ def replayed(system: System) -> dict[str, Any]:
     return told
 
 
+def record(system: System) -> Record:
+    return FileGenerations(system.data / "projections").of("graph")
+
+
 async def roll_out(old: System, new: System) -> None:
     async with httpx.AsyncClient(timeout=30) as client:
         town = Town(old, client)
@@ -105,8 +111,10 @@ async def roll_out(old: System, new: System) -> None:
             await town.joined()
         before = Readers(old.query, town.star.user_id, by_day=False)
         with ExitStack() as running:
+            replaying = asyncio.create_task(asyncio.to_thread(replayed, new))
+            await asyncio.to_thread(until, lambda: record(new).get(2) is not None)
             worker = running.enter_context(Beside(new, "worker-of-tomorrow", "streams", "graph"))
-            told = await asyncio.to_thread(replayed, new)
+            told = await replaying
             assert (told["generation"], told["verified"], told["phase"]) == (2, True, "done")
             assert "live: follows" in told["report"]
             query = running.enter_context(Beside(new, "query-of-tomorrow", "query_api"))
@@ -137,11 +145,7 @@ def test_a_new_rule_goes_out_while_people_write_and_read(tmp_path: Path) -> None
         stopping.enter_context(old)
         stopping.callback(new.__exit__)
         asyncio.run(roll_out(old, new))
-        record = FileGenerations(tmp_path / "data" / "projections").of("graph")
-        assert [(it.number, it.schema_version, str(it.state)) for it in record.generations] == [
-            (1, 1, "following"),
-            (2, 2, "following"),
-        ]
-        assert record.active == 2
+        generations = [(it.number, it.schema_version, str(it.state)) for it in record(new).generations]
+        assert (record(new).active, generations) == (2, [(1, 1, "following"), (2, 2, "following")])
         with closing(open_reader(generation_path(tmp_path / "data" / "projections", "graph", 2))) as file:
             until(lambda: len(rows(file, "SELECT 1 FROM follows WHERE at_ms <= said_ms")) == 5)
