@@ -79,6 +79,8 @@ class MediaRecount:
             thumbnails = [msgspec.to_builtins(it) for it in event.thumbnails]
             known |= {**{name: getattr(event, name) for name in SERVED}, "thumbnails": thumbnails, "state": READY}
         elif isinstance(event, MediaFailed):
+            for name in (*SERVED, "thumbnails"):  # should it have been ready before
+                known.pop(name, None)
             known |= {"state": FAILED, "reason": event.reason}
         elif isinstance(event, MediaDescribed):
             known["alt"] = event.alt_text
