@@ -21,10 +21,9 @@ from projections.search.elasticsearch_indices import SCHEMA_VERSION as OF_SEARCH
 from projections.spam.cql import CqlSpamStore
 from projections.trends.cql import CqlTrendsStore
 from projections.tweets.cql import CqlTweetsStore
+from streams.effects_cql import ProcessingProgress, PushProgress
 from streams.processing.agent import NAME as PROCESSING
-from streams.processing.cql import CqlProgress as ProcessingProgress
 from streams.push.agent import NAME as PUSH
-from streams.push.cql import CqlProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +45,7 @@ CQL_STORES: dict[str, type[CqlProjectionStore]] = {
     "media": CqlMediaStore,
     "moderation": CqlModerationStore,
     "spam": CqlSpamStore,
-    PUSH: CqlProgress,
+    PUSH: PushProgress,
     PROCESSING: ProcessingProgress,
 }
 """Projection → its store on Scylla or Cassandra; search is on Elasticsearch, the others on Redis."""

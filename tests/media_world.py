@@ -19,9 +19,10 @@ from query_api.bootstrap import build
 from schemas.ids import SnowflakeGenerator
 from streams.bootstrap import PROJECTIONS
 from streams.decoded import DecodedBatches
+from streams.effects import SqliteProgress, nothing
 from streams.metrics import StreamMetrics
 from streams.processing.agent import NAME, TOPICS
-from streams.processing.loop import ProcessingLoop, SqliteProgress, nothing
+from streams.processing.loop import ProcessingLoop
 from streams.processing.metrics import ProcessingMetrics
 from streams.processing.work import Work
 from tests.command_world import World, command_world

@@ -11,9 +11,10 @@ from infra.media.installed import images_installed
 from infra.objects.opening import open_objects
 from projections.media.read_model import PROJECTION as MEDIA
 from schemas.ids import MAX_WORKER, SnowflakeGenerator
+from streams.effects import SqliteProgress, nothing
 from streams.parts import Projection
 from streams.processing.agent import NAME, TOPICS, processing_agent
-from streams.processing.loop import ProcessingLoop, SqliteProgress, nothing
+from streams.processing.loop import ProcessingLoop
 from streams.processing.metrics import ProcessingMetrics
 from streams.processing.work import Work
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.log.port import TopicPartition
-from infra.sqlite.projection_store import SqliteProjectionStore
 from schemas.media.events import MediaCollected, MediaUploaded
 from streams.loop import ProjectionLoop
 
@@ -49,15 +48,3 @@ def _ends(events: Sequence[Event | None], span: Span, start: int) -> list[int]:
     places = [span.start + at + 1 for at, it in enumerate(events) if isinstance(it, MediaUploaded)]
     cuts = [place for place in places if place > start][UPLOADS_AT_A_TIME - 1 :: UPLOADS_AT_A_TIME]
     return [*cuts, span.end] if not cuts or cuts[-1] < span.end else cuts
-
-
-class SqliteProgress(SqliteProjectionStore):
-    """How far the processing agent is: checkpoints without anything beside them."""
-
-    SCHEMA = ""
-    STATEMENTS = {}  # noqa: RUF012 - the base says that it is the class's
-
-
-def nothing(_: Sequence[Event]) -> list[Any]:
-    """Return what an event writes: nothing."""
-    return []

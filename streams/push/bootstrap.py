@@ -10,10 +10,11 @@ from infra.clock import SystemClock
 from infra.push.sender import Sender
 from infra.push.webpush import Vapid
 from projections.notifications.read_model import PROJECTION as NOTIFICATIONS
+from streams.effects import SqliteProgress, nothing
 from streams.parts import Projection
 from streams.push.agent import NAME, TOPICS, push_agent
 from streams.push.effects import Effects
-from streams.push.loop import PushLoop, SqliteProgress, begin_at_the_end, nothing
+from streams.push.loop import PushLoop, begin_at_the_end
 from streams.push.models import Models
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from infra.log.port import Span
-from infra.sqlite.projection_store import SqliteProjectionStore
 from projections.notifications.notices import told
 from streams.loop import ProjectionLoop
 
@@ -29,18 +28,6 @@ class PushLoop(ProjectionLoop):
     async def _write(self, events: Sequence[Event | None], span: Span) -> None:
         await self._effects.tell([notice for event in events if event is not None for notice in told(event)], span)
         await super()._write([None] * len(events), span)
-
-
-class SqliteProgress(SqliteProjectionStore):
-    """How far the push agent is: checkpoints without anything beside them."""
-
-    SCHEMA = ""
-    STATEMENTS = {}  # noqa: RUF012 - the base says that it is the class's
-
-
-def nothing(_: Sequence[Event]) -> list[Any]:
-    """Return what an event writes: nothing."""
-    return []
 
 
 def begin_at_the_end(store: ProjectionStore, ends: Mapping[TopicPartition, int]) -> None:

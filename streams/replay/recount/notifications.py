@@ -66,9 +66,7 @@ class NotificationsRecount:
                 self._said.note(place, offset, event.user_id)
                 self._wish(event)
             return
-        notices = [
-            it for it in _notices(event) if self._sample.has_user(it.recipient) and it.recipient != it.actor
-        ]
+        notices = [it for it in _notices(event) if self._sample.has_user(it.recipient) and it.recipient != it.actor]
         if not notices:
             return
         stands = not isinstance(event, Unliked | RetweetUndone | Unfollowed)
