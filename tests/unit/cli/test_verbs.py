@@ -67,7 +67,7 @@ def test_status_tells_what_waits_while_everything_is_down(data: Path) -> None:
     lags = {lag["projection"]: lag["events"] for lag in report["projections"]}
     assert report["running"] is False
     assert report["log"]["topics"]["accounts"] == 1
-    assert lags == {**dict.fromkeys(PROJECTION_TOPICS, 0), "accounts": 1, "home_timeline": 1, "search": 1}
+    assert lags == {**dict.fromkeys(PROJECTION_TOPICS, 0), "accounts": 1, "home_timeline": 1, "media": 1, "search": 1}
     assert "not running; `murmur up` starts it" in run("status", "--data", data)
 
 
