@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PROCESSING, READY, FAILED = range(3)
 SERVED = ("kind", "file", "width", "height", "duration_ms", "blurhash", "poster")
 LIST_LIMIT = 200
+OF_MEDIA = (MediaUploaded, MediaReady, MediaFailed, MediaDescribed, MediaCollected)
 
 
 class MediaRecount:
@@ -65,16 +66,16 @@ class MediaRecount:
                     self._shown[event.user_id, name] = _named_in(url)
         elif isinstance(event, AccountErased):
             self._shown |= {(event.user_id, "profile_image_url"): 0, (event.user_id, "banner_image_url"): 0}
-        elif self._sample.has_user(owner_id := event.owner_id):  # type: ignore[attr-defined]  # the rest of READS
-            self._said.note(place, offset, owner_id)
+        elif isinstance(event, OF_MEDIA) and self._sample.has_user(event.owner_id):
+            self._said.note(place, offset, event.owner_id)
             self._take(event)
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: MediaUploaded | MediaReady | MediaFailed | MediaDescribed | MediaCollected) -> None:
         if isinstance(event, MediaUploaded):
             sent = {"owner": event.owner_id, "alt": event.alt_text, "sent": event.content_type, "state": PROCESSING}
             self._media.setdefault(event.media_id, {**sent, "reason": "", "collected": 0})
             return
-        known = self._media.get(event.media_id, {})  # type: ignore[attr-defined]  # all of topic media name one
+        known = self._media.get(event.media_id, {})
         if isinstance(event, MediaReady):
             thumbnails = [msgspec.to_builtins(it) for it in event.thumbnails]
             known |= {**{name: getattr(event, name) for name in SERVED}, "thumbnails": thumbnails, "state": READY}
