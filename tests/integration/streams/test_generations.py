@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 30.0
 TWEETS = [it for it in PROJECTIONS if it.name == "tweets"]
+THIS = TWEETS[0].schema_version
+NEXT = THIS + 1
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ def holds(settings: Settings, generation: int, *numbers: int) -> Callable[[], bo
     return look
 
 
-def begun(generations: Generations, version: int = 1) -> int:
+def begun(generations: Generations, version: int = THIS) -> int:
     number = generations.begin("tweets", version)
     generations.mark("tweets", number, State.FOLLOWING)
     return number
@@ -205,28 +207,28 @@ async def test_what_is_of_another_version_is_told_and_passed_by(
     settings: Settings, generations: Generations, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
     await append(settings, tweet(10))
-    begun(generations, version=2)
+    begun(generations, version=NEXT)
     generations.promote("tweets", 2, force=True)
     async with worker(settings, registry) as followers:
         await until(holds(settings, 1, 10))
         assert numbers_of(followers) == {1: False}
-    told = [line for line in caplog.messages if "of version 2" in line]
-    what = "active, of version 2, and not kept up by this program, which is of version 1 and keeps up 1"
+    told = [line for line in caplog.messages if f"of version {NEXT}" in line]
+    what = f"active, of version {NEXT}, and not kept up by this program, which is of version {THIS} and keeps up 1"
     assert told == [f"tweets (generation 2): {what}; run the other one, too"]
 
 
 class NewerStore(SqliteTweetsStore):
-    SCHEMA_VERSION = 2
+    SCHEMA_VERSION = NEXT
 
 
 async def test_workers_of_two_versions_keep_up_each_their_own(
     settings: Settings, generations: Generations, registry: CollectorRegistry
 ) -> None:
-    newer = TWEETS[0]._replace(schema_version=2, open_store=lambda path, log_id, _: NewerStore(path, log_id))
+    newer = TWEETS[0]._replace(schema_version=NEXT, open_store=lambda path, log_id, _: NewerStore(path, log_id))
     await append(settings, tweet(10))
     async with worker(settings, registry) as old:
         await until(holds(settings, 1, 10))
-        number = begun(generations, version=2)
+        number = begun(generations, version=NEXT)
         async with worker(settings, CollectorRegistry(), [newer]) as new:
             await until(holds(settings, number, 10))
             generations.promote("tweets", number, force=True)
