@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 TWEETS = next(it for it in PROJECTIONS if it.name == "tweets")
+VERSION = TWEETS.schema_version
 RIGHT = Verification(verified=True, at_ms=5, digest="d", report="3 rows; 2 entities as the log says")
 
 
@@ -66,7 +67,7 @@ class Folder:
                 store.apply(TWEETS.project([decode(value) for value in batch.values]), span)
 
     def built(self, state: State = State.FOLLOWING) -> int:
-        number = self.generations.begin("tweets", 1)
+        number = self.generations.begin("tweets", VERSION)
         self.fill(number)
         self.generations.mark("tweets", number, state)
         self.generations.verified("tweets", number, RIGHT)
@@ -98,7 +99,7 @@ def test_readers_are_given_what_is_kept_up_and_get_back_what_they_had(folder: Fo
 
 def test_what_is_far_behind_or_missing_is_given_only_by_force(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moves, "MOST_BEHIND", 1)
-    number = folder.generations.begin("tweets", 1)
+    number = folder.generations.begin("tweets", VERSION)
     folder.generations.mark("tweets", number, State.FOLLOWING)
     folder.generations.verified("tweets", number, RIGHT)
     with pytest.raises(TroubleError, match="there is nothing of generation 2 of tweets"):
@@ -114,13 +115,13 @@ def test_what_this_program_cannot_read_is_given_only_by_force(folder: Folder) ->
     number = folder.generations.begin("tweets", 7)
     folder.generations.mark("tweets", number, State.FOLLOWING)
     folder.generations.verified("tweets", number, RIGHT)
-    with pytest.raises(TroubleError, match="is of version 7, this program of version 1; use the program of that"):
+    with pytest.raises(TroubleError, match=f"is of version 7, this program of version {VERSION}; use the program of that"):
         promote(folder.stock, folder.generations, TWEETS, number, force=False)
 
 
 def test_what_is_not_needed_is_deleted_and_the_one_before_is_kept(folder: Folder) -> None:
     old, new, failed, frozen = folder.built(), folder.built(), folder.built(State.FAILED), folder.built(State.FROZEN)
-    building = folder.generations.begin("tweets", 1)
+    building = folder.generations.begin("tweets", VERSION)
     folder.fill(building)
     folder.generations.promote("tweets", new)
     assert [it.number for it in unneeded(folder.stock, TWEETS, 2)] == [failed]
@@ -207,7 +208,7 @@ def test_a_moment_is_listed_by_its_time_and_deleted_when_asked_for(
 ) -> None:
     monkeypatch.setattr(command, "Settings", lambda: folder.settings)
     for at_ms in (1_700_000_000_000, None):
-        number = folder.generations.begin("tweets", 1, until={"tweets/0": 1}, until_ms=at_ms, note="replay")
+        number = folder.generations.begin("tweets", VERSION, until={"tweets/0": 1}, until_ms=at_ms, note="replay")
         folder.fill(number)
         folder.generations.mark("tweets", number, State.FROZEN)
     assert command.main(["list"]) == 0
