@@ -115,7 +115,7 @@ def test_what_this_program_cannot_read_is_given_only_by_force(folder: Folder) ->
     number = folder.generations.begin("tweets", 7)
     folder.generations.mark("tweets", number, State.FOLLOWING)
     folder.generations.verified("tweets", number, RIGHT)
-    with pytest.raises(TroubleError, match=f"is of version 7, this program of version {VERSION}; use the program of that"):
+    with pytest.raises(TroubleError, match=f"is of version 7, this program of version {VERSION}; use the"):
         promote(folder.stock, folder.generations, TWEETS, number, force=False)
 
 
