@@ -23,11 +23,15 @@ LONGS = st.integers(-(1 << 63), (1 << 63) - 1)
 
 
 def _values(kind: Any) -> st.SearchStrategy[Any]:
-    plain: dict[Any, st.SearchStrategy[Any]] = {int: LONGS, str: st.text(), bytes: st.binary(), type(None): st.none()}
+    plain: dict[Any, st.SearchStrategy[Any]] = {
+        int: LONGS, str: st.text(), bytes: st.binary(), bool: st.booleans(), type(None): st.none()
+    }  # fmt: skip
     if kind in plain:
         return plain[kind]
     if get_origin(kind) is list:
         return st.lists(_values(get_args(kind)[0]), max_size=4)
+    if get_origin(kind) is dict:
+        return st.dictionaries(*map(_values, get_args(kind)), max_size=4)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return st.builds(kind, **{field.name: _values(field.type) for field in msgspec.structs.fields(kind)})
     return st.one_of(*[_values(option) for option in get_args(kind)])

@@ -28,7 +28,7 @@ def an_event(entry: EventType) -> Event:
     fields: Any = generate_one(avro_schema(entry.event, max(entry.versions)))
     fields["envelope"]["occurred_at_ms"] = EPOCH_MS
     fields.update({name: 1 for name in fields if name.endswith("_id")})
-    fields.update({name: ["like"] for name in fields if name in {"on", "off"}})
+    fields.update({name: {"like": True} for name in fields if name == "wanted"})
     return msgspec.convert(fields, entry.event, builtin_types=(bytes,))
 
 
