@@ -101,7 +101,7 @@ def open_with(seals: Seals | None) -> None:
 
 
 def expect(topic: str, keys: Collection[int]) -> None:
-    """Have at hand what records of these keys will need, asked for together; may raise SealsAwayError."""
+    """Have at hand what records of these keys will need, asked for together, if it can be."""
     if _Opening.seals is not None and topic in _SEALED_TOPICS:
         _Opening.seals.expect(keys)
 

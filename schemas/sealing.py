@@ -41,7 +41,7 @@ class Seals(Protocol):
         """Return what was sealed, or None where the account's key was destroyed; raises SealsAwayError."""
 
     def expect(self, user_ids: Collection[int]) -> None:
-        """Have the keys of these accounts at hand, asked for together; may raise SealsAwayError."""
+        """Have the keys of these accounts at hand, asked for together, if they can be."""
 
 
 class _Part(NamedTuple):

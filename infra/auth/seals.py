@@ -7,6 +7,7 @@ Memory:     KEPT_KEYS keys, some 400 bytes each
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import time
@@ -71,9 +72,10 @@ class KeptSeals:
             raise ValueError(f"a seal of account {user_id} is broken") from error
 
     def expect(self, user_ids: Collection[int]) -> None:
-        """Have the keys of these accounts at hand, asked for together."""
+        """Have the keys of these accounts at hand, asked for together; that they cannot be matters to seals alone."""
         self._turn()
-        self._known({*user_ids})
+        with contextlib.suppress(SealsAwayError):
+            self._known({*user_ids})
 
     def forget(self, user_id: int) -> None:
         """Ask again for a key before it is used."""

@@ -122,6 +122,14 @@ def test_a_seal_without_any_trace_of_its_key_is_not_taken_for_an_erased_one(worl
         decode(value)
 
 
+def test_what_was_never_sealed_is_read_where_there_is_no_store_of_keys_at_all(world: World, tmp_path: Path) -> None:
+    value = encode(TWEET)
+    codec.open_with(KeptSeals(SqliteDataKeys(tmp_path / "none.db"), WRAPPING_KEY))
+    codec.expect("tweets", (5, 6))
+    assert decode(value) == TWEET
+    codec.open_with(world.seals)
+
+
 def test_a_seal_opens_in_its_own_event_only_and_a_flipped_bit_is_an_error(world: World) -> None:
     sealed = encode(TWEET, world.seals)
     codec.open_with(None)
