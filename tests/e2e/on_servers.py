@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from redis import Redis
 
+from infra.auth.cql_data_keys import seals_on_servers
 from infra.cluster import TOPICS
 from infra.cql.session import CqlSession
 from infra.elastic import Elastic
@@ -16,6 +17,7 @@ from infra.servers.redis import operator_url
 from infra.settings import Settings
 from infra.up import MODULES
 from projections.search import elasticsearch_indices
+from schemas import codec
 from schemas.catalogue import FACT_TOPICS
 from tests.cluster.kafka_log import delete_topics
 from tests.e2e.system import System
@@ -79,6 +81,11 @@ class SystemOnServers(System):
 
     @contextmanager
     def log(self) -> Iterator[LogReader]:
-        """Read the log itself."""
-        with closing(KafkaLogReader(self.told["kafka_bootstrap"], FACT_TOPICS)) as log:
+        """Read the log itself, and what is under seals in it."""
+        settings = Settings.model_validate({**self.told, "data_dir": self.data, "cassandra_keyspace": KEYSPACE})
+        with (
+            closing(CqlSession(settings, keyspace="")) as session,
+            closing(KafkaLogReader(settings.kafka_bootstrap, FACT_TOPICS)) as log,
+        ):
+            codec.open_with(seals_on_servers(settings, lambda: session))
             yield log

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import httpx
 
+from infra.auth.seals import seals_on_files
 from infra.log.embedded import EmbeddedLogReader
+from infra.settings import Settings
+from schemas import codec
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -127,7 +130,8 @@ class System:
 
     @contextmanager
     def log(self) -> Iterator[LogReader]:
-        """Read the log itself."""
+        """Read the log itself, and what is under seals in it."""
+        codec.open_with(seals_on_files(Settings(data_dir=self.data)))
         with closing(EmbeddedLogReader(self.data / "log")) as log:
             yield log
 
