@@ -53,12 +53,13 @@ class Assets:
         """Return a script, a style sheet or a picture."""
         return self._files.get(name)
 
-    def document(self, name: str, commands_url: str) -> Asset:
-        """Return a page, with what it has to know: where its assets are, and who takes commands."""
+    def document(self, name: str, commands_url: str, media_url: str = "") -> Asset:
+        """Return a page, with what it has to know: where its assets and media are, and who takes commands."""
         text = self._documents[name]
         for part in _PARTS:
             text = text.replace(f"{{{{{part}}}}}", self._documents[f"{part}.html"])
         text = text.replace("{{version}}", self.version).replace("{{commands}}", escape(commands_url))
+        text = text.replace("{{media}}", escape(media_url))
         return _asset(TYPES["html"], text.encode())
 
 

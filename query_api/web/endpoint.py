@@ -26,6 +26,9 @@ PAGES = {
     "/": FEED,
     "/search": FEED,
     "/notifications": FEED,
+    "/bookmarks": FEED,
+    "/settings": FEED,
+    "/moderation": FEED,
     "/@{name}": FEED,
     "/tweets/{tweet_id}": FEED,
     "/trends": "trends.html",
@@ -40,10 +43,15 @@ _FOREVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"  # keep it, but ask whether it is still so
 
 
-def policy(commands_origin: str) -> str:
-    """Return the Content-Security-Policy of a page: nothing from elsewhere, nothing inline, no HTML out of strings."""
+def policy(commands_origin: str, media_url: str = "") -> str:
+    """Return the Content-Security-Policy of a page: nothing from elsewhere, nothing inline, no HTML out of strings.
+
+    Images and videos are of the page's own origin too, and of the CDN where media have one.
+    """
+    media = f"; img-src 'self' {media_url}; media-src 'self' {media_url}" if media_url else ""
     return (
         f"default-src 'self'; connect-src 'self' {commands_origin}".rstrip()
+        + media
         + "; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         + "; require-trusted-types-for 'script'; trusted-types 'none'"
     )
@@ -61,9 +69,10 @@ async def page(request: Request) -> Response:
     """Return the page of a path."""
     services: Services = request.app.state.services
     where = commands_url(services.settings, request.headers.get("host", ""))
-    asset = _document(PAGES[request.scope["route"].path], where)
+    media = services.settings.media_url
+    asset = _document(PAGES[request.scope["route"].path], where, media)
     headers = {
-        "Content-Security-Policy": policy("/".join(where.split("/")[:3])),
+        "Content-Security-Policy": policy(_origin(where), _origin(media)),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -97,11 +106,15 @@ def _answer(request: Request, asset: Asset, headers: Mapping[str, str]) -> Respo
     return Response(asset.plain, headers=said, media_type=asset.media_type)
 
 
+def _origin(url: str) -> str:
+    return "/".join(url.split("/")[:3])
+
+
 @lru_cache(maxsize=1)
 def _assets() -> Assets:
     return Assets()
 
 
 @lru_cache(maxsize=HOSTS_KEPT)
-def _document(name: str, where: str) -> Asset:
-    return _assets().document(name, where)
+def _document(name: str, where: str, media_url: str) -> Asset:
+    return _assets().document(name, where, media_url)

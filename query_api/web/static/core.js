@@ -10,6 +10,9 @@ const REFRESH_EARLY_MS = 30_000;
 const SEEN_MS = 10_000; // for so long queries are asked to show what was just done
 const TRIES = 3;
 
+/** An address of the command API. */
+export const commandUrl = (path) => COMMANDS + API + path;
+
 // --- elements
 
 /** Make an element; `on…` are listeners, true and false attributes that are there or not. */
@@ -89,7 +92,8 @@ export class Refused extends Error {
   }
 }
 
-const SILENT = { code: "no_answer", title: "No answer", detail: "The server does not answer.", hint: "Is it running?" };
+const IS_IT = { detail: "The server does not answer.", hint: "Is it running?" };
+export const SILENT = { code: "no_answer", title: "No answer", ...IS_IT };
 
 export function words(error) {
   if (!(error instanceof Refused)) return "Something went wrong on this page. Reloading it may help.";
@@ -101,20 +105,25 @@ export function words(error) {
 let seen = { token: "", until: 0 };
 
 export const get = (path, options) => request("GET", path, undefined, options);
-export const send = (method, path, body) => request(method, path, body);
+/** Command; `after`: it is to see what the last one did. */
+export const send = (method, path, body, options) => request(method, path, body, options);
 
-async function request(method, path, body, { signal, anonymous = false, prefix = API } = {}) {
+/** Read what is the command API's alone: sessions, apps, exports. */
+export const ask = (path, options) => request("GET", path, undefined, { ...options, of: COMMANDS });
+
+async function request(method, path, body, options = {}) {
+  const { signal, anonymous = false, prefix = API, of = "", after = false } = options;
   const reads = method === "GET";
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (!reads) headers["Idempotency-Key"] = randomKey();
-  else if (Date.now() < seen.until) headers["X-Consistency-Token"] = seen.token;
-  const url = (reads ? "" : COMMANDS) + prefix + path;
+  if ((reads || after) && Date.now() < seen.until) headers["X-Consistency-Token"] = seen.token;
+  const url = (reads ? of : COMMANDS) + prefix + path;
   for (let attempt = 1; ; attempt += 1) {
     const token = anonymous ? "" : await accessToken();
     if (token) headers.Authorization = `Bearer ${token}`;
     else delete headers.Authorization;
-    const options = {
+    const sent = {
       method,
       headers,
       signal,
@@ -123,7 +132,7 @@ async function request(method, path, body, { signal, anonymous = false, prefix =
       cache: "no-store",
       keepalive: !reads && !anonymous, // it outlives the page; new tokens must not, nobody would have them
     };
-    const answer = await answerOf(url, options, reads);
+    const answer = await answerOf(url, sent, reads);
     if (!(answer instanceof Refused)) return answer;
     const error = answer;
     if (error.code === "token_expired" && token && attempt < TRIES) {
@@ -144,8 +153,7 @@ async function answerOf(url, options, reads) {
     answer = await fetch(url, options);
     const said = await answer.json();
     if (answer.ok) {
-      const token = answer.headers.get("X-Consistency-Token");
-      if (!reads && token) seen = { token, until: Date.now() + SEEN_MS };
+      if (!reads) saw(answer.headers.get("X-Consistency-Token"));
       return said;
     }
     return new Refused(answer.status, said, Number(answer.headers.get("Retry-After")) || 0);
@@ -155,7 +163,13 @@ async function answerOf(url, options, reads) {
   }
 }
 
-const randomKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-");
+/** Ask queries from now on to show what a command did. */
+export function saw(token) {
+  if (token) seen = { token, until: Date.now() + SEEN_MS };
+}
+
+export const randomKey = () =>
+  Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-");
 
 // --- the session
 //
@@ -176,6 +190,16 @@ export async function enter(path, body) {
 export async function leave() {
   await send("POST", "/auth/logout").catch(() => null); // ended here in any case
   setSession(null);
+}
+
+/** Forget the session: the server has ended it. */
+export const forget = () => setSession(null);
+
+/** Whether the session's token has a scope, such as that of moderators. */
+export function may(scope) {
+  if (!session) return false;
+  const [, claims] = session.access.split(".");
+  return JSON.parse(atob(claims.replace(/-/g, "+").replace(/_/g, "/"))).scope.split(" ").includes(scope);
 }
 
 export function setUser(user) {
@@ -373,6 +397,36 @@ export function submitting(form, act) {
   });
 }
 
+/** Ask before what cannot be undone. */
+export function confirmed(title, body, action, other = "Keep it") {
+  return new Promise((done) => {
+    const dialog = h(
+      "dialog",
+      {
+        "aria-label": title,
+        onclose: () => {
+          done(dialog.returnValue === "yes");
+          dialog.remove();
+        },
+      },
+      h(
+        "form",
+        { method: "dialog" },
+        h("h2", {}, title),
+        h("p", {}, body),
+        h(
+          "div",
+          { class: "row end" },
+          h("button", { class: "plain", value: "no" }, other),
+          h("button", { class: "danger", value: "yes" }, action),
+        ),
+      ),
+    );
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
 /** Show how many notifications are not read: on the badge, and in the title. */
 export async function countUnread() {
   const badge = $("#unread");
@@ -390,11 +444,13 @@ function showSession() {
   document.documentElement.dataset.session = session ? "yes" : "no";
   const own = $("#nav-profile");
   if (own && session) own.href = `/@${session.user.username}`;
+  const board = $("#nav-moderation");
+  if (board) board.hidden = !may("moderate");
 }
 
 onSession(showSession);
 showSession();
 $("#log-out")?.addEventListener("click", leave);
-for (const link of document.querySelectorAll("nav a")) {
+for (const link of document.querySelectorAll("nav a, a.settings")) {
   if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
 }

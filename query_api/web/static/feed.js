@@ -25,9 +25,9 @@ import {
 import {
   avatar,
   card,
-  composer,
   nothing,
   recount,
+  relabel,
   searchPath,
   shownTweets,
   skeleton,
@@ -39,6 +39,8 @@ const main = $("#main");
 const people = () => import("./people.js");
 const POLL_MS = 3_000;
 const TRENDS_MS = 30_000;
+const SUGGESTED_EVERY_MS = 6_000;
+const SUGGESTED_TIMES = 5;
 let live = null; // the timeline that news go to
 
 // --- addresses
@@ -47,6 +49,9 @@ const ROUTES = [
   [/^\/$/, () => (me() ? home() : welcome())],
   [/^\/search$/, () => search(new URLSearchParams(location.search).get("q") || "")],
   [/^\/notifications$/, async () => (me() ? (await people()).notifications() : welcome())],
+  [/^\/bookmarks$/, async () => (me() ? (await people()).bookmarks() : welcome())],
+  [/^\/settings$/, async () => (me() ? (await import("./settings.js")).settings() : welcome())],
+  [/^\/moderation$/, async () => (me() ? (await import("./moderation.js")).moderation(show) : welcome())],
   [/^\/@([^/]+)$/, async (name) => (await people()).profile(decoded(name), show)],
   [/^\/tweets\/([^/]+)$/, (id) => thread(id)],
 ];
@@ -64,7 +69,7 @@ function show() {
   arrive();
   const [pattern, view] = ROUTES.find(([it]) => it.test(location.pathname)) || ROUTES[0];
   const [, ...found] = location.pathname.match(pattern) || [];
-  for (const link of document.querySelectorAll("nav a")) {
+  for (const link of document.querySelectorAll("nav a, a.settings")) {
     if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -90,19 +95,27 @@ addEventListener("popstate", show);
 
 // --- the pages
 
-function home() {
+async function home() {
+  const stays = staying();
+  const { composer } = await import("./compose.js");
+  if (!stays()) return;
   const place = h("section", { class: "suggestions", "aria-label": "People to follow" });
+  const offer = async () => {
+    const { suggest } = await people();
+    for (let left = SUGGESTED_TIMES; left && stays() && !place.childElementCount; left -= 1) {
+      await suggest(place, catchUp).catch(() => null); // the link is enough
+      await pause(SUGGESTED_EVERY_MS); // a first trend comes with the next board
+    }
+  };
   const timeline = timelineOf("/timeline/home", () => {
-    people()
-      .then(({ suggest }) => suggest(place, catchUp))
-      .catch(() => null); // the link is enough
+    offer();
     const trends = h("a", { class: "button", href: "/trends" }, "See what trends");
     return empty("It is quiet here", "Follow some people, and their tweets arrive here by themselves.", trends);
   });
   const box = composer({
     name: "What is going on?",
     action: "Tweet",
-    post: (content) => send("POST", "/tweets", { content }),
+    post: (said, how) => send("POST", "/tweets", said, how),
     done: async (tweet) => timeline.add(await get(`/tweets/${tweet.tweet_id}`)),
   });
   box.classList.add("top");
@@ -243,6 +256,7 @@ const NEWS = {
   ready: () => catchUp(),
   new_tweet: (tweet) => live && live.offer([tweet]),
   tweet_deleted: ({ tweet_id: id }) => gone(id),
+  tweet_moderated: relabel,
   counters: recount,
   notification: () => (location.pathname === "/notifications" && scrollY < 100 ? show() : countUnread()),
   reset: () => catchUp(),

@@ -20,7 +20,17 @@ import {
   when,
   words,
 } from "./core.js";
-import { avatar, byline, nothing, profilePath, sendInTurn, skeleton, timelineOf } from "./tweets.js";
+import {
+  avatar,
+  byline,
+  isOurs,
+  nothing,
+  profilePath,
+  sendInTurn,
+  skeleton,
+  Timeline,
+  timelineOf,
+} from "./tweets.js";
 
 const SUGGESTED = 5;
 
@@ -46,6 +56,8 @@ function top(user, again) {
   return h(
     "section",
     { class: "profile", "aria-label": "Profile" },
+    isOurs(user.banner_image_url) &&
+      h("img", { class: "banner", src: user.banner_image_url, alt: "", width: 1500, height: 500 }),
     h("div", { class: "row spread" }, avatar(user, "large"), own ? editButton(user, again) : relation(user, again)),
     h("h1", {}, h("bdi", {}, user.display_name)),
     h(
@@ -79,6 +91,11 @@ function relation(user, again) {
       {},
       toggle(user, "mute", muting, ["Mute", "Unmute"], again),
       toggle(user, "block", blocking, ["Block", "Unblock"], again),
+      h(
+        "button",
+        { type: "button", class: "plain", onclick: () => report({ account_id: user.user_id }, `@${user.username}`) },
+        "Report",
+      ),
     ),
   );
   return h("div", { class: "row" }, less, !blocking && toggle(user, "follow", following, ["Follow", "Following"]));
@@ -160,6 +177,81 @@ function edit(user, again) {
     setUser(await send("PATCH", "/users/me", values));
     dialog.close();
     again();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+// --- bookmarks
+
+/** Show what somebody keeps, the newest first. */
+export function bookmarks() {
+  const load = async (cursor) => {
+    const page = await get(`/bookmarks?limit=30${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+    return { ...page, next_max_id: page.next_cursor };
+  };
+  const none = nothing("No bookmarks yet", "The ribbon below a tweet keeps it here. Nobody else sees it.");
+  put("Bookmarks", heading("Bookmarks"), new Timeline(load, none).node);
+}
+
+// --- reports
+
+const WRONG = {
+  spam: "Spam",
+  abuse: "Abuse or harassment",
+  hate: "Hate",
+  violence: "Violence",
+  self_harm: "Self-harm",
+  sexual: "Sexual content",
+  impersonation: "Impersonation",
+  misinformation: "Misinformation",
+  other: "Something else",
+};
+const COMMENT_CHARS = 500;
+const APPEAL_CHARS = 1_000;
+
+/** Ask what is wrong with a tweet or an account, and tell the moderators. */
+export function report(subject, name) {
+  const reasons = Object.entries(WRONG).map(([value, text]) => h("option", { value }, text));
+  const fields = [
+    labelled("What is wrong?", h("select", { name: "reason" }, ...reasons)),
+    labelled("More about it (optional)", h("textarea", { name: "comment", rows: 3, maxlength: COMMENT_CHARS })),
+  ];
+  const about = `Moderators will look at ${name}. They see who reported it, others do not.`;
+  asked("Report", about, fields, async (values) => {
+    await send("POST", "/reports", { ...subject, ...values });
+    toast("Thank you. Moderators will look at it.");
+  });
+}
+
+/** Ask for another look at what moderators decided about one's own tweet. */
+export function appeal(id) {
+  const field = h("textarea", { name: "text", rows: 4, required: true, maxlength: APPEAL_CHARS });
+  asked("Appeal", "You can ask once.", [labelled("Why is it wrong?", field)], async (values) => {
+    await send("POST", "/moderation/appeals", { case_id: id, ...values });
+    toast("Another moderator will look at it.");
+  });
+}
+
+function asked(title, about, fields, act) {
+  const form = h(
+    "form",
+    {},
+    h("h2", {}, title),
+    h("p", {}, about),
+    ...fields,
+    h("p", { class: "wrong", role: "alert" }),
+    h(
+      "div",
+      { class: "row end" },
+      h("button", { type: "button", class: "plain", onclick: () => dialog.close() }, "Cancel"),
+      h("button", {}, "Send"),
+    ),
+  );
+  const dialog = h("dialog", { "aria-label": title, onclose: () => dialog.remove() }, form);
+  submitting(form, async (values) => {
+    await act(values);
+    dialog.close();
   });
   document.body.append(dialog);
   dialog.showModal();

@@ -1,15 +1,13 @@
 // Tweets on a page: cards, the box to write one, and lists that grow at both ends.
 
-import { $, empty, failure, get, h, icon, me, Refused, send, short, toast, when, words } from "./core.js";
+import { $, confirmed, empty, failure, get, h, icon, me, Refused, send, short, toast, when, words } from "./core.js";
 
-export const MAX_CHARS = 280;
 const HUES = 12;
 const AT_TOP_PX = 120;
 const CARDS_KEPT = 1_000; // then those that are gone from the page are forgotten
 const MOST_SHOWN = 400; // of a list: a page may stay open for days
+const CDN = document.querySelector("meta[name=media]").content;
 const ENTITY = /(https?:\/\/[^\s<>"']+|[#＃][\p{L}\p{M}\p{N}_]+|[@＠][A-Za-z0-9_]{1,50})/gu;
-
-export const length = (text) => [...text.normalize("NFC")].length;
 
 // --- parts of a card
 
@@ -18,7 +16,16 @@ export function avatar(user, size = "") {
   let hue = 0;
   for (const char of user.user_id) hue = (hue * 31 + char.charCodeAt(0)) % HUES;
   const letter = [...(user.display_name || user.username || "?")][0].toUpperCase();
-  return h("span", { class: `avatar hue-${hue} ${size}`, "aria-hidden": "true" }, letter);
+  const kind = `avatar hue-${hue} ${size}`;
+  const disc = h("span", { class: kind, "aria-hidden": "true" }, letter);
+  if (!isOurs(user.profile_image_url)) return disc;
+  const picture = { class: kind, src: user.profile_image_url, alt: "", width: 44, height: 44, loading: "lazy" };
+  return h("img", { ...picture, decoding: "async", onerror: ({ target }) => target.replaceWith(disc) }); // deleted
+}
+
+/** Whether a picture may be shown: it is of this installation, or of its CDN. */
+export function isOurs(url) {
+  return Boolean(url) && (url.startsWith("/media/files/") || (CDN !== "" && url.startsWith(`${CDN}/media/files/`)));
 }
 
 export const profilePath = (username) => `/@${encodeURIComponent(username)}`;
@@ -70,11 +77,12 @@ const cards = new Map(); // tweet id → the states of its cards that are on the
 /** Return the card of a tweet. `reply` false: no box for an answer may be opened below it. */
 export function card(tweet, { lead = false } = {}) {
   const shown = tweet.retweeted_tweet || tweet;
+  const said = shown.content || ((shown.media || []).length ? "media" : "");
   const node = h(
     "article",
     {
       class: lead ? "card lead" : "card",
-      "aria-label": `${shown.user.display_name}: ${shown.content.slice(0, 80)}`,
+      "aria-label": `${shown.user.display_name}: ${said.slice(0, 80)}`,
       "data-id": shown.tweet_id,
     },
     tweet.retweeted_tweet &&
@@ -101,7 +109,9 @@ export function card(tweet, { lead = false } = {}) {
       ),
       shown.reply_to_tweet_id &&
         h("p", { class: "above" }, h("a", { href: `/tweets/${shown.reply_to_tweet_id}` }, "In reply")),
-      text(shown),
+      standing(shown),
+      shown.content && text(shown),
+      gallery(shown),
       quoted(shown),
       actions(shown),
     ),
@@ -122,8 +132,71 @@ function quoted(tweet) {
       byline(inner.user),
       h("a", { class: "moment", href: `/tweets/${inner.tweet_id}` }, when(inner.created_at)),
     ),
-    text(inner),
+    standing(inner),
+    inner.content && text(inner),
+    gallery(inner),
   );
+}
+
+/** What moderators say of a tweet; the place is there for what they will say. */
+function standing({ tweet_id: id, user_id: author, moderation }) {
+  const { hidden, label } = moderation || {};
+  const own = hidden && me() && me().user_id === author;
+  const gone = own ? "Hidden by moderators: only you see it." : "Hidden by moderators.";
+  const said = hidden ? gone : label && `Labelled by moderators: ${label}`;
+  const appeal = async () => (await import("./people.js")).appeal(id);
+  const again = own && h("button", { type: "button", class: "plain", onclick: appeal }, "Appeal");
+  return h("p", { class: "standing", hidden: !said }, said, again);
+}
+
+/** Show what moderators have just said. */
+export function relabel({ tweet_id: id, label }) {
+  for (const node of document.querySelectorAll(`article[data-id="${CSS.escape(id)}"] > .body > .standing`))
+    node.replaceWith(standing({ moderation: { label } }));
+}
+
+// --- images and videos
+
+const medias = () => import("./media.js");
+
+/** Images in a grid, or a video; their places have their size before they are there. */
+function gallery(tweet) {
+  const media = (tweet.media || []).filter((it) => isOurs(it.url));
+  if (!media.length) return null;
+  const images = media.map((it, at) => shot(media, it, at));
+  const shown = media[0].type === "video" ? film(media[0]) : h("div", { class: `shots of-${media.length}` }, ...images);
+  if (!tweet.moderation || tweet.moderation.label !== "sensitive") return shown;
+  return h("details", { class: "covered" }, h("summary", {}, "Sensitive media: show"), shown);
+}
+
+function shot(media, it, at) {
+  const small = media.length === 1 || it.type === "gif" ? it.thumbnails.large : it.thumbnails.medium;
+  const image = h("img", {
+    src: it.type === "gif" && !matchMedia("(prefers-reduced-motion: reduce)").matches ? it.url : small.url,
+    alt: it.alt_text || "Image without a description",
+    width: it.width,
+    height: it.height,
+    loading: "lazy",
+    decoding: "async",
+  });
+  image.style.backgroundColor = colour(it.blurhash);
+  const open = () => medias().then(({ view }) => view(media, at));
+  return h("button", { type: "button", class: "shot", "aria-haspopup": "dialog", onclick: open }, image);
+}
+
+function film(it) {
+  const size = { class: "film", width: it.width, height: it.height, poster: it.poster && it.poster.url };
+  const named = { "aria-label": it.alt_text || "Video without a description" };
+  return h("video", { src: it.url, controls: true, preload: "none", playsinline: true, ...size, ...named });
+}
+
+const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~";
+
+/** The mean colour, which a blurhash begins with. */
+function colour(blurhash) {
+  let mean = 0;
+  for (const digit of (blurhash || "").slice(2, 6)) mean = mean * 83 + DIGITS.indexOf(digit);
+  return mean > 0 ? `#${mean.toString(16).padStart(6, "0")}` : "";
 }
 
 function actions(tweet) {
@@ -134,22 +207,31 @@ function actions(tweet) {
     likes: tweet.likes_count,
     retweets: tweet.retweets_count,
     replies: tweet.replies_count,
+    bookmarked: tweet.bookmarked,
+    bookmarks: 0,
   };
-  const reply = button("reply", () => openReply(tweet, bar));
+  const reply = button("reply", () => open("reply", bar, tweet));
+  const quote = button("quote", () => open("quote", bar, tweet));
+  const bookmark = button("bookmark", () => toggle(state, id, "bookmarked", "bookmarks", "bookmark"));
+  label(quote, "Quote this tweet", 0);
   const retweet = button("retweet", () => toggle(state, id, "retweeted", "retweets", "retweet"));
   const like = button("like", () => toggle(state, id, "liked", "likes", "like"));
   state.show = () => {
     label(reply, `Reply, ${state.replies}`, state.replies);
     label(retweet, `Retweet, ${state.retweets}`, state.retweets, state.retweeted);
     label(like, `Like, ${state.likes}`, state.likes, state.liked);
+    label(bookmark, "Bookmark", 0, Boolean(state.bookmarked));
   };
   state.alive = () => bar.isConnected;
   state.show();
   remember(id, state);
   const own = me() && me().user_id === tweet.user_id;
   const bin = own && button("delete", () => remove(tweet, bar));
+  const flag = me() && !own && button("report", () => report(tweet));
   if (bin) label(bin, "Delete this tweet", 0);
-  const bar = h("div", { class: "actions", role: "group", "aria-label": "Actions" }, reply, retweet, like, bin);
+  if (flag) label(flag, "Report this tweet", 0);
+  const all = [reply, retweet, like, quote, bookmark, bin, flag].filter(Boolean);
+  const bar = h("div", { class: "actions", role: "group", "aria-label": "Actions" }, ...all);
   return bar;
 }
 
@@ -220,25 +302,28 @@ export function shownTweets() {
   return { inView: ids(seen), all: ids([...seen, ...nodes]) };
 }
 
-function openReply(tweet, bar) {
+/** Open a box to write below a tweet, in place of another one; close it where it is open. */
+async function open(kind, bar, tweet) {
   if (!me()) return toast("Log in to do this.");
-  const open = bar.parentElement.querySelector(".composer");
-  if (open) return open.remove();
-  const box = composer({
-    name: `Your reply to @${tweet.user.username}`,
-    action: "Reply",
-    post: (content) => send("POST", `/tweets/${tweet.tweet_id}/reply`, { content }),
-    done: () => {
-      box.remove();
-      for (const it of cards.get(tweet.tweet_id) || []) {
-        it.replies += 1;
-        it.show();
-      }
-      toast("Your reply is out.");
-    },
-  });
+  const other = $(":scope > .composer", bar.parentElement);
+  if (other) other.remove();
+  if (other && other.dataset.kind === kind) return null;
+  const { boxes } = await import("./compose.js");
+  const box = boxes[kind](tweet, () => answered(tweet.tweet_id));
+  box.dataset.kind = kind;
   bar.after(box);
-  $("textarea", box).focus();
+  return $("textarea", box).focus();
+}
+
+function answered(id) {
+  for (const it of cards.get(id) || []) {
+    it.replies += 1;
+    it.show();
+  }
+}
+
+async function report(tweet) {
+  (await import("./people.js")).report({ tweet_id: tweet.tweet_id }, `this tweet of @${tweet.user.username}`);
 }
 
 async function remove(tweet, bar) {
@@ -251,73 +336,6 @@ async function remove(tweet, bar) {
   } catch (error) {
     toast(words(error), "bad");
   }
-}
-
-function confirmed(title, body, action) {
-  return new Promise((done) => {
-    const dialog = h(
-      "dialog",
-      {
-        "aria-label": title,
-        onclose: () => {
-          done(dialog.returnValue === "yes");
-          dialog.remove();
-        },
-      },
-      h(
-        "form",
-        { method: "dialog" },
-        h("h2", {}, title),
-        h("p", {}, body),
-        h(
-          "div",
-          { class: "row end" },
-          h("button", { class: "plain", value: "no" }, "Keep it"),
-          h("button", { class: "danger", value: "yes" }, action),
-        ),
-      ),
-    );
-    document.body.append(dialog);
-    dialog.showModal();
-  });
-}
-
-// --- writing
-
-/** Return a form that posts text; it says what is wrong, and counts what is left. */
-export function composer({ name, action, post, done }) {
-  const field = h("textarea", { rows: "2", placeholder: name, "aria-label": name, dir: "auto" });
-  const left = h("span", { class: "left", role: "status" });
-  const go = h("button", { type: "submit", disabled: true }, action);
-  const wrong = h("p", { class: "wrong", role: "alert" });
-  const form = h("form", { class: "composer" }, field, wrong, h("div", { class: "row end" }, left, go));
-  const count = () => {
-    const rest = MAX_CHARS - length(field.value);
-    left.textContent = field.value ? String(rest) : "";
-    left.classList.toggle("bad", rest < 0);
-    go.disabled = rest < 0 || !field.value.trim();
-    field.style.height = "auto";
-    field.style.height = `${field.scrollHeight}px`;
-  };
-  field.addEventListener("input", count);
-  field.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
-  });
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    if (go.disabled) return;
-    go.disabled = true;
-    wrong.textContent = "";
-    try {
-      const answer = await post(field.value);
-      field.value = "";
-      done(answer);
-    } catch (error) {
-      wrong.textContent = words(error);
-    }
-    count();
-  });
-  return form;
 }
 
 // --- lists
