@@ -45,6 +45,7 @@ def decide(page: Page, text: str, action: str, label: str = "") -> None:
     page.get_by_role("main").get_by_role("link").filter(has_text="A tweet of").first.click()
     expect(card(page, text)).to_be_visible()
     page.get_by_role("button", name="Take this case").click()
+    expect(page.get_by_role("button", name="Let it go")).to_be_visible()  # the case is shown anew
     page.get_by_label("A note").fill("Looked at it")
     page.get_by_role("button", name="Leave the note").click()
     expect(page.get_by_role("region", name="What was done")).to_contain_text("Looked at it")
@@ -79,6 +80,7 @@ def test_a_tweet_is_reported_taken_on_labelled_and_shown_so(
     assert violations(judge.page, axe) == {}
     decide(judge.page, "Wings are a hoax", "label", "misleading")
     expect(judge.page.get_by_role("region", name="Reports")).to_contain_text("They are not")
+    expect(judge.page.get_by_role("main")).not_to_contain_text("null")
     assert violations(judge.page, axe) == {}
     judge.page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
     assert judge.page.evaluate("document.scrollingElement.scrollWidth") <= PHONE[0]

@@ -123,7 +123,7 @@ def test_data_are_taken_along_and_the_account_is_closed_and_opened_again(window:
     end = part(page, "Delete your account")
     end.get_by_label("Your password").fill(PASSWORD)
     end.get_by_role("button", name="Delete my account").click()
-    page.get_by_role("button", name="Delete for good").click()
+    page.get_by_role("button", name="Delete account").click()
     expect(page.get_by_text("Your account is closed")).to_be_visible()
     own.log_in(ann)
     expect(page.get_by_role("heading", name="Home")).to_be_visible()

@@ -165,8 +165,7 @@ async function oneCase(id, again) {
 function show(found, again) {
   const act = (method, path, body) => acted(found, again, method, path, body);
   const mine = found.held_by === me().user_id;
-  put(
-    "Case",
+  const parts = [
     tabs(""),
     h("section", { class: "setting", "aria-label": "Case" }, subject(found), chips(found), holding(found, mine, act)),
     mine && found.status !== "appealed" && deciding(found, act),
@@ -174,7 +173,8 @@ function show(found, again) {
     part("Reports", h("ol", {}, ...found.filed.map(filed)), found.filed.length === 0 && "Nobody reported it."),
     part("Notes for other moderators", noting(act)),
     part("What was done", h("ol", {}, ...found.audit.map((it) => done(it)))),
-  );
+  ];
+  put("Case", ...parts.filter(Boolean));
 }
 
 const part = (name, ...children) =>

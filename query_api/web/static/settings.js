@@ -30,6 +30,7 @@ import { upload } from "./media.js";
 import { avatar, isOurs, skeleton } from "./tweets.js";
 
 const ASKED_EVERY_MS = 2_000;
+const AGENT_CHARS = 60;
 
 /** Show all of them; each part comes by itself, and says what is wrong with it alone. */
 export function settings() {
@@ -175,11 +176,20 @@ async function sessions(again) {
   const { sessions: found } = await ask("/users/me/sessions");
   const all = h("button", { type: "button", class: "danger", onclick: everywhere }, "Log out everywhere");
   const line = (it) => {
-    const name = it.agent || "An unknown program";
+    const name = program(it.agent);
     const end = () => ending("End", `End the session of ${name}`, `/users/me/sessions/${it.session_id}`, again);
     return row(name, `since ${whole(it.opened_at)}`, it.current ? h("span", { class: "chip" }, "this one") : end());
   };
   return [h("ul", { class: "rows" }, ...found.map(line)), h("div", { class: "row end" }, all)];
+}
+
+/** The browser and the system that it runs on, where its name for itself tells. */
+function program(agent) {
+  const [, browser] = agent.match(/(Firefox|Edg|OPR|Chrome|Safari)[a-zA-Z]*\//) || [];
+  const [, system] = agent.match(/(Android|iPhone|iPad|Windows|Mac OS X|Linux)/) || [];
+  if (!browser) return agent.slice(0, AGENT_CHARS) || "An unknown program";
+  const name = { Edg: "Edge", OPR: "Opera" }[browser] || browser;
+  return system ? `${name} on ${system}` : name;
 }
 
 async function everywhere() {
@@ -280,7 +290,7 @@ function leaving() {
       [labelled("Your password", secret("password", "current-password"))],
       "Delete my account",
       async (values) => {
-        const sure = await confirmed("Delete your account?", "Nobody sees it from now on.", "Delete for good");
+        const sure = await confirmed("Delete your account?", "Nobody sees it from now on.", "Delete account");
         if (!sure) return;
         const { erased_at: until } = await send("DELETE", "/users/me", values);
         forget();
