@@ -39,6 +39,7 @@ PAGES = {
     "search": "/search?q=tea",
     "trends": "/trends?topic=tea",
     "pipeline": "/pipeline",
+    "settings": "/settings",
 }
 SIZES = {"1280": (1280, 780), "390": PHONE}
 

@@ -74,6 +74,18 @@ async def test_a_page_allows_nothing_inline_and_nothing_from_elsewhere(browser: 
     assert set(re.findall(r"https?://[^\"'<> ]+", answer.text)) == {"http://127.0.0.1:8000"}  # who takes commands
 
 
+async def test_a_cdn_may_show_media_only_where_one_is_set(tmp_path: Path) -> None:
+    services = build(Settings(data_dir=tmp_path, media_url="https://cdn.flock.example"))
+    transport = httpx.ASGITransport(create_app(services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8001") as opened:
+        answer = await opened.get("/")
+    services.close()
+    said = answer.headers["Content-Security-Policy"]
+    assert "; img-src 'self' https://cdn.flock.example; media-src 'self' https://cdn.flock.example;" in said
+    assert "default-src 'self'; connect-src 'self' http://127.0.0.1:8000;" in said
+    assert '<meta name="media" content="https://cdn.flock.example">' in answer.text
+
+
 async def test_no_file_of_a_page_makes_html_out_of_strings_or_names_another_host(browser: httpx.AsyncClient) -> None:
     banned = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\(|new Function")
     hosts = re.compile(r"https?://(?!www\.w3\.org/2000/svg)[a-z0-9.-]+\.[a-z]")
