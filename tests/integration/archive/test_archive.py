@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 
 SIZES = Sizes(segment_records=25, run_records=7)
 PORTION = 25
-ALL, NOW = 0, SystemClock().now_ms() + 60_000
+ALL = 0
+
+
+def soon_ms(later_ms: int = 60_000) -> int:
+    """A time at which all that is on the log was appended."""
+    return SystemClock().now_ms() + later_ms
 
 
 @pytest.fixture
@@ -58,8 +63,8 @@ def archive(world: ReplayWorld, objects: DirectoryObjects) -> Archive:
     return Archive(objects, world.log.identity)
 
 
-def seal(world: ReplayWorld, archive: Archive, seal_ms: int = ALL, now_ms: int = NOW) -> list[Entry]:
-    archiver = Archiver(world.log, archive, seal_ms, now_ms, SIZES)
+def seal(world: ReplayWorld, archive: Archive, seal_ms: int = ALL, later_ms: int = 60_000) -> list[Entry]:
+    archiver = Archiver(world.log, archive, seal_ms, soon_ms(later_ms), SIZES)
     ends = world.log.end_offsets(FACT_TOPICS)
     return [entry for place, end in ends.items() for entry in archiver.run(place, end)]
 
@@ -135,7 +140,7 @@ def test_a_segment_is_sealed_when_it_is_full_or_when_it_has_waited(world: Replay
     full = seal(world, archive, seal_ms=86_400_000)
     assert {it.records for it in full} == {SIZES.segment_records}
     assert seal(world, archive, seal_ms=86_400_000) == []
-    rest = seal(world, archive, seal_ms=86_400_000, now_ms=NOW + 86_400_000)
+    rest = seal(world, archive, seal_ms=86_400_000, later_ms=60_000 + 86_400_000)
     assert rest
     assert all(it.records < SIZES.segment_records for it in rest)
     ends = {place: archive.end(place) for place in world.log.end_offsets(FACT_TOPICS)}
@@ -181,7 +186,7 @@ def test_the_same_records_make_the_same_bytes(world: ReplayWorld, archive: Archi
 def test_a_slower_archiver_goes_on_behind_what_a_faster_one_has_made(world: ReplayWorld, archive: Archive) -> None:
     place, end = max(world.log.end_offsets(FACT_TOPICS).items(), key=lambda it: it[1])
     other = Archive(archive.objects, world.log.identity)
-    slow, fast = (Archiver(world.log, it, ALL, NOW, SIZES) for it in (archive, other))
+    slow, fast = (Archiver(world.log, it, ALL, soon_ms(), SIZES) for it in (archive, other))
     begun = slow.run(place, end)
     made = [next(begun)]
     made += fast.run(place, end)
