@@ -18,6 +18,7 @@ from commands.accounts import endpoint as accounts
 from commands.engagement import endpoint as engagement
 from commands.errors import CommandRefusedError
 from commands.graph import endpoint as graph
+from commands.media import direct
 from commands.media import endpoint as media
 from commands.media.collector import Collector
 from commands.moderation import endpoint as moderation
@@ -56,7 +57,7 @@ log = logging.getLogger(__name__)
 
 _NOUNS = (
     *(accounts, access, oauth, tweets, graph, engagement),
-    *(export, media, moderation, notifications, privacy, push),
+    *(export, media, direct, moderation, notifications, privacy, push),
 )
 
 
@@ -106,8 +107,9 @@ def create_app(services: Services, on_close: Callable[[], None] = lambda: None) 
 
 def _add_routes(app: FastAPI, services: Services) -> None:
     nouns = (tweets.router, engagement.router, graph.router, accounts.auth, accounts.users, notifications.router)
-    others = (media.router, push.router, access.router, oauth.router, oauth.known, consent.router, health.router)
-    for router in (*nouns, *others, privacy.router, export.router, moderation.router):
+    uploads = (media.router, direct.router)
+    others = (push.router, access.router, oauth.router, oauth.known, consent.router, health.router)
+    for router in (*nouns, *uploads, *others, privacy.router, export.router, moderation.router):
         app.router.routes.extend(router.routes)  # flat: an included router is matched twice for each request
 
     @app.get("/.well-known/jwks.json", dependencies=[limited(RateClass.OPEN)], include_in_schema=False)

@@ -53,6 +53,16 @@ def media_key(media_id: int) -> str:
     return f"media:{media_id}"
 
 
+def completed(media_id: int, owner_id: int) -> Claim:
+    """Claim, for its owner, that an upload that was announced is complete: it is said once."""
+    return Claim(completed_key(media_id), owner_id)
+
+
+def completed_key(media_id: int) -> str:
+    """Return the key under which is found who completed an upload that was announced."""
+    return f"completed:{media_id}"
+
+
 def block(user_id: int, target_id: int) -> Claim:
     """Claim that an account blocks another: what a follow, under another key of the log, must not overtake."""
     return Claim(block_key(user_id, target_id), user_id)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from commands import claims
 from commands.decision import Stamp
+from commands.media.promises import PROMISED, SENT, STANDS_MS
 from infra.journal.port import AlreadyClaimedError, Commit
 from infra.objects.port import ObjectError
 from projections.media.read_model import State, Use
@@ -125,7 +126,7 @@ class Collector:
             return []
         before_ms = self._services.clock.now_ms() - self._services.settings.media_unattached_hours * HOUR_MS
 
-        def old(prefix: str) -> list[Listed]:
+        def old(prefix: str, before_ms: int = before_ms) -> list[Listed]:
             return [it for it in parts.objects.list(prefix) if it.modified_ms < before_ms]
 
         uploads = await asyncio.to_thread(old, UPLOADS)
@@ -135,7 +136,8 @@ class Collector:
             served = await asyncio.to_thread(old, SERVED)
             known = views.media.many({_media_id(it.key) for it in served})
             left += [it.key for it in served if not _stands(known.get(_media_id(it.key)))]
-        return left
+        ended_ms = min(before_ms, self._services.clock.now_ms() - 2 * STANDS_MS)  # none can be completed any more
+        return left + [it.key for prefix in (SENT, PROMISED) for it in await asyncio.to_thread(old, prefix, ended_ms)]
 
     def _delete(self, keys: Iterable[str]) -> None:
         parts = self._services.media

@@ -92,12 +92,18 @@ async def upload(request: Request, who: Uploader) -> Response:
     services: Services = request.app.state.services
     check_subject(request, who, None)
     services.views.check_standing(who.user_id)
-    parts = _parts(services)
+    parts = parts_of(services)
     with parts.room():
         async with received(request, parts.folder) as sent:
             alt_text = handler.check_alt_text(sent.alt_text)
             answer = await _kept(request, who, sent, alt_text)
-    media = await parts.settled(services.views, _id_of.decode(answer.body).media_id, answer.positions)
+    return await told(services, answer)
+
+
+async def told(services: Services, answer: Answer) -> Response:
+    """Answer with what has become of an upload, after a while at most."""
+    media_id = _id_of.decode(answer.body).media_id
+    media = await parts_of(services).settled(services.views, media_id, answer.positions)
     if media is not None:
         answer = answer._replace(body=encode(media_answer(media, services.settings.media_url)))
     return respond(services, answer)
@@ -106,7 +112,7 @@ async def upload(request: Request, who: Uploader) -> Response:
 async def _kept(request: Request, who: Subject, sent: Received, alt_text: str) -> Answer:
     """Put the file where it is to be, and say so: once, however often it is asked for under one Idempotency-Key."""
     services: Services = request.app.state.services
-    parts = _parts(services)
+    parts = parts_of(services)
     media_id = services.next_id()
     command = Upload(media_id, who.user_id, sent.content_type, sent.size, sent.sha256, alt_text)
     content = hashlib.sha256(f"{sent.sha256}\0{alt_text}".encode()).digest()
@@ -154,14 +160,21 @@ async def describe(request: Request, media_id: MediaIdText, who: Who) -> Respons
 def wider(settings: Settings) -> Callable[[Scope], Bounds | None]:
     """Return what tells the bounds of uploads: no form is much larger than the largest file in it."""
     bounds = Bounds(MAX_VIDEO_BYTES + FORM_BYTES, settings.media_upload_timeout_s)
+    small = bounds._replace(max_body_bytes=settings.max_body_bytes)
 
     def of(scope: Scope) -> Bounds | None:
-        return bounds if scope["path"] == router.prefix and scope["method"] == "POST" else None
+        path, method = scope["path"], scope["method"]
+        if method == "POST" and path == router.prefix:
+            return bounds
+        if not path.startswith(f"{router.prefix}/uploads/"):
+            return None
+        return bounds if method == "PUT" else small  # to complete one is to copy it
 
     return of
 
 
-def _parts(services: Services) -> MediaParts:
+def parts_of(services: Services) -> MediaParts:
+    """Return what media commands work with; raises a problem where there is nowhere to keep them."""
     if services.media is None:
         raise Problem("media_not_kept")
     return services.media

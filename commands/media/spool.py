@@ -1,4 +1,4 @@
-"""Receives one file of a form while it streams in: onto the disk, never into memory, and no more than is allowed.
+"""Receives a file, of a form or a body, while it streams in: onto the disk, not into memory, no more than is allowed.
 
 Guarantee:  at most FLUSH_BYTES and what the server has read ahead are held; a form that says more than it may, a file
             that is too large or of no accepted type is refused as soon as that shows; names and types that the caller
@@ -51,20 +51,54 @@ async def received(request: Request, folder: Path) -> AsyncIterator[Received]:
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as made:
         file = cast("BinaryIO", made)
-        chunks = request.stream().__aiter__()
-        while True:
-            try:
-                async with asyncio.timeout(STALLED_S):
-                    chunk = await anext(chunks)
-            except StopAsyncIteration:
-                break
-            except TimeoutError:
-                raise Problem("request_timeout", headers={"Connection": "close"}) from None
+        async for chunk in _chunks(request):
             form.take(chunk)
             if len(form.waiting) >= FLUSH_BYTES:
                 await asyncio.to_thread(form.flush, file)
         await asyncio.to_thread(form.flush, file)
         yield form.end(file)
+
+
+@asynccontextmanager
+async def whole(request: Request, folder: Path, size: int) -> AsyncIterator[BinaryIO]:
+    """Yield a body of exactly so many bytes as a file at its beginning; raises a problem."""
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as made:
+        file, waiting, left = cast("BinaryIO", made), bytearray(), size
+        async for chunk in _chunks(request):
+            left -= len(chunk)
+            if left < 0:
+                break
+            waiting += chunk
+            if len(waiting) >= FLUSH_BYTES:
+                await asyncio.to_thread(_write, file, waiting)
+                waiting = bytearray()
+        if left:
+            raise Problem("media_not_sent", f"{size} bytes were announced.", headers={"Connection": "close"})
+        await asyncio.to_thread(_write, file, waiting)
+        file.seek(0)
+        yield file
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    chunks = request.stream().__aiter__()
+    while True:
+        try:
+            async with asyncio.timeout(STALLED_S):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise Problem("request_timeout", headers={"Connection": "close"}) from None
+        yield chunk
+
+
+def _write(file: BinaryIO, waiting: bytearray) -> None:
+    try:
+        file.write(waiting)
+        file.flush()
+    except OSError as error:
+        raise Problem("overloaded", "There is no room for uploads now.") from error
 
 
 def _boundary(request: Request) -> bytes:
@@ -119,18 +153,14 @@ class _Form:
         """Write what waits; blocks."""
         waiting, self.waiting = self.waiting, bytearray()
         self._digest.update(waiting)
-        try:
-            file.write(waiting)
-            file.flush()
-        except OSError as error:
-            raise Problem("overloaded", "There is no room for uploads now.") from error
+        _write(file, waiting)
 
     def end(self, file: BinaryIO) -> Received:
         """Return the whole of it; raises a problem where something is missing."""
         if not self._ended or not self._files:
             raise _malformed("There is no part named file, or the form ends before its end.")
         if self._content_type is None:
-            self._content_type = _accepted(self._head, self._size)
+            self._content_type = accepted(self._head, self._size)
         file.seek(0)
         try:
             alt_text = self._texts.get(ALT_TEXT, bytearray()).decode()
@@ -182,7 +212,7 @@ class _Form:
         if len(self._head) < HEAD_BYTES:
             self._head += data[start : min(end, start + HEAD_BYTES - len(self._head))]
         if self._content_type is None and len(self._head) == HEAD_BYTES:
-            self._content_type = _accepted(self._head, self._size)
+            self._content_type = accepted(self._head, self._size)
         if self._size > (MAX_VIDEO_BYTES if self._content_type is None else max_bytes(self._content_type)):
             raise _too_large(self._content_type)
         self.waiting += data[start:end]
@@ -191,10 +221,14 @@ class _Form:
         self._ended = True
 
 
-def _accepted(head: bytes, size: int) -> str:
+def accepted(head: bytes, size: int) -> str:
     """Return the type that a file is of; raises a problem where it is not taken here."""
-    content_type = sniffed(head)
-    if content_type is None:
+    return checked(sniffed(head), size)
+
+
+def checked(content_type: str | None, size: int) -> str:
+    """Return the type where so large a file of it is taken here; raises a problem."""
+    if content_type not in ACCEPTED:
         raise Problem("media_format_unsupported", param="file", headers={"Connection": "close"})
     if not (videos_installed() if ACCEPTED[content_type].video else images_installed()):
         raise Problem("media_not_kept", headers={"Connection": "close"})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from infra.settings import Settings
 
-METHODS = "GET, POST, PATCH, DELETE"
+METHODS = "GET, POST, PUT, PATCH, DELETE"
 SENT = "Authorization, Content-Type, Idempotency-Key, X-Consistency-Token"
 SHOWN = "X-Consistency-Token, Idempotency-Replayed, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id"
 KEPT_SECONDS = "7200"  # the longest that browsers keep it

@@ -131,6 +131,12 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     ),
     "range_unsatisfiable": ProblemType(416, "The range begins behind the end", "Content-Range tells the size."),
     "media_not_found": ProblemType(404, "There is no such media", "It may have been collected: upload it again."),
+    "media_not_sent": ProblemType(
+        409, "The file is not there as it was announced", "PUT it whole to the url of POST /api/v1/media/uploads."
+    ),
+    "too_many_uploads": ProblemType(
+        409, "Too many uploads are announced", "Complete some of the ten; an announcement is forgotten after two hours."
+    ),
     "media_not_ready": ProblemType(
         409, "The media are not decoded yet", "Ask GET /api/v1/media/{media_id} until its status is ready."
     ),

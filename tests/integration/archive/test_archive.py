@@ -201,9 +201,9 @@ def test_orphans_are_collected_once_nobody_can_be_about_to_name_them(
     entries = seal(world, archive)
     orphan = f"{entries[0].object[:-5]}-orphan.avro"
     objects.put(orphan, io.BytesIO(b"left"), 4)
-    seal(world, archive, now_ms=SystemClock().now_ms())
+    seal(world, archive, later_ms=0)
     assert objects.stat(orphan) is not None
-    seal(world, archive, now_ms=SystemClock().now_ms() + ORPHAN_MS + 60_000)
+    seal(world, archive, later_ms=ORPHAN_MS + 60_000)
     assert objects.stat(orphan) is None
     assert all(objects.stat(it.object) for it in entries)
 
