@@ -60,17 +60,28 @@ class DecodedBatches:
 
     def events(self, batch: Batch) -> list[Event | codec.DecodeError]:
         """Return for each record of the batch its event, or the DecodeError that says why there is none."""
-        window = self._take(TopicPartition(batch.topic, batch.partition), batch.base_offset)
+        partition = TopicPartition(batch.topic, batch.partition)
+        window = self._take(partition, batch.base_offset)
         self._windows.append(window)
         first = batch.base_offset - window.start
-        known = len(window.events) - first
-        if known < len(batch.values):
-            codec.expect(batch.topic, batch.keys[known:])
-            window.events += decode_values(batch.values[known:], self._decode)
-            self._records += len(batch.values) - known
         found = window.events[first : first + len(batch.values)]
+        if len(found) < len(batch.values):
+            begins = batch.base_offset + len(found)
+            codec.expect(batch.topic, batch.keys[len(found) :])
+            fresh = decode_values(batch.values[len(found) :], self._decode)
+            self._keep(window, begins, fresh)
+            found += fresh
         self._forget_oldest()
         return found
+
+    def _keep(self, window: _Window, begins: int, events: list[Event | codec.DecodeError]) -> None:
+        """Add events to a window that still ends where they begin.
+
+        On servers decoding may wait for keys; meanwhile another loop may have added the same, or dropped the window.
+        """
+        if window.start + len(window.events) == begins and any(it is window for it in self._windows):
+            window.events += events
+            self._records += len(events)
 
     def _take(self, partition: TopicPartition, offset: int) -> _Window:
         for at, window in enumerate(self._windows):

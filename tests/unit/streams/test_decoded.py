@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from infra.log.port import Batch
 from schemas.codec import DecodeError, decode
 from streams.decoded import DecodedBatches
@@ -61,3 +63,30 @@ def test_an_undecodable_record_keeps_its_place() -> None:
     events = DecodedBatches().events(Batch(TOPIC, 0, 7, [1, 2, 3], [value(7), UNDECODABLE, value(9)]))
     assert isinstance(events[1], DecodeError)
     assert [events[0], events[2]] == [followed(7), followed(9)]
+
+
+class Waiting:
+    """Decodes as on servers: while a record waits for its key, other loops ask for theirs."""
+
+    def __init__(self, waits_at: int, others: list[range]) -> None:
+        self._waits_at, self._others = value(waits_at), others
+        self.found: dict[range, list[Event | DecodeError]] = {}
+        self.decoded = DecodedBatches(self, kept_records=10)
+
+    def __call__(self, raw: bytes) -> Event:
+        if raw == self._waits_at and self._others:
+            numbers = self._others.pop()
+            self.found[numbers] = self.decoded.events(a_batch(numbers))
+        return decode(raw)
+
+
+OTHERS = [[range(5)], [range(8)], [range(3), range(6)], [range(100, 120)], [range(8), range(100, 120)], [range(5, 9)]]
+
+
+@pytest.mark.parametrize("others", OTHERS, ids=str)
+def test_what_others_decode_during_a_wait_is_not_kept_twice(others: list[range]) -> None:
+    waiting = Waiting(4, list(others))
+    for numbers in (range(2), range(2, 6), range(6, 9), range(9)):
+        assert waiting.decoded.events(a_batch(numbers)) == [followed(number) for number in numbers]
+    assert waiting.found == {numbers: [followed(number) for number in numbers] for numbers in others}
+    assert sum(len(window.events) for window in waiting.decoded._windows) == waiting.decoded._records <= 10
