@@ -130,7 +130,10 @@ async def _chores(services: Services) -> None:
 async def _one_round(services: Services) -> None:
     await services.journal.prune(services.clock.now_ms())
     await services.registry.sweep(services.journal)
-    await Collector(services).round()
+    try:
+        await Collector(services).round()
+    except CommandRefusedError as refused:
+        log.info("media are collected later: %s", refused.detail)
     await services.journal.cut(services.settings.retention_days, services.clock.now_ms())  # the archive may be away
 
 

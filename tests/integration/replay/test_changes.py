@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OLD_VERSION = 77
+BANNER_AT = 7  # among the columns
 
 
 class OldAccountsStore(SqliteAccountsStore):
@@ -29,13 +30,8 @@ class OldAccountsStore(SqliteAccountsStore):
     SCHEMA_VERSION = OLD_VERSION
     SCHEMA = SqliteAccountsStore.SCHEMA.replace("banner_image_url TEXT NOT NULL,", "")
     STATEMENTS: ClassVar[Mapping[type[Any], str]] = {
-        kind: statement.replace("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "(?1, ?2, ?3, ?4, ?5, ?6, ?8, ?9, ?10)")
+        kind: statement.replace(", ".join("?" * 13), ", ".join(f"?{at}" for at in range(1, 14) if at != BANNER_AT))
         .replace(",\n                banner_image_url = coalesce(?6, banner_image_url)", "")
-        .replace(
-            "profile_image_url = coalesce(?5, profile_image_url),",
-            "profile_image_url = coalesce(?5, profile_image_url)",
-        )
-        .replace("banner_image_url = coalesce(?6, banner_image_url)", "")
         .replace("WHERE user_id = ?1", "WHERE user_id = ?1 AND ?6 IS ?6")
         for kind, statement in SqliteAccountsStore.STATEMENTS.items()
     }
