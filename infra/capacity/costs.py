@@ -1,7 +1,7 @@
 """What one operation costs, as measured, and what things are assumed to cost in money.
 
 SOURCES says what each field is of, and which benchmark measured it (benchmarks/RESULTS.md has the runs): measure again,
-write the figure here, and every plan follows. Those of servers come from a busy machine and are high; `graph` and
+write the figure here, and every plan follows. Those of rows come from a busy machine and are high; `graph` and
 `engagement` are taken to cost what an account does, two rows an event, until they are measured.
 """
 
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 class Costs:
     """Per operation; times are microseconds of CPU."""
 
-    command_us: float = 870.0
-    broker_us: float = 200.0
+    command_us: float = 420.0
+    broker_us: float = 300.0
     agent_us: float = 9.0
     apply_tweets_us: float = 520.0
     apply_graph_us: float = 360.0
@@ -23,12 +23,12 @@ class Costs:
     rows_tweets_us: float = 950.0
     rows_graph_us: float = 770.0
     rows_engagement_us: float = 770.0
-    delivery_agent_us: float = 1.0
-    delivery_redis_us: float = 1.6
-    feed_us: float = 1_670.0
-    feed_redis_us: float = 120.0
-    feed_rows_us: float = 2_230.0
-    stream_bytes: float = 10_300.0
+    delivery_agent_us: float = 0.24
+    delivery_redis_us: float = 4.0
+    feed_us: float = 690.0
+    feed_redis_us: float = 65.0
+    feed_rows_us: float = 235.0
+    stream_bytes: float = 14_200.0
     feed_bytes: float = 182_000.0
     feed_wire_bytes: float = 36_000.0
     tweet_record_bytes: float = 200.0
@@ -58,7 +58,7 @@ SOURCES: dict[str, tuple[str, str]] = {
     "feed_us": ("a feed of 200 in the query process, caches warm", "benchmarks/cluster_home.py"),
     "feed_redis_us": ("the same in Redis", "benchmarks/cluster_home.py"),
     "feed_rows_us": ("the same in Cassandra", "benchmarks/cluster_home.py"),
-    "stream_bytes": ("memory of an open stream (a trial; hubs are not built yet)", "docs/capacity.md"),
+    "stream_bytes": ("memory of an open stream", "benchmarks/live.py"),
     "feed_bytes": ("a feed of 200", "benchmarks/cluster_home.py"),
     "feed_wire_bytes": ("the same packed by gzip -1, as a proxy in front would", "docs/capacity.md"),
     "tweet_record_bytes": ("a tweet on the log, one copy", "benchmarks/kafka_agent.py"),
