@@ -1,19 +1,35 @@
-"""What decoding may cost."""
+"""What decoding may cost, beside what the libraries take for the least of it."""
 
 from __future__ import annotations
 
+import io
 import tempfile
+import time
 from typing import TYPE_CHECKING, BinaryIO, cast
+
+from PIL import Image
 
 from tests.pictures import photograph
 
 if TYPE_CHECKING:
     from infra.media.decoder import Decoder
 
+MOST_TIMES_PLAIN = 8.0
+"""3.4 on two idle cores: 0.38 s beside 0.11, of the second that a photograph may take."""
 
-def test_a_photograph_of_4_6_mb_has_its_thumbnails_within_a_second(decoder: Decoder) -> None:
+
+def plain_seconds(content: bytes) -> float:
+    """CPU seconds of reading the picture and writing it again."""
+    began = time.process_time()
+    with Image.open(io.BytesIO(content)) as image:
+        image.save(io.BytesIO(), "JPEG", quality=90)
+    return time.process_time() - began
+
+
+def test_a_photograph_of_4_6_mb_has_its_thumbnails_for_some_times_the_price_of_a_copy(decoder: Decoder) -> None:
     content = photograph()
     assert 4_200_000 < len(content) <= 4_600_000
+    plain = [plain_seconds(content) for _ in range(2)]
     times = []
     with tempfile.TemporaryFile() as file:
         file.write(content)
@@ -24,4 +40,5 @@ def test_a_photograph_of_4_6_mb_has_its_thumbnails_within_a_second(decoder: Deco
                     ("served", 4_000), ("small", 340), ("medium", 680), ("large", 1_200),
                 ]  # fmt: skip
             times.append(decoder.cpu_seconds)
-    assert min(times) < 1.0, "of the processor: the machine may have much else to do"
+    plain += [plain_seconds(content) for _ in range(2)]
+    assert min(times) < MOST_TIMES_PLAIN * max(plain)
