@@ -21,6 +21,7 @@ from schemas.ids import first_id_at, to_uuid
 from schemas.tweets.events import Mention, TweetPosted
 from tests.builders import (
     EPOCH_MS,
+    attachment,
     deleted,
     envelope,
     followed,
@@ -137,7 +138,9 @@ def test_the_body_of_a_tweet_says_all_that_never_changes() -> None:
         mentions=[Mention(2, "Bob")],
         urls=["https://a.example"],
         media_ids=[5],
+        media=[attachment(5, alt_text="a bird")],
     )
+    files = f"/media/files/{to_uuid(5)}/{5:064x}"
     assert body_of(event) == {
         **NOTHING,
         "tweet_id": to_uuid(20),
@@ -148,7 +151,22 @@ def test_the_body_of_a_tweet_says_all_that_never_changes() -> None:
         "hashtags": ["birds"],
         "mentions": [{"user_id": to_uuid(2), "username": "Bob"}],
         "urls": ["https://a.example"],
-        "media": [{"media_id": to_uuid(5)}],
+        "media": [
+            {
+                "media_id": to_uuid(5),
+                "type": "image",
+                "url": f"{files}.jpg",
+                "thumbnails": {
+                    key: {"url": f"{files}.webp", "width": 40, "height": 30} for key in ("small", "medium", "large")
+                },
+                "width": 400,
+                "height": 300,
+                "alt_text": "a bird",
+                "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+                "duration": None,
+                "poster": None,
+            }
+        ],
     }
 
 
