@@ -46,7 +46,7 @@ def run(
             typer.echo(f"murmur: {error}", err=True)
         if not every:
             return
-        time.sleep(every * MINUTE_SECONDS)
+        time.sleep(every * MINUTE_SECONDS)  # the schedule that was asked for; nothing is waited for
 
 
 @archive_app.command("list")
