@@ -120,8 +120,7 @@ def _add_routes(app: FastAPI, services: Services) -> None:
 async def _chores(services: Services) -> None:
     while True:
         try:
-            round_ = _one_round(services)
-            await (round_ if services.below is None else services.below(round_))
+            await services.run(_one_round(services))
         except Exception:
             log.exception("a chore failed; the next round tries again")
         await asyncio.sleep(CHORES_EVERY_S)
@@ -142,8 +141,7 @@ async def _erasures(services: Services) -> None:
     while True:
         await asyncio.sleep(ERASE_EVERY_S)
         try:
-            round_ = _erase(erasure)
-            await (round_ if services.below is None else services.below(round_))
+            await services.run(_erase(erasure))
         except Exception:
             log.exception("erasures failed; the next round goes on")
 
@@ -155,8 +153,7 @@ async def _exports(services: Services) -> None:
     while True:
         await asyncio.sleep(EXPORT_EVERY_S)
         try:
-            round_ = _export(exports)
-            await (round_ if services.below is None else services.below(round_))
+            await services.run(_export(exports))
         except Exception:
             log.exception("exports failed; the next round goes on")
 

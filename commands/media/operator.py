@@ -30,8 +30,7 @@ async def run(settings: Settings, given: argparse.Namespace) -> None:
     services, close = open_services(settings)
     said: list[dict[str, Any]] = []
     try:
-        work = _run(services, given, said)
-        await (work if services.below is None else services.below(work))
+        await services.run(_run(services, given, said))
     finally:
         close()
     print(json.dumps(said[0]))  # noqa: T201 - a command's output

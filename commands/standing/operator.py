@@ -75,8 +75,7 @@ async def run(settings: Settings, wanted: Asked) -> None:
     services, close = open_services(settings)
     said: list[dict[str, Any]] = []
     try:
-        work = _run(services, wanted, said)
-        await (work if services.below is None else services.below(work))
+        await services.run(_run(services, wanted, said))
     finally:
         close()
     print(json.dumps(said[0]))  # noqa: T201 - a command's output
