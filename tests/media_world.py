@@ -26,6 +26,7 @@ from streams.processing.loop import ProcessingLoop
 from streams.processing.metrics import ProcessingMetrics
 from streams.processing.work import Work
 from tests.command_world import World, command_world
+from tests.waiting import soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -119,6 +120,10 @@ class MediaWorld:
 
     def keys(self, prefix: str = "") -> list[str]:
         return [it.key for it in self.objects.list(prefix)]
+
+    async def forgets_uploads(self) -> None:
+        """Wait until no upload is kept: each is deleted after it is said to be ready."""
+        await soon(lambda: not self.keys("uploads/"))
 
 
 def _make_others(settings: Settings) -> None:

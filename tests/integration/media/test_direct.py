@@ -80,7 +80,8 @@ async def test_what_was_announced_and_sent_is_as_if_it_had_come_by_a_form(tmp_pa
         [event] = [it for it in world.commands.events() if isinstance(it, MediaUploaded)]
         assert (event.size, event.sha256) == (len(film), hashlib.sha256(film).hexdigest())
         assert (await world.get(shown["url"])).status_code == 200
-        assert world.keys("sent/") == world.keys("promised/") == world.keys("uploads/") == []
+        assert world.keys("sent/") == world.keys("promised/") == []
+        await world.forgets_uploads()
         posted = await ada.call("POST", "/tweets", {"content": "", "media_ids": [told["media_id"]]})
         assert posted.status_code == 201, posted.text
         assert code(await send(ada, told, film)) == (404, "media_not_found")
@@ -218,4 +219,4 @@ async def test_what_was_cut_off_at_any_step_is_completed_by_asking_again(
         assert (again.status_code, again.json()["status"]) == (201, "ready"), again.text
         assert world.commands.count(MediaUploaded) == 1
         assert world.keys("sent/") == world.keys("promised/") == []
-        assert world.keys("uploads/") == []
+        await world.forgets_uploads()

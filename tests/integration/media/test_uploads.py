@@ -35,7 +35,7 @@ async def test_a_picture_goes_from_its_form_to_a_tweet_that_shows_it(tmp_path: P
         assert file.status_code == 200
         assert file.headers["content-type"] == "image/jpeg"
         assert Image.open(io.BytesIO(file.content)).size == (64, 48)
-        assert not world.keys("uploads/")
+        await world.forgets_uploads()
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
@@ -78,4 +78,4 @@ async def test_a_repeated_upload_is_one_under_its_idempotency_key(tmp_path: Path
         other = await world.upload(ada, image_file("image/png"), Idempotency_Key="once")
         assert other.json()["code"] == "idempotency_key_reused"
         assert world.commands.count(MediaUploaded) == world.commands.count(MediaReady) == 1
-        assert not world.keys("uploads/")
+        await world.forgets_uploads()
