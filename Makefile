@@ -40,7 +40,7 @@ run: setup ## set up, then run everything with a live demo on http://127.0.0.1:8
 	$(BIN)/murmur up --demo
 
 test: $(STAMPS)/dev ## set up, then run all tests (the load test too, where ../shared/data or MURMURATION_DATA is)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(ARGS)
 
 check: $(STAMPS)/dev ## format, lint, types, architecture, schemas, known vulnerabilities of what is locked
 	$(BIN)/ruff format --check $(CHECKED)
@@ -64,7 +64,7 @@ run-servers: servers ## set up, then run everything on servers with a live demo:
 	$(BIN)/murmur up --profile cluster --demo
 
 cluster-test: $(STAMPS)/cluster ## set up, then run the tests that need real servers; starts and stops them itself
-	MURMURATION_CLUSTER=1 $(BIN)/python -m pytest -m cluster
+	MURMURATION_CLUSTER=1 $(BIN)/python -m pytest -m cluster $(ARGS)
 
 chaos: $(STAMPS)/cluster ## three brokers and three nodes of Cassandra, one of each killed in turn under load (minutes, 5 GB)
 	MURMURATION_CLUSTER=1 MURMURATION_CHAOS=1 $(BIN)/python -m pytest -s tests/chaos
