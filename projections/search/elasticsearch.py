@@ -16,24 +16,24 @@ over; then the loop above waits. Nothing is read ahead meanwhile: that is the ba
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from infra import bridge
 from infra.elastic import ElasticError
 from infra.log.port import TopicPartition
-from infra.projections import RejectedWriteError, StoreError, StoreUnavailableError, WrongSpanError
+from infra.projections import StoreError, StoreUnavailableError, WrongSpanError
 from infra.trouble import TroubleError
+from projections.search.elasticsearch_bulk import Document, send
 from projections.search.elasticsearch_indices import check, indices
 from projections.search.elasticsearch_progress import read_checkpoints
 from projections.search.elasticsearch_showing import Showing
 from projections.search.projector import ForgetPerson, IndexPerson, IndexTweet, RemoveTweet, RenamePerson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from infra.elastic import Elastic
     from infra.log.port import Span
@@ -49,18 +49,8 @@ BULK_DOCUMENTS = 1_000  # of up to 280 characters: some 0.4 MB
 LEAST_DOCUMENTS = 25
 FIRST_WAIT_SECONDS, MOST_WAITS = 0.05, 6  # 3 s together
 STORE = "store"
-_BUSY = HTTPStatus.TOO_MANY_REQUESTS
 _NEWER = HTTPStatus.CONFLICT
-_BULK = "_bulk?require_alias=true&filter_path=errors,items.*._id,items.*.status,items.*.error"
 _PEOPLE = (IndexPerson, RenamePerson, ForgetPerson)
-
-
-class Document(NamedTuple):
-    """What an index is to hold, unless it holds more already."""
-
-    id: int
-    version: int
-    body: Mapping[str, Any]
 
 
 class ElasticsearchSearchStore:
@@ -115,8 +105,7 @@ class ElasticsearchSearchStore:
 
     def close(self) -> None:
         """Say how far all of it is, if Elasticsearch answers; the connections are their opener's."""
-        with contextlib.suppress(StoreError):
-            self._showing.show()
+        self._showing.close()
 
     def _open_late(self) -> None:
         """Open; what a person has to put right ends the process, whose next start says so."""
@@ -193,7 +182,7 @@ class ElasticsearchSearchStore:
         left = documents
         while left:
             portion, left = left[: self._at_once], left[self._at_once :]
-            turned_down = self._send(index, portion)
+            turned_down = send(self._elastic, index, portion).turned_down
             if not turned_down:
                 self._at_once = min(self._at_once * 2, BULK_DOCUMENTS)
                 continue
@@ -203,19 +192,6 @@ class ElasticsearchSearchStore:
             _wait(FIRST_WAIT_SECONDS * 2**waits)
             waits += 1
             left = [*turned_down, *left]
-
-    def _send(self, index: str, documents: Sequence[Document]) -> list[Document]:
-        """Send the documents in one request; return those that were turned down because there was too much to do."""
-        lines: list[Any] = []
-        for it in documents:
-            lines += ({"index": {"_id": str(it.id), "version": it.version, "version_type": "external_gte"}}, it.body)
-        answer = self._elastic.ask("POST", f"/{index}/{_BULK}", lines)
-        if not answer["errors"]:
-            return []
-        results = [item["index"] for item in answer["items"]]
-        for result in results:
-            _raise(result)
-        return [it for it, result in zip(documents, results, strict=True) if result["status"] == _BUSY]
 
 
 def _tweets(writes: Iterable[Placed], start: int) -> list[Document]:
@@ -233,17 +209,6 @@ def _tweets(writes: Iterable[Placed], start: int) -> list[Document]:
         elif isinstance(write, RemoveTweet):
             documents.append(Document(write.tweet_id, REMOVED + position, {"gone": True}))
     return documents
-
-
-def _raise(result: Mapping[str, Any]) -> None:
-    """Raise what became of one document, unless it is there, or is to be sent again."""
-    status, error = result["status"], result.get("error")
-    if error is None or status in {_NEWER, _BUSY}:
-        return
-    said = f"Elasticsearch: {result.get('_id')}: {error.get('type')}: {error.get('reason')}"
-    if status == HTTPStatus.BAD_REQUEST:
-        raise RejectedWriteError(said)
-    raise StoreUnavailableError(said) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else StoreError(said)
 
 
 def _wait(seconds: float) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from infra.elastic import ElasticError
 from infra.log.port import TopicPartition
+from infra.projections import StoreUnavailableError
+from projections.search.elasticsearch_bulk import Document, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,18 +43,18 @@ def read_checkpoints(elastic: Elastic, progress: str) -> dict[TopicPartition, in
     return _checkpoints(hit["_source"] for hit in _hits(found))
 
 
-def move_checkpoint(elastic: Elastic, progress: str, span: Span) -> None:
-    """Say that a span can be found; where another worker has said more, that stands."""
-    target = f"/{progress}/_doc/{span.topic}-{span.partition}?version={span.end}&version_type=external_gte"
+def move_checkpoints(elastic: Elastic, progress: str, spans: Iterable[Span]) -> None:
+    """Say that spans can be found, in one request; where another worker has said more, that stands."""
+    sent = send(elastic, progress, [_document(span) for span in spans])
+    if sent.turned_down:
+        raise StoreUnavailableError("Elasticsearch is busy: checkpoints were turned down")
+    if sent.created:
+        elastic.ask("POST", f"/{progress}/_refresh")
+
+
+def _document(span: Span) -> Document:
     body = {"topic": span.topic, "partition": span.partition, "next_offset": span.end}
-    try:
-        answer = elastic.ask("PUT", f"{target}&require_alias=true&filter_path=result", body)
-    except ElasticError as error:
-        if error.status != HTTPStatus.CONFLICT:
-            raise
-    else:
-        if answer.get("result") == "created":
-            elastic.ask("POST", f"/{progress}/_refresh")
+    return Document(f"{span.topic}-{span.partition}", span.end, body)
 
 
 class Looks:

@@ -8,6 +8,7 @@ but not checkpointed: after a kill it comes again and changes nothing. Outside o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from infra import bridge
 from infra.log.port import Span, TopicPartition
 from infra.projections import StoreError, StoreUnavailableError
-from projections.search.elasticsearch_progress import move_checkpoint
+from projections.search.elasticsearch_progress import move_checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,18 +43,16 @@ class Showing:
         self._later: asyncio.Task[None] | None = None
 
     def add(self, written: Iterable[str], span: Span) -> None:
-        """Take note of the indices that a span was written to, and show it now or soon.
+        """Take note of the indices that a span was written to, and have it shown soon; outside of the bridge, at once.
 
-        Raises StoreError; then it has to come again.
+        Raises StoreError where it was to be shown at once; then it has to come again.
         """
         self._written.update(written)
         self._spans[TopicPartition(span.topic, span.partition)] = span
         if not bridge.is_bridged():
             self._show()
-        elif time.monotonic() - self._shown_at >= SHOW_SECONDS and not self._one_at_a_time.locked():
-            self.show()
-        else:
-            self._show_soon()
+        elif self._later is None or self._later.done():
+            self._later = asyncio.get_running_loop().create_task(self._show_all())
 
     def show(self) -> None:
         """Show all of it; returns when nothing is waiting or being shown."""
@@ -66,6 +65,12 @@ class Showing:
         finally:
             self._one_at_a_time.release()
 
+    def close(self) -> None:
+        """Show what waits, if Elasticsearch answers; nothing is tried again after that."""
+        with contextlib.suppress(StoreError):
+            self.show()
+        self._spans = {}
+
     def _show(self) -> None:
         written, spans = self._written, self._spans
         if not spans:
@@ -74,32 +79,31 @@ class Showing:
         try:
             if written:
                 self._elastic.ask("POST", f"/{','.join(sorted(written))}/_refresh")
-            for span in spans.values():
-                move_checkpoint(self._elastic, self._progress, span)
+            move_checkpoints(self._elastic, self._progress, spans.values())
         except BaseException:
             self._written |= written
             self._spans = spans | self._spans  # what was added meanwhile is later
             raise
         self._shown_at = time.monotonic()
 
-    def _show_soon(self) -> None:
-        if self._later is None or self._later.done():
-            self._later = asyncio.get_running_loop().create_task(self._show_at_last())
-
-    async def _show_at_last(self) -> None:
-        pause = SHOW_SECONDS
-        while True:
+    async def _show_all(self) -> None:
+        pause = max(0.0, self._shown_at + SHOW_SECONDS - time.monotonic())
+        while self._spans:  # more may be added while it shows
             await asyncio.sleep(pause)
-            try:
-                await bridge.bridged(self._shown())
-            except StoreUnavailableError as error:
-                pause = min(2 * pause, LONGEST_SECONDS)
-                log.warning("search: what is written cannot be shown, next attempt in %.1f s: %s", pause, error)
-            except StoreError as error:  # the checkpoints tell: whoever watches them ends the process
-                log.error("search: what is written cannot be shown: %s", error)  # noqa: TRY400 - it is known where
-                return
-            else:
-                return
+            pause = await self._attempt(pause)
+
+    async def _attempt(self, paused: float) -> float:
+        """Show what there is; return the seconds until the next attempt."""
+        try:
+            await bridge.bridged(self._shown())
+        except StoreUnavailableError as error:
+            pause = min(max(2 * paused, SHOW_SECONDS), LONGEST_SECONDS)
+            log.warning("search: what is written cannot be shown, next attempt in %.1f s: %s", pause, error)
+            return pause
+        except StoreError as error:
+            log.error("search: what is written cannot be shown: %s", error)  # noqa: TRY400 - it is known where
+            return LONGEST_SECONDS
+        return SHOW_SECONDS
 
     async def _shown(self) -> None:
         self.show()

@@ -12,7 +12,7 @@ from infra.settings import Settings
 from projections.search.elasticsearch_indices import SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 LOG_ID = "a-log"
 Answer = tuple[int, Any]
@@ -27,6 +27,7 @@ class Scripted(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[str] = []
         self.bulks: list[list[str]] = []
+        self.checkpoints: list[dict[str, int]] = []
         self.on: dict[str, Callable[[], Answer]] = {}
         self.version = "8.19.21"
         self.schema_version = SCHEMA_VERSION
@@ -43,7 +44,12 @@ class Scripted(ThreadingHTTPServer):
         name = place.rpartition("/")[2]
         self.asked.append(f"{method} {path}")
         if name == "_bulk":
-            self.bulks.append([json.loads(line)["index"]["_id"] for line in body.splitlines()[::2]])
+            sent = {it["_id"]: it["version"] for it in (json.loads(line)["index"] for line in body.splitlines()[::2])}
+            if "-progress-" in place:
+                self.checkpoints.append(sent)
+                name = "checkpoints"
+            else:
+                self.bulks.append([*sent])
         if name in self.on:
             return self.on[name]()
         match name:
@@ -53,9 +59,19 @@ class Scripted(ThreadingHTTPServer):
                 return 200, {"an-index": {"mappings": {"_meta": {"schema_version": self.schema_version}}}}
             case "store":
                 return 200, {"log_id": LOG_ID}
-            case "_bulk":
-                return 200, {"errors": False, "items": []}
+            case "_bulk" | "checkpoints":
+                return taken(sent)
         return 200, {}
+
+
+def taken(ids: Iterable[str], status_of: Mapping[str, int] | None = None, error: str = "no") -> Answer:
+    """Answer a bulk request: what became of each document (default: it is there now)."""
+    status_of = status_of or {}
+    items = [{"index": {"_id": it, "status": status_of.get(it, 201)}} for it in ids]
+    for item in items:
+        if item["index"]["status"] not in {200, 201}:
+            item["index"]["error"] = {"type": error, "reason": "so it is"}
+    return 200, {"errors": bool(status_of), "items": items}
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,10 @@ from infra.elastic import Elastic, ElasticError
 from infra.log.port import Span, TopicPartition
 from infra.projections import Placed, RejectedWriteError, StoreError, StoreUnavailableError, WrongSpanError
 from infra.trouble import TroubleError
-from projections.search import elasticsearch, elasticsearch_showing
+from projections.search import elasticsearch, elasticsearch_bulk, elasticsearch_showing
 from projections.search.elasticsearch import ElasticsearchSearchStore
 from projections.search.projector import IndexTweet
-from tests.cluster.scripted_elastic import LOG_ID, scripted
+from tests.cluster.scripted_elastic import LOG_ID, scripted, taken
 from tests.e2e.system import free_port
 
 if TYPE_CHECKING:
@@ -158,10 +159,11 @@ def test_what_is_written_is_shown_before_the_checkpoint(
     server.asked.clear()
     store.apply(TWEETS, SPAN)
     tweets, progress = "/murmuration-search-tweets-g1", "/murmuration-search-progress-g1"
-    how = "version=60&version_type=external_gte&require_alias=true&filter_path=result"
-    checkpoint = f"PUT {progress}/_doc/tweets-0?{how}"
-    bulk, refresh = f"POST {tweets}/{elasticsearch._BULK}", f"POST {tweets}/_refresh"
-    assert server.asked == [bulk, refresh, checkpoint]
+    bulk, refresh = f"POST {tweets}/{elasticsearch_bulk._BULK}", f"POST {tweets}/_refresh"
+    checkpoint, listed = f"POST {progress}/{elasticsearch_bulk._BULK}", f"POST {progress}/_refresh"
+    assert server.asked == [bulk, refresh, checkpoint, listed]
+    assert server.checkpoints == [{"tweets-0": 60}]
+    server.on["checkpoints"] = lambda: taken(server.checkpoints[-1], {"tweets-0": 200})
     monkeypatch.setattr(elasticsearch, "BULK_DOCUMENTS", 40)
     store = opened(elastic, server)
     store.checkpoints()
@@ -170,7 +172,8 @@ def test_what_is_written_is_shown_before_the_checkpoint(
     assert server.asked == [bulk, bulk, refresh, checkpoint]
     server.asked.clear()
     store.apply([], SPAN._replace(start=60, end=70))
-    assert server.asked == [checkpoint.replace("version=60", "version=70")]
+    assert server.asked == [checkpoint]
+    assert server.checkpoints[-1] == {"tweets-0": 70}
 
 
 def refreshes(server: Scripted) -> int:
@@ -197,8 +200,31 @@ async def test_what_comes_fast_below_the_bridge_is_shown_together_soon(server: S
     for offset in range(20):
         await bridged(apply(offset))
     assert len(server.bulks) == 20
-    await eventually(lambda: any("tweets-0?version=20&" in asked for asked in server.asked))
+    await eventually(lambda: {"tweets-0": 20} in server.checkpoints)
     assert refreshes(server) < 10
+
+
+async def test_the_next_is_written_while_the_last_is_being_shown_and_shown_after_it(
+    server: Scripted, elastic: Elastic
+) -> None:
+    store = opened(elastic, server)
+    store.checkpoints()
+    second_is_written = threading.Event()
+
+    def refresh() -> Answer:
+        return (200, {}) if second_is_written.wait(20) else (500, {})
+
+    server.on["_refresh"] = refresh
+
+    async def apply(offset: int) -> None:
+        store.apply(*one(offset))
+
+    await bridged(apply(0))
+    await eventually(lambda: refreshes(server) == 1)
+    await bridged(apply(1))
+    second_is_written.set()
+    await eventually(lambda: {"tweets-0": 2} in server.checkpoints)
+    assert server.checkpoints == [{"tweets-0": 1}, {"tweets-0": 2}]
 
 
 async def test_what_is_applied_is_told_as_a_checkpoint_when_somebody_asks(server: Scripted, elastic: Elastic) -> None:
@@ -208,9 +234,7 @@ async def test_what_is_applied_is_told_as_a_checkpoint_when_somebody_asks(server
         for offset in range(3):
             store.apply(*one(offset))
         store.checkpoints()
-        assert (
-            [asked for asked in server.asked if "_doc/tweets-0" in asked][-1].partition("?")[2].startswith("version=3&")
-        )
+        assert server.checkpoints[-1] == {"tweets-0": 3}
 
     await bridged(apply_and_ask())
 
@@ -226,9 +250,9 @@ async def test_what_could_not_be_shown_is_shown_when_elasticsearch_is_back(serve
     server.on["_refresh"] = lambda: (503, {"error": "no master"})
     await bridged(apply(1))  # written, to be shown soon
     await eventually(lambda: refreshes(server) > 2)
-    assert not any("tweets-0?version=2&" in asked for asked in server.asked)
+    assert {"tweets-0": 2} not in server.checkpoints
     del server.on["_refresh"]
-    await eventually(lambda: any("tweets-0?version=2&" in asked for asked in server.asked))
+    await eventually(lambda: {"tweets-0": 2} in server.checkpoints)
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
@@ -237,17 +261,9 @@ async def eventually(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def results(ids: list[str], status_of: dict[str, int], error: str = "no") -> Answer:
-    items = [{"index": {"_id": it, "status": status_of.get(it, 201)}} for it in ids]
-    for item in items:
-        if item["index"]["status"] not in {200, 201}:
-            item["index"]["error"] = {"type": error, "reason": "so it is"}
-    return 200, {"errors": bool(status_of), "items": items}
-
-
 def test_what_is_turned_down_comes_again_alone_and_in_smaller_portions(server: Scripted, elastic: Elastic) -> None:
     busy = [{"7": 429, "9": 429}, {"9": 429}, {}]
-    server.on["_bulk"] = lambda: results(server.bulks[-1], busy[len(server.bulks) - 1])
+    server.on["_bulk"] = lambda: taken(server.bulks[-1], busy[len(server.bulks) - 1])
     store = opened(elastic, server)
     store.apply(TWEETS, SPAN)
     assert [len(bulk) for bulk in server.bulks] == [60, 2, 1]
@@ -258,19 +274,19 @@ def test_what_is_turned_down_comes_again_alone_and_in_smaller_portions(server: S
 def test_who_stays_busy_is_left_to_the_loop_and_the_checkpoint_does_not_move(
     server: Scripted, elastic: Elastic
 ) -> None:
-    server.on["_bulk"] = lambda: results(server.bulks[-1], dict.fromkeys(server.bulks[-1], 429))
+    server.on["_bulk"] = lambda: taken(server.bulks[-1], dict.fromkeys(server.bulks[-1], 429))
     store = opened(elastic, server)
     with pytest.raises(StoreUnavailableError, match="busy"):
         store.apply(TWEETS, SPAN)
-    assert not [asked for asked in server.asked if asked.startswith("PUT") and "/_doc/" in asked]
-    server.on["_bulk"] = lambda: results(server.bulks[-1], {})
+    assert not server.checkpoints
+    server.on["_bulk"] = lambda: taken(server.bulks[-1], {})
     store.apply(TWEETS, SPAN)
     assert store._next == {TopicPartition("tweets", 0): 60}
 
 
 def test_what_elasticsearch_has_newer_is_no_error(server: Scripted, elastic: Elastic) -> None:
-    server.on["_bulk"] = lambda: results(server.bulks[-1], {"3": 409}, "version_conflict_engine_exception")
-    server.on["tweets-0"] = lambda: (409, {"error": "version_conflict_engine_exception"})
+    server.on["_bulk"] = lambda: taken(server.bulks[-1], {"3": 409}, "version_conflict_engine_exception")
+    server.on["checkpoints"] = lambda: taken(server.checkpoints[-1], {"tweets-0": 409}, "version_conflict")
     opened(elastic, server).apply(TWEETS, SPAN)
     assert len(server.bulks) == 1
 
@@ -281,7 +297,7 @@ def test_what_elasticsearch_has_newer_is_no_error(server: Scripted, elastic: Ela
 def test_a_document_that_fails_is_told_by_its_kind(
     server: Scripted, elastic: Elastic, status: int, kind: type[StoreError]
 ) -> None:
-    server.on["_bulk"] = lambda: results(server.bulks[-1], {"3": status})
+    server.on["_bulk"] = lambda: taken(server.bulks[-1], {"3": status})
     with pytest.raises(kind, match="3: no: so it is"):
         opened(elastic, server).apply(TWEETS, SPAN)
 
