@@ -73,13 +73,15 @@ def create_app(services: Services) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        services.stores.start()
-        services.lag.start()
         live = services.live
-        live.start(Watch(live, services.stores, services.clock, services.revocations, services.trend_boards))
-        yield
-        await live.stop()
-        services.close()
+        try:
+            services.stores.start()
+            services.lag.start()
+            live.start(Watch(live, services.stores, services.clock, services.revocations, services.trend_boards))
+            yield
+        finally:
+            await live.stop()
+            services.close()
 
     app = _QueryApp(
         title="Murmuration queries",

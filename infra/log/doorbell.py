@@ -92,6 +92,7 @@ class Doorbell:
         self._subject = subject
         self._loop = asyncio.get_running_loop()
         self._waiters: set[asyncio.Future[None]] = set()
+        self._closed = False
         self._hang_up()
 
     def _hang_up(self) -> None:
@@ -113,14 +114,15 @@ class Doorbell:
         try:
             self._socket.bind(str(hidden))
             hidden.rename(self._path)  # a socket that is seen before it is bound would be taken for a dead one
-        except FileNotFoundError:
+        except OSError:
             self._socket.close()
             raise
         self._loop.add_reader(self._socket, self._heard)
 
     def _take_down(self) -> None:
-        self._loop.remove_reader(self._socket)
-        self._socket.close()
+        if self._socket.fileno() >= 0:  # else it could not be hung up again
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
         with contextlib.suppress(OSError):
             self._path.unlink()
         _leave(self._path.parent)
@@ -160,12 +162,13 @@ class Doorbell:
 
     def mend(self) -> None:
         """Hang the bell up again where its socket's file was removed; called after each time-out."""
-        if not self._path.exists():
+        if not self._closed and not self._path.exists():
             self._take_down()
             self._hang_up()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening; who waits still hears nothing more."""
+        self._closed = True
         self._take_down()
 
     async def __aenter__(self) -> Self:

@@ -95,7 +95,13 @@ class EmbeddedLogTail:
     """Tells when either file has grown; made inside a running event loop."""
 
     def __init__(self, folder: Path) -> None:
-        self._bells = [Doorbell(path_of(folder, part)) for part in PARTS]
+        self._bells: list[Doorbell] = []
+        try:
+            for part in PARTS:
+                self._bells.append(Doorbell(path_of(folder, part)))
+        except OSError:
+            self.close()
+            raise
 
     async def wait(self, timeout: float) -> None:  # noqa: ASYNC109 - a bound per wait is the contract
         """Return when something was appended, or after `timeout` seconds."""

@@ -8,6 +8,8 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from infra.auth.keys import KeyRing
 from infra.auth.scopes import FIRST_PARTY
 from infra.auth.tickets import StreamTickets
@@ -16,17 +18,16 @@ from infra.clock import SystemClock
 from infra.projections import StoreUnavailableError
 from query_api.live import missed
 from query_api.live import streams as event_streams
+from query_api.live.tail import FileTail
 from schemas.ids import to_uuid
 from tests import builders
 from tests.live_world import LiveWorld, live_world
-from tests.query_world import SESSION, tweet_id, uid
+from tests.query_world import SESSION, World, tweet_id, uid
 from tests.stream_clients import STREAM
 from tests.waiting import soon
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from query_api.live.positions import Positions
 
@@ -229,3 +230,19 @@ async def test_a_reader_who_stops_is_given_up_and_holds_up_nobody(
         told = [await mine.next("new_tweet") for _ in range(number - 2)]
         assert len({it.data["tweet_id"] for it in told}) == number - 2
         await soon(lambda: live.doors.inside == 1)
+
+
+async def test_a_process_that_an_error_ends_stops_listening_all_the_same(tmp_path: Path) -> None:
+    async with World(tmp_path) as made:
+        tail = made.services.live.log._tail
+        assert isinstance(tail, FileTail)
+
+        async def serve() -> None:
+            async with made.app.router.lifespan_context(made.app):
+                await soon(lambda: made.services.live.hub is not None)
+                assert tail._bell is not None
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await serve()
+        assert tail._bell is None

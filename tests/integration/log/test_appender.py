@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ from schemas.envelope import Envelope
 from tests.integration.log import workload
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import apsw
 
@@ -196,6 +197,17 @@ def folder_of_bells(monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@contextmanager
+def _no_folder(folder: Path) -> Iterator[None]:
+    shutil.rmtree(folder)
+    folder.touch()
+    try:
+        yield
+    finally:
+        folder.unlink()
+        folder.mkdir()
+
+
 async def _rings(bell: Bell, listener: Doorbell) -> bool:
     waiter = listener.expect()
     bell.ring()
@@ -239,6 +251,28 @@ async def test_a_bell_rings_on_past_listeners_that_are_dead_or_full(tmp_path: Pa
     assert full._path.exists()
     full._loop.add_reader(full._socket, full._heard)
     full.close()
+    listener.close()
+    bell.close()
+
+
+async def test_a_bell_that_was_closed_is_not_hung_up_again_by_who_still_waits(
+    tmp_path: Path, folder_of_bells: Path
+) -> None:
+    listener = Doorbell(tmp_path)
+    waiting = asyncio.create_task(listener.wait(0.01))
+    await asyncio.sleep(0)
+    listener.close()
+    assert not await waiting
+    assert list((folder_of_bells / f"murmur-{os.getuid()}").iterdir()) == []
+
+
+async def test_a_bell_that_cannot_be_hung_up_leaves_nothing_open(tmp_path: Path, folder_of_bells: Path) -> None:
+    listener = Doorbell(tmp_path)
+    with _no_folder(folder_of_bells), pytest.raises(NotADirectoryError):
+        await listener.wait(0.01)
+    bell = Bell(tmp_path)
+    assert not await listener.wait(0.01)
+    assert await _rings(bell, listener)
     listener.close()
     bell.close()
 
