@@ -145,18 +145,18 @@ async def media_world(
         objects = open_objects(services.settings)
         processing = Processing(services.settings, objects, decoder, services.clock)
         following = asyncio.create_task(processing.follow())
-        _make_others(services.settings)
-        queries = create_app(build(services.settings, services.clock))
         try:
+            _make_others(services.settings)
+            queries = create_app(build(services.settings, services.clock))
             async with (
                 queries.router.lifespan_context(queries),
                 httpx.AsyncClient(transport=httpx.ASGITransport(queries), base_url="http://query") as client,
             ):
                 yield MediaWorld(commands, client, objects, processing)
         finally:
-            if following.done():
-                following.result()  # raises what it died of
             following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
-            processing.close()
+            try:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await following  # raises what it died of
+            finally:
+                processing.close()

@@ -76,8 +76,10 @@ def life(system: System, folder: Path) -> Iterator[None]:
     subprocess.run([*demo, "20", "--for", SECONDS_AT_FIRST], cwd=ROOT, env=environment, check=True)
     system.wait_until_caught_up()
     with subprocess.Popen([*demo, "3"], cwd=ROOT, env=environment) as living:
-        yield
-        living.terminate()
+        try:
+            yield
+        finally:
+            living.terminate()
 
 
 def take(system: System, password: str, fonts: Path) -> Iterator[Path]:

@@ -31,8 +31,10 @@ def browser(**more: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         environment: Any = {**os.environ, **found.environment, **more}
         opened = playwright.chromium.launch(executable_path=found.program, args=FLAGS, env=environment)
-        yield opened
-        opened.close()
+        try:
+            yield opened
+        finally:
+            opened.close()
 
 
 class Origins(Protocol):

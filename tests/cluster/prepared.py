@@ -34,13 +34,15 @@ def prepared(fleet: Fleet, data_dir: Path) -> Iterator[Settings]:
     }
     settings = settings_of(fleet, data_dir, "kafka", "redis", "cassandra").model_copy(update=own)
     cluster.prepare(settings)
-    yield settings
-    drop_search(settings)
-    with closing(admin(settings)) as session:
-        for keyspace in keyspaces(settings):
-            session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
-        for role in (f"app_{name}", f"query_{name}"):
-            session.execute(f"DROP ROLE IF EXISTS {role}")
+    try:
+        yield settings
+    finally:
+        drop_search(settings)
+        with closing(admin(settings)) as session:
+            for keyspace in keyspaces(settings):
+                session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
+            for role in (f"app_{name}", f"query_{name}"):
+                session.execute(f"DROP ROLE IF EXISTS {role}")
 
 
 def drop_search(settings: Settings) -> None:

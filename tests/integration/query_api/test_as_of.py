@@ -69,8 +69,10 @@ async def populated(folder: Path, backing: Backing) -> AsyncIterator[World]:
             said(ANN, 4, quoted=(tweet_id(3), EVE)),
             builders.liked(ME, (tweet_id(1), ANN)),
         )
-        yield made
-        forget(made)
+        try:
+            yield made
+        finally:
+            forget(made)
 
 
 @pytest.fixture

@@ -34,9 +34,12 @@ async def serving() -> AsyncIterator[tuple[server._Server, int]]:
     listener = server.bind("127.0.0.1", 0)
     running = asyncio.create_task(made.serve([listener]))
     await asyncio.to_thread(until, lambda: made.started)
-    yield made, listener.getsockname()[1]
-    async with asyncio.timeout(WAIT_S):
-        await running
+    try:
+        yield made, listener.getsockname()[1]
+    finally:
+        made.should_exit = True
+        async with asyncio.timeout(WAIT_S):
+            await running
 
 
 async def is_refused(port: int) -> bool:
