@@ -2,7 +2,7 @@
 
 Consumes:   the writes of projections.search.projector
 Writes:     as projections.search.sqlite; what is there, or gone, is asked for in one statement, and the rest put in the
-            order of ids by plain inserts. FTS5 keeps such rows in memory up to a megabyte: an insert that reads as well,
+            order of ids by plain inserts. FTS5 keeps such rows in memory up to a megabyte: an insert that also reads,
             or an id below the last one, makes it write all that it has first
 Guarantee:  see infra.sqlite.bulk
 Rebuild:    delete the file
