@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from benchmarks.cluster_servers import ALL, started
+from benchmarks.cpu import wait_for_rest
 from benchmarks.delivery_latency import LIMITS, one, percentile
 from benchmarks.row import Row
 from infra.auth.keys import KeyRing
@@ -104,6 +105,7 @@ def rows() -> list[Row]:
     with started(*ALL) as servers, SystemOnServers(servers.fleet, servers.settings.data_dir) as system:
         asyncio.run(append(servers.settings.kafka_bootstrap, people.events()))
         system.wait_for(lambda: system.lag() == 0, CAUGHT_UP_SECONDS)
+        wait_for_rest()
         return [row(size, asyncio.run(measure(system, people, size))) for size in people.authors]
 
 

@@ -21,6 +21,7 @@ import uvloop
 
 from benchmarks import bare_page, feed_data, http_load
 from benchmarks.cluster_servers import prepared
+from benchmarks.cpu import wait_for_rest
 from benchmarks.home_timeline import CONNECTIONS, LIMIT, PATH, measure, server
 from benchmarks.row import Row
 from infra.cql.session import CqlSession
@@ -107,6 +108,7 @@ def rows() -> list[Row]:
     with prepared() as servers:
         settings = servers.settings
         fill(settings)
+        wait_for_rest()
         tokens = feed_data.tokens(settings, TOWN.people)
         requests = [http_load.request(PATH, token) for token in tokens]
         own = {name: str(value) for name, value in settings.model_dump(mode="json").items()}

@@ -17,6 +17,7 @@ import orjson
 import uvloop
 
 from benchmarks.cluster_servers import ALL, started
+from benchmarks.cpu import wait_for_rest
 from benchmarks.delivery_latency import percentile
 from benchmarks.row import Row
 from benchmarks.search import PAGE, found_row, spent_ms, until_found
@@ -108,11 +109,13 @@ def rows() -> list[Row]:
         with closing(Recorder(servers.settings)) as elastic:
             try:
                 rate = fill(elastic, servers.settings, count)
+                wait_for_rest()
                 measured = searched(elastic, servers.settings, count)
             finally:
                 elasticsearch_indices.drop(elastic, servers.settings)
                 elasticsearch_indices.drop_templates(elastic, servers.settings)
         with SystemOnServers(servers.fleet, servers.settings.data_dir) as system:
+            wait_for_rest()
             measured.append(found_row(asyncio.run(until_found(system)), "Elasticsearch", "< 1,000 ms"))
     return [*measured, Row("tweets into Elasticsearch, shown with each batch", rate, "tweets/s", {}, "")]
 

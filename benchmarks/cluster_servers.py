@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from redis import Redis
 
-from benchmarks.cpu import cpu_seconds
+from benchmarks.cpu import cpu_seconds, wait_for_rest
 from infra.cluster import TOPICS, prepare
 from infra.servers import Fleet, running
 from infra.servers.redis import operator_url
@@ -66,6 +66,7 @@ def prepared(**settings: str) -> Iterator[Servers]:
         with closing(Redis.from_url(operator_url(servers.fleet["redis"]))) as redis:
             redis.flushall()
         prepare(full)
+        wait_for_rest()
         yield servers._replace(settings=full)
 
 
