@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -23,7 +24,7 @@ from commands.privacy import departure
 from infra.auth.scopes import of_role
 from infra.http.problems import Problem
 from infra.journal.port import AlreadyClaimedError, Answer, Commit, IdempotencyKey
-from projections.accounts.read_model import DELETED, USER
+from projections.accounts.read_model import ACTIVE, DELETED, USER
 from projections.accounts.standings import refusal_of
 from schemas.accounts.events import SignedIn
 from schemas.catalogue import ACCOUNTS
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from projections.accounts.read_model import Account
 
 MAX_AGENT_CHARS = 200
+LAST_TOLD_MS = 253_402_300_800_000  # the year 10000: whoever is suspended as long is so without an end
 NOBODY = 0  # the subject of idempotency keys sent before there is an account
 
 
@@ -111,7 +113,7 @@ async def log_in(services: Services, username: str, password: str, caller: Calle
     if matched is None or user_id is None:
         raise CommandRefusedError("login_failed")
     await _come_back(services, user_id, caller)
-    await active(services, user_id)
+    await active(services, user_id, told=True)
     tokens = await services.registry.begin_session(user_id, agent=caller.agent, matched=matched)
     return await _answer(services, tokens, caller)
 
@@ -131,7 +133,7 @@ async def refresh(services: Services, refresh_token: str, caller: Caller) -> Ans
 
 async def _answer(services: Services, tokens: Tokens, caller: Caller) -> Answer:
     user_id = tokens.session.user_id
-    account = await active(services, user_id)
+    account = await active(services, user_id, told=True)
     if account.role != USER:
         tokens = services.registry.of_scopes(tokens, of_role(account.role))
     await say_signed_in(services, user_id, caller)
@@ -139,15 +141,26 @@ async def _answer(services: Services, tokens: Tokens, caller: Caller) -> Answer:
     return Answer(200, encode(session_answer(handler.user_answer(account), tokens)), ends)
 
 
-async def active(services: Services, user_id: int) -> Account:
-    """Return an account, all that was said about it considered; refuses one that may do nothing now."""
+async def active(services: Services, user_id: int, told: bool = False) -> Account:
+    """Return an account, all that was said about it considered; refuses one that may do nothing now.
+
+    `told`: its owner asks, and is told until when it is suspended, and why.
+    """
     await services.views.accounts_fresh(user_id)
     account = services.views.accounts.many([user_id]).get(user_id)
     if account is None:
         raise CommandRefusedError("projection_behind")
     if code := refusal_of(account.standing, services.clock.now_ms()):
-        raise CommandRefusedError(code)
+        raise CommandRefusedError(code, _why(account) if told and account.status == ACTIVE else "")
     return account
+
+
+def _why(account: Account) -> str:
+    until = "without an end"
+    if account.suspended_until_ms < LAST_TOLD_MS:
+        until = datetime.fromtimestamp(account.suspended_until_ms / 1000, UTC).strftime("until %Y-%m-%d %H:%M UTC")
+    why = f"Why: {account.suspended_reason}" if account.suspended_reason else "No reason was given."
+    return f"The account is suspended {until}. {why}"
 
 
 async def say_signed_in(services: Services, user_id: int, caller: Caller) -> None:

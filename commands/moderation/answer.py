@@ -77,7 +77,9 @@ class DecisionAnswer(msgspec.Struct):
 
 
 class AppealBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Asks for another look at a decision about a tweet or the account (`case_id` left out: the account).
+    """Asks for another look at a decision about a tweet or the account.
+
+    `case_id` left out: what the account is suspended for, else what was decided about the account itself.
 
     Who is suspended has no token, and sends name and password.
     """

@@ -148,7 +148,10 @@ async def appeal(request: Request) -> Response:
     body = await body_of(request, AppealBody)
     handler.check_text(body.text)
     user_id = await _who_appeals(request, body)
-    subject_id = user_id if body.case_id is None else id_of(body.case_id, "case_not_found", "case_id")
+    if body.case_id is None:
+        subject_id = await lookups.decided_about(request.app.state.services, user_id)
+    else:
+        subject_id = id_of(body.case_id, "case_not_found", "case_id")
     command = Appeal(subject_id, user_id, body.text)
 
     async def decide(stamp: Stamp) -> Decision:

@@ -8,7 +8,7 @@ from commands import claims
 from commands.errors import CommandRefusedError
 from commands.moderation.found import CaseFound, Subject
 from commands.tweets.lookups import reference
-from projections.accounts.read_model import ADMIN, MODERATOR
+from projections.accounts.read_model import ADMIN, MODERATOR, SUSPENDED
 from projections.moderation.read_model import OPEN, Case
 from schemas.moderation.events import ACCOUNT, TWEET
 
@@ -62,6 +62,15 @@ async def _opened(services: Services, subject_id: int, case: Case | None) -> Cas
     else:
         raise CommandRefusedError("case_not_found")
     return (case or Case(*subject, OPEN, 0))._replace(subject_kind=subject.kind, owner_id=subject.owner_id)
+
+
+async def decided_about(services: Services, user_id: int) -> int:
+    """Return the case for which an account is suspended, which may be about a tweet of its own; else its own."""
+    await services.views.accounts_fresh(user_id)
+    account = services.views.accounts.many([user_id]).get(user_id)
+    if account is None or account.standing.status_at(services.clock.now_ms()) != SUSPENDED:
+        return user_id
+    return account.suspended_case or user_id
 
 
 async def case_of(services: Services, subject_id: int) -> Case | None:

@@ -129,7 +129,7 @@ async def _allow(services: Services, asked: Asked, form: Mapping[str, str]) -> s
     matched = await services.registry.matching_hash(user_id, form.get("password", ""))
     if matched is None or user_id is None:
         raise CommandRefusedError("login_failed")
-    allowed = of_role((await sessions.active(services, user_id)).role)
+    allowed = of_role((await sessions.active(services, user_id, told=True)).role)
     scopes = handler.joined(scope for scope in asked.command.scopes if scope in allowed)
     return await services.grants.authorize(asked.command, asked.app, user_id, scopes, matched)
 

@@ -42,12 +42,12 @@ class CqlAccountsStore(CqlProjectionStore):
     """A writer of accounts: those of its log partitions."""
 
     PROJECTION = PROJECTION
-    SCHEMA_VERSION = 2
+    SCHEMA_VERSION = 3
     TABLES: ClassVar[Mapping[str, str]] = {
         "accounts": """(
             user_id bigint PRIMARY KEY, username text, display_name text, bio text, location text,
             profile_image_url text, banner_image_url text, verified boolean, status text, created_at_ms bigint,
-            role text, suspended_until_ms bigint, limited boolean)""",
+            role text, suspended_until_ms bigint, limited boolean, suspended_reason text, suspended_case bigint)""",
         "accounts_by_name": "(name text, user_id bigint, PRIMARY KEY (name, user_id))",
         "decided_accounts": "(bucket int, user_id bigint, PRIMARY KEY (bucket, user_id))",
     }

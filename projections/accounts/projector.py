@@ -48,6 +48,8 @@ class EditAccount(NamedTuple):
     suspended_until_ms: int | None = None
     limited: bool | None = None
     username: str | None = None
+    suspended_reason: str | None = None
+    suspended_case: int | None = None
 
     @property
     def decided(self) -> bool:
@@ -83,9 +85,9 @@ def project(events: Sequence[Event]) -> list[Write]:
 def _decided(event: Decided) -> EditAccount:
     match event:
         case AccountSuspended():
-            return EditAccount(event.user_id, suspended_until_ms=event.until_ms or FOREVER_MS)
+            return _suspended(event.user_id, event.until_ms or FOREVER_MS, event.reason, event.case_id)
         case AccountRestored():
-            return EditAccount(event.user_id, suspended_until_ms=0)
+            return _suspended(event.user_id, 0, "", 0)
         case VerifiedChanged():
             return EditAccount(event.user_id, verified=event.verified)
         case RoleChanged():
@@ -96,6 +98,10 @@ def _decided(event: Decided) -> EditAccount:
             assert_never(event)
 
 
+def _suspended(user_id: int, until_ms: int, reason: str, case_id: int) -> EditAccount:
+    return EditAccount(user_id, suspended_until_ms=until_ms, suspended_reason=reason, suspended_case=case_id)
+
+
 def _closing(event: Closing) -> EditAccount:
     match event:
         case AccountDeactivated():
@@ -103,7 +109,7 @@ def _closing(event: Closing) -> EditAccount:
         case AccountReactivated():
             return EditAccount(event.user_id, status=ACTIVE)
         case AccountErased():
-            return EditAccount(event.user_id, "", "", "", "", "", False, DELETED, USER, 0, False, "")
+            return EditAccount(event.user_id, "", "", "", "", "", False, DELETED, USER, 0, False, "", "", 0)
         case _:
             assert_never(event)
 

@@ -39,7 +39,8 @@ PLAIN = Standing()
 class Account(NamedTuple):
     """A profile as its owner left it; times are unix milliseconds, texts are empty where nothing was given.
 
-    `status` does not tell of a suspension: see Standing.
+    `status` does not tell of a suspension: see Standing. Why it is suspended is its owner's to know; the case is 0
+    where an operator decided.
     """
 
     user_id: int
@@ -55,6 +56,8 @@ class Account(NamedTuple):
     role: str = USER
     suspended_until_ms: int = 0
     limited: bool = False
+    suspended_reason: str = ""
+    suspended_case: int = 0
 
     @property
     def standing(self) -> Standing:

@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 class SqliteAccountsStore(SqliteProjectionStore):
     """The one writer of accounts."""
 
-    SCHEMA_VERSION = 2
+    SCHEMA_VERSION = 3
     # Names are not UNIQUE here: the claims of the commands make them so, and a projection must not lose an account.
     SCHEMA = """
     CREATE TABLE IF NOT EXISTS accounts (
         user_id INTEGER PRIMARY KEY, username TEXT NOT NULL COLLATE NOCASE, display_name TEXT NOT NULL,
         bio TEXT NOT NULL, location TEXT NOT NULL, profile_image_url TEXT NOT NULL, banner_image_url TEXT NOT NULL,
         verified INTEGER NOT NULL, status TEXT NOT NULL, created_at_ms INTEGER NOT NULL, role TEXT NOT NULL,
-        suspended_until_ms INTEGER NOT NULL, limited INTEGER NOT NULL);
+        suspended_until_ms INTEGER NOT NULL, limited INTEGER NOT NULL, suspended_reason TEXT NOT NULL,
+        suspended_case INTEGER NOT NULL);
     CREATE INDEX IF NOT EXISTS accounts_by_username ON accounts (username);
     CREATE INDEX IF NOT EXISTS accounts_decided ON accounts (user_id)
     WHERE status <> 'ACTIVE' OR role <> 'user' OR suspended_until_ms > 0 OR limited > 0;
@@ -42,14 +43,15 @@ class SqliteAccountsStore(SqliteProjectionStore):
     END;
     """
     STATEMENTS: ClassVar[Mapping[type[Any], str]] = {
-        Account: "INSERT OR IGNORE INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        Account: "INSERT OR IGNORE INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         EditAccount: """
             UPDATE accounts SET display_name = coalesce(?2, display_name), bio = coalesce(?3, bio),
                 location = coalesce(?4, location), profile_image_url = coalesce(?5, profile_image_url),
                 banner_image_url = coalesce(?6, banner_image_url), verified = coalesce(?7, verified),
                 status = coalesce(?8, status), role = coalesce(?9, role),
                 suspended_until_ms = coalesce(?10, suspended_until_ms), limited = coalesce(?11, limited),
-                username = coalesce(?12, username)
+                username = coalesce(?12, username), suspended_reason = coalesce(?13, suspended_reason),
+                suspended_case = coalesce(?14, suspended_case)
             WHERE user_id = ?1""",
     }
 
@@ -77,7 +79,7 @@ class SqliteAccountsReader(SqliteProjectionReader):
     def many(self, user_ids: Collection[int]) -> dict[int, Account]:
         """Return the accounts that exist among the ids."""
         found = rows(self._connection, _MANY, (id_set(user_ids),))
-        return {row[0]: Account._make((*row[:7], bool(row[7]), *row[8:12], bool(row[12]))) for row in found}
+        return {row[0]: Account._make((*row[:7], bool(row[7]), *row[8:12], bool(row[12]), *row[13:])) for row in found}
 
     def standings(self) -> dict[int, Standing]:
         """Return the standing of every account that others decided something about."""

@@ -14,6 +14,7 @@ from schemas.accounts.events import (
     AccountErased,
     AccountReactivated,
     AccountRegistered,
+    AccountSuspended,
     ProfileEdited,
     ReachChanged,
     RoleChanged,
@@ -88,6 +89,18 @@ def test_what_others_decide_is_told_of_those_it_concerns(kept: Kept[AccountsRead
     }
     assert kept.reader.many([6])[6].verified
     assert kept.reader.many([2])[2].standing == told[2]
+
+
+def test_an_account_knows_why_it_is_suspended_until_it_is_restored(kept: Kept[AccountsReader]) -> None:
+    kept.say(registered(1), AccountSuspended(envelope(), 1, 99, "spam", 7))
+    found = kept.reader.many([1])[1]
+    assert (found.suspended_until_ms, found.suspended_reason, found.suspended_case) == (99, "spam", 7)
+    kept.say(suspended(1))
+    found = kept.reader.many([1])[1]
+    assert (found.suspended_until_ms, found.suspended_reason, found.suspended_case) == (FOREVER_MS, "spam", 0)
+    kept.say(restored(1))
+    found = kept.reader.many([1])[1]
+    assert (found.suspended_until_ms, found.suspended_reason, found.suspended_case) == (0, "", 0)
 
 
 def test_standings_follow_what_is_decided_and_the_clock(kept: Kept[AccountsReader]) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from streams.replay.sample import Sample
 
 WITHOUT_END = 2**62
+FREE = {"suspended_until": 0, "suspended_for": ("", 0)}
 EDITABLE = ("display_name", "bio", "location", "profile_image_url", "banner_image_url")
 
 
@@ -58,7 +59,7 @@ class AccountsRecount:
             self._said.note(place, offset, event.user_id)
             first = {name: getattr(event, name) for name in ("username", *EDITABLE)}
             registered = {**first, "verified": False, "status": "ACTIVE", "created": event.envelope.occurred_at_ms}
-            registered |= {"role": "user", "suspended_until": 0, "limited": False}
+            registered |= {"role": "user", "limited": False, **FREE}
             self._profiles.setdefault(event.user_id, registered)
         elif isinstance(event, ProfileEdited) and event.user_id in self._profiles:
             self._said.note(place, offset, event.user_id)
@@ -72,9 +73,10 @@ class AccountsRecount:
         said: dict[str, Any]
         match event:
             case AccountSuspended():
-                said = {"suspended_until": event.until_ms or WITHOUT_END}
+                until_ms, why = event.until_ms or WITHOUT_END, (event.reason, event.case_id)
+                said = {"suspended_until": until_ms, "suspended_for": why}
             case AccountRestored():
-                said = {"suspended_until": 0}
+                said = dict(FREE)
             case VerifiedChanged():
                 said = {"verified": event.verified}
             case RoleChanged():
@@ -87,7 +89,7 @@ class AccountsRecount:
                 said = {"status": "ACTIVE"}
             case AccountErased():
                 said = {**dict.fromkeys(("username", *EDITABLE), ""), "verified": False, "status": "DELETED"}
-                said |= {"role": "user", "suspended_until": 0, "limited": False}
+                said |= {"role": "user", "limited": False, **FREE}
             case _:
                 return
         if event.user_id in self._profiles:
@@ -108,6 +110,7 @@ class AccountsRecount:
                 **{name: getattr(account, name) for name in ("username", *EDITABLE)},
                 "verified": account.verified, "status": account.status, "created": account.created_at_ms,
                 "role": account.role, "suspended_until": account.suspended_until_ms, "limited": account.limited,
+                "suspended_for": (account.suspended_reason, account.suspended_case),
             }  # fmt: skip
             if told != expected:
                 yield self._said.difference("account", user_id, expected, told)

@@ -173,6 +173,25 @@ async def test_an_appeal_is_decided_by_another_and_undoes(world: World) -> None:
     assert login.status_code == 200
 
 
+async def test_who_is_suspended_for_a_tweet_is_told_why_and_appeals_without_knowing_the_case(world: World) -> None:
+    ann, bob, mod = await world.register("Ann"), await world.register("Bob"), await moderator(world, "mod")
+    tweet = await reported(ann, bob)
+    case = f"/moderation/cases/{tweet}"
+    await told(mod, "POST", f"{case}/claim")
+    decision = {"action": "suspend", "days": 3, "reason": "as the rules say"}
+    status, answer = await told(mod, "POST", f"{case}/decision", decision)
+    assert status == 200
+    login = {"username": "ann", "password": PASSWORD}
+    refused = (await world.client.post("/api/v1/auth/login", json=login)).json()
+    until = answer["until"][:16].replace("T", " ")
+    assert refused["code"] == "account_suspended"
+    assert refused["detail"] == f"The account is suspended until {until} UTC. Why: as the rules say"
+    wrong = await world.client.post("/api/v1/auth/login", json={**login, "password": "wrong horse"})
+    assert "rules" not in wrong.text
+    filed = await world.client.post("/api/v1/moderation/appeals", json={"text": "no", **login})
+    assert (filed.status_code, filed.json()["case_id"]) == (201, tweet)
+
+
 async def test_what_was_not_decided_against_one_is_no_appeal(world: World) -> None:
     ann, bob, mod = await world.register("Ann"), await world.register("Bob"), await moderator(world, "mod")
     tweet = await reported(ann, bob)

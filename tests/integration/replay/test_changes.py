@@ -30,7 +30,7 @@ class OldAccountsStore(SqliteAccountsStore):
     SCHEMA_VERSION = OLD_VERSION
     SCHEMA = SqliteAccountsStore.SCHEMA.replace("banner_image_url TEXT NOT NULL,", "")
     STATEMENTS: ClassVar[Mapping[type[Any], str]] = {
-        kind: statement.replace(", ".join("?" * 13), ", ".join(f"?{at}" for at in range(1, 14) if at != BANNER_AT))
+        kind: statement.replace(", ".join("?" * 15), ", ".join(f"?{at}" for at in range(1, 16) if at != BANNER_AT))
         .replace(",\n                banner_image_url = coalesce(?6, banner_image_url)", "")
         .replace("WHERE user_id = ?1", "WHERE user_id = ?1 AND ?6 IS ?6")
         for kind, statement in SqliteAccountsStore.STATEMENTS.items()
