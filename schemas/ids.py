@@ -23,6 +23,7 @@ MAX_WORKER = (1 << WORKER_BITS) - 1
 MAX_ID = (1 << 63) - 1
 CLOCK_BACKWARD_LIMIT_MS = 5_000  # an NTP step is far below; more is a broken clock and ids must stop
 
+_TAILS = {f"{low:x}": f"{0x8000 | low << 10:04x}-000000000000" for low in range(16)}
 _OURS = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7([0-9a-f]{3})-([89ab][0-9a-f]{3})-000000000000")
 
 
@@ -32,8 +33,8 @@ class ClockWentBackError(Exception):
 
 def to_uuid(snowflake: int) -> str:
     """Write an id as the UUIDv7 of the public API."""
-    ms, low = snowflake >> LOW_BITS, snowflake & 0xFFFF
-    return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7{low >> 4:03x}-{0x8000 | (low & 0xF) << 10:04x}-000000000000"
+    digits = f"{snowflake:016x}"
+    return f"{digits[:8]}-{digits[8:12]}-7{digits[12:15]}-{_TAILS[digits[15]]}"
 
 
 def from_uuid(text: str) -> int | None:
