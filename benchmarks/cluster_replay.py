@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
+from benchmarks.replay_under_load import main
 from benchmarks.replay_under_load import rows_on_servers as rows
 
 __all__ = ["rows"]
 
 if __name__ == "__main__":
-    for row in rows():
-        print(row)
+    main(["--servers", *sys.argv[1:]])

@@ -7,6 +7,7 @@ same reader was shown before. A page that mixes two states of a read model, or g
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import random
@@ -37,12 +38,19 @@ class Rates(NamedTuple):
     reads: float
 
 
+class Author(msgspec.Struct):
+    """Who a tweet is shown to be of."""
+
+    username: str
+
+
 class Shown(msgspec.Struct):
     """What of a tweet on a page is looked at."""
 
     tweet_id: str
     content: str
-    username: str = ""
+    user: Author
+    retweeted_tweet: Shown | None
 
 
 class Page(msgspec.Struct):
@@ -67,11 +75,15 @@ class Readers:
 
     def look(self, request: bytes, sent: float, body: bytes) -> None:
         """Compare a page with itself, and with the one that the same reader had before this one was asked for."""
-        try:
-            ids = [it.tweet_id for it in self._decode(body).tweets]
-        except msgspec.DecodeError:
-            return  # not a page: its status is counted
         self.pages += 1
+        try:
+            shown = self._decode(body).tweets
+        except msgspec.DecodeError as error:
+            self.torn.append(f"no page: {error}")
+            return
+        ids = [it.tweet_id for it in shown]
+        if hollow := [it.tweet_id for it in shown if not is_whole(it)]:
+            self.torn.append(f"without words or author: {hollow}")
         if ids != sorted(set(ids), reverse=True):
             self.torn.append(f"out of order: {ids}")
         known, before = self._last.get(request, (0.0, []))
@@ -81,6 +93,11 @@ class Readers:
         if lost := [it for it in before if it > end and it not in set(ids)]:
             self.torn.append(f"shown before, and no more: {lost}")
         self._last[request] = (time.perf_counter(), ids)
+
+
+def is_whole(it: Shown) -> bool:
+    """Tell whether a tweet, or what it repeats, has its words and the name of its author, as all have here."""
+    return bool(it.user.username) and (bool(it.content) if it.retweeted_tweet is None else is_whole(it.retweeted_tweet))
 
 
 class Writers:
@@ -146,6 +163,8 @@ def under_load(
 
     async def run() -> Loaded:
         over = asyncio.Event()
+        gc.collect()
+        gc.disable()  # what is kept of each request grows: walking it would be charged to requests
         async with asyncio.TaskGroup() as tasks:
             reads = tasks.create_task(
                 http_load.endless(ports[1], readers.requests(), CONNECTIONS, rates.reads, over, readers.look)

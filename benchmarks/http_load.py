@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 OK = b"HTTP/1.1 200"
 BUFFER = 1 << 20
+ANSWER_SECONDS = 30.0  # whoever has no answer by then has none
+UNANSWERED = 0  # instead of a status
 IDLE_SECONDS = 2.0  # then a connection is not trusted any more: the server hangs up after five
 
 
@@ -64,7 +67,10 @@ class Connection:
 
 
 class Asked(NamedTuple):
-    """One request of an endless load: when it was due, how long its answer took since then, and its status."""
+    """One request of an endless load: when it was due, how long its answer took since then, and its status.
+
+    What was broken off, refused, or silent for ANSWER_SECONDS, has the status UNANSWERED.
+    """
 
     due: float
     ms: float
@@ -79,7 +85,7 @@ async def endless(
     over: asyncio.Event,
     seen: Callable[[bytes, float, bytes], None] = lambda *_: None,
 ) -> list[Asked]:
-    """Send at a fixed rate until it is over; `seen` is given each request, when it was sent, and its answer's body."""
+    """Send at a fixed rate until it is over; `seen` gets each request that was met, when it was sent, and the body."""
     free: asyncio.Queue[Connection] = asyncio.LifoQueue()
     for _ in range(connections):
         free.put_nowait(await Connection.open(port))
@@ -87,14 +93,22 @@ async def endless(
 
     async def one(due: float) -> None:
         connection, request = await free.get(), next(requests)
-        if time.perf_counter() - connection.used_at > IDLE_SECONDS:
+        sent, status, body = time.perf_counter(), UNANSWERED, b""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                if sent - connection.used_at > IDLE_SECONDS:
+                    connection.close()
+                    connection = await Connection.open(port)
+                sent = time.perf_counter()
+                head, body = await connection.ask(request)
+                status = int(head.split(b" ", 2)[1])
+        except (OSError, EOFError, TimeoutError):
             connection.close()
-            connection = await Connection.open(port)
-        sent = time.perf_counter()
-        head, body = await connection.ask(request)
-        asked.append(Asked(due, (time.perf_counter() - due) * 1e3, int(head.split(b" ", 2)[1])))
-        seen(request, sent, body)
+            connection.used_at = 0.0  # another is opened by whoever comes next
+        asked.append(Asked(due, (time.perf_counter() - due) * 1e3, status))
         free.put_nowait(connection)
+        if status == HTTPStatus.OK:
+            seen(request, sent, body)
 
     began, number = time.perf_counter(), 0
     async with asyncio.TaskGroup() as running:
