@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ HASHES = 8
 ALIKE = 5
 """Of HASHES that are equal in near-duplicates: some 60 % of the runs."""
 RUN = 3
+SIGNATURES_KEPT = 4_096
+"""Some 500 bytes each."""
 MOST_HOSTS, MOST_MENTIONS = 3, 6
 """Of one tweet that are remembered."""
 
@@ -31,9 +34,14 @@ Signature = tuple[int, ...]
 
 def signature(text: str) -> Signature:
     """Return the minhash of a text; empty for one without words."""
-    words = _WORD.findall(_NAMES_AND_LINKS.sub(" ", text.lower()))
-    if not words:
+    return _minhash(" ".join(_WORD.findall(_NAMES_AND_LINKS.sub(" ", text.lower()))))
+
+
+@lru_cache(maxsize=SIGNATURES_KEPT)  # what is said again and again is said in the same words
+def _minhash(said: str) -> Signature:
+    if not said:
         return ()
+    words = said.split(" ")
     runs = {" ".join(words[at : at + RUN]) for at in range(max(1, len(words) - RUN + 1))}
     hashed = [_HASHES.unpack(blake2b(run.encode(), digest_size=4 * HASHES).digest()) for run in runs]
     return tuple(map(min, zip(*hashed, strict=True)))

@@ -11,31 +11,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from infra.sqlite.connections import rows, scalar
+from infra.sqlite.connections import rows
 from infra.sqlite.id_sets import id_set
 from infra.sqlite.projection_store import SqliteProjectionReader, SqliteProjectionStore
 from projections.spam.keeping import NEW, folded, last_at, pack, unpack, unpack_reached
-from projections.spam.projector import Post
 from projections.spam.read_model import FLOOR, MOST_FLAGGED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-    import apsw
-
+    from infra.log.port import Span
+    from projections.spam.projector import Post
     from projections.spam.read_model import Flagged
+    from projections.spam.scoring import Seen
 
-_ONE = "SELECT kept FROM authors WHERE user_id = ?"
+_MANY = "SELECT user_id, kept FROM json_each(?) AS wanted CROSS JOIN authors ON user_id = wanted.value"
 _PUT = "INSERT OR REPLACE INTO authors VALUES (?, ?, ?, ?)"
-
-
-def _fold(connection: apsw.Connection, write: Post) -> None:
-    if write.seen is None:
-        connection.execute("DELETE FROM authors WHERE user_id = ?", (write.user_id,))
-        return
-    kept = scalar(connection, _ONE, (write.user_id,))
-    author = folded(write.user_id, NEW if kept is None else unpack(kept), (write.seen,))
-    connection.execute(_PUT, (write.user_id, author.at(FLOOR), pack(author.reached), pack(author)))
+_FORGET = "DELETE FROM authors WHERE user_id = ?"
 
 
 class SqliteSpamStore(SqliteProjectionStore):
@@ -47,10 +39,28 @@ class SqliteSpamStore(SqliteProjectionStore):
         kept BLOB NOT NULL);
     CREATE INDEX IF NOT EXISTS authors_flagged ON authors (flagged_ms) WHERE flagged_ms > 0;
     """
-    STATEMENTS: ClassVar[Mapping[type[Any], str | Callable[[apsw.Connection, Any], None]]] = {Post: _fold}
+    STATEMENTS: ClassVar[Mapping[type[Any], str]] = {}
+
+    def _write(self, writes: Iterable[Post], span: Span) -> None:  # noqa: ARG002 - one author, one row, wherever it is
+        """Read each author once, fold in what the batch has of it, and write it once."""
+        posts: dict[int, list[Seen]] = {}
+        forgotten = set[int]()
+        for write in writes:
+            if write.seen is None:
+                forgotten.add(write.user_id)
+                posts.pop(write.user_id, None)
+            else:
+                posts.setdefault(write.user_id, []).append(write.seen)
+        known = dict(rows(self._connection, _MANY, (id_set(posts.keys() - forgotten),)))
+        self._connection.executemany(_FORGET, ((it,) for it in forgotten))
+        self._connection.executemany(_PUT, (_row(it, known.get(it), posts[it]) for it in sorted(posts)))
 
 
-_MANY = "SELECT user_id, kept FROM json_each(?) AS wanted CROSS JOIN authors ON user_id = wanted.value"
+def _row(user_id: int, kept: bytes | None, tweets: list[Seen]) -> tuple[int, int, bytes, bytes]:
+    author = folded(user_id, NEW if kept is None else unpack(kept), tweets)
+    return user_id, author.at(FLOOR), pack(author.reached), pack(author)
+
+
 _FLAGGED = """
 SELECT user_id, reached FROM authors WHERE flagged_ms > 0 AND flagged_ms >= ? ORDER BY flagged_ms DESC LIMIT ?
 """
