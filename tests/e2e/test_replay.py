@@ -1,4 +1,4 @@
-"""Every projection is rebuilt, verified and swapped while people write and read: nothing is refused or missed."""
+"""Every projection is rebuilt, verified and swapped while people write and read: nothing is refused, torn or missed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import httpx
 
 from streams.bootstrap import PROJECTIONS
 from tests.e2e.checks import check
+from tests.e2e.column import column
 from tests.e2e.crowd import gathered
 from tests.e2e.system import System
 from tests.waiting import until
@@ -41,7 +42,7 @@ def until_read(system: System, number: int) -> None:
 
 
 async def rebuild_under_load(system: System) -> None:
-    async with gathered(system, "person", pause=PAUSE_SECONDS) as crowd:
+    async with gathered(system, "person", pause=PAUSE_SECONDS) as crowd, column(crowd) as lines:
         for number in range(2, 2 + REPLAYS):
             told = await replay(system)
             assert told.keys() == {it.name for it in PROJECTIONS}
@@ -51,6 +52,8 @@ async def rebuild_under_load(system: System) -> None:
             await asyncio.to_thread(until_read, system, number)
     await asyncio.to_thread(system.wait_until_caught_up)
     await check(crowd)
+    async with httpx.AsyncClient(timeout=15) as client:
+        await lines.check(client)
     assert crowd.commands.later.keys() <= {"projection_behind"}  # a busy machine: what is asked again is done then
     assert not crowd.queries.later
     assert crowd.commands.none + crowd.queries.none == 0
