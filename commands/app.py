@@ -149,7 +149,7 @@ async def _erasures(services: Services) -> None:
 async def _exports(services: Services) -> None:
     if services.privacy.shelf is None or services.media is None:
         return
-    exports = Exports(services, services.privacy.shelf, services.media.objects, services.settings.data_dir / "tmp")
+    exports = Exports(services, services.privacy.shelf, services.media.objects)
     while True:
         await asyncio.sleep(EXPORT_EVERY_S)
         try:

@@ -22,7 +22,6 @@ from commands import claims
 from commands.decision import Stamp
 from commands.media import collector
 from commands.privacy import handler, texts, topics
-from commands.privacy.export import draft
 from infra.journal.port import AlreadyClaimedError, Commit
 from infra.json_logs import FIELDS
 from projections.accounts.read_model import DELETED
@@ -121,7 +120,6 @@ class Erasure:
                 services.push.subscriptions.remove(user_id, it.subscription_id)
         if self._privacy.shelf is not None:
             await asyncio.to_thread(self._privacy.shelf.clear, user_id)
-            draft(services.settings.data_dir / "tmp", user_id).unlink(missing_ok=True)
         return Outcome(remains=tuple(await self._scrub()))
 
     async def _begin(self, user_id: int) -> None:

@@ -1,7 +1,7 @@
-"""Makes an export: all that is kept of an account, as JSON lines, its media, and a manifest with digests, in one ZIP.
+"""Makes exports: all that is kept of an account, as JSON lines, its media, and a manifest with digests, in one ZIP.
 
-Guarantee:  memory is bounded by a page of PAGE rows and a chunk of a file, however much there is; the archive is made
-            in a file of the data folder's `tmp`, and put where it can be fetched when it is whole
+Guarantee:  memory is bounded by a page of rows and a part, however much there is; killed anywhere, whoever goes on
+            reads the parts that stand once, makes none of them again, and ends with an archive that is as whole
 """
 
 from __future__ import annotations
@@ -9,215 +9,233 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from prometheus_client import Counter
 
-from commands.accounts.handler import user_answer
-from commands.privacy.shelf import Done
+from commands.privacy import zip_pieces
+from commands.privacy.contents import KINDS, Contents
+from commands.privacy.packing import CHUNK, Packing, Standing, digest_of
+from commands.privacy.shelf import Done, Part, Step, Wanted
 from infra.clock import rfc3339
 from infra.json_logs import FIELDS
-from projections.notifications.read_model import Kind
-from schemas.ids import to_uuid, unix_ms
+from infra.objects.port import ObjectMissingError
+from schemas.ids import to_uuid
 from schemas.media.paths import prefix_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from commands.privacy.shelf import Shelf
+    from commands.privacy.zip_pieces import Entry
     from commands.services import Services
     from infra.objects.port import ObjectStore
 
-PAGE = 500
-CHUNK = 1 << 20
+PART_BYTES = 4 << 20  # of what was read; some 7,000 tweets, so that a kill costs less than a second of work
 DAY_MS = 86_400_000
+STAGES: Final = (*KINDS, "files", "manifest", "directory")
+OF_STEPS: Final = {STAGES.index("manifest"), STAGES.index("directory")}  # they tell of what stands: so all has to
 
 EXPORTS = Counter("murmur_exports", "Exports of accounts that were tried.", ["outcome"])
 
 log = logging.getLogger(__name__)
 
 
+class Superseded(Exception):  # noqa: N818 - no error: somebody else is about it, or nobody wants it any more
+    """A job is not to be gone on with by this process."""
+
+
 class Exports:
     """Makes what is waited for, one after the other."""
 
-    def __init__(self, services: Services, shelf: Shelf, objects: ObjectStore, folder: Path) -> None:
+    def __init__(self, services: Services, shelf: Shelf, objects: ObjectStore, part_bytes: int = PART_BYTES) -> None:
         self._services = services
         self._shelf = shelf
         self._objects = objects
-        self._folder = folder
+        self._part_bytes = part_bytes
 
     async def round(self) -> int:
         """Make all that is waited for and that no other process is about; return how many were made."""
-        now_ms, made = self._services.clock.now_ms(), 0
-        for user_id in await asyncio.to_thread(self._shelf.waiting, now_ms):
-            if not await asyncio.to_thread(self._shelf.lease, user_id, now_ms):
-                continue
+        made = 0
+        for user_id in await asyncio.to_thread(self._shelf.waiting, self._services.clock.now_ms()):
             try:
-                await self.make(user_id)
+                await self._make(user_id)
+            except Superseded:
+                continue
             except Exception:
                 EXPORTS.labels("failed").inc()
-                log.exception("an export failed; it is begun again")
+                log.exception("an export failed; it is gone on with")
                 continue
             EXPORTS.labels("done").inc()
             made += 1
         return made
 
-    async def make(self, user_id: int) -> None:
-        """Make one."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = draft(self._folder, user_id)
-        try:
-            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-                await _Writer(self._services, self._objects, archive, user_id).write()
-            size, digest = await asyncio.to_thread(_digest, path)
-            now_ms = self._services.clock.now_ms()
-            done = Done(now_ms, now_ms + self._services.settings.export_days * DAY_MS, size, digest)
-            with path.open("rb") as content:
-                await asyncio.to_thread(self._shelf.put, user_id, content, done)
-        finally:
-            path.unlink(missing_ok=True)
-        log.info("an export is ready", extra={FIELDS: {"user_id": user_id, "bytes": size}})
+    async def _make(self, user_id: int) -> None:
+        job = await asyncio.to_thread(self._shelf.wanted, user_id)
+        if job is None:
+            raise Superseded
+        under_way = _Export(self._services, self._shelf, self._objects, user_id, job)
+        await under_way.hold()
+        kept = await asyncio.to_thread(under_way.resume)
+        size = await under_way.go_on(self._part_bytes)
+        more = {"user_id": user_id, "bytes": size, "parts_kept": kept}
+        log.info("an export is ready", extra={FIELDS: more})
 
 
-def draft(folder: Path, user_id: int) -> Path:
-    """Return the file in which an export is made; what a killed process left there is written over."""
-    return folder / f"export-{to_uuid(user_id)}.zip"
-
-
-class _Writer:
+class _Export:
     """One export under way."""
 
-    def __init__(self, services: Services, objects: ObjectStore, archive: zipfile.ZipFile, user_id: int) -> None:
+    def __init__(self, services: Services, shelf: Shelf, objects: ObjectStore, user_id: int, job: Wanted) -> None:
         self._services = services
+        self._shelf = shelf
         self._objects = objects
-        self._archive = archive
         self._user_id = user_id
-        self._files: list[dict[str, Any]] = []
+        self._job = job
+        self._contents = Contents(services, user_id)
+        self._lease: int | None = None
+        self._parts: list[Part] = []
+        self._whole = hashlib.sha256()
+        self._packing = Packing(Standing())
+        self._stage = 0
+        self._onward: Any = None
 
-    async def write(self) -> None:
-        for name, pages in (
-            ("account", self._account()),
-            ("tweets", self._tweets()),
-            ("following", self._edges("following")),
-            ("followers", self._edges("followers")),
-            ("blocks_and_mutes", self._aversions()),
-            ("likes", self._likes()),
-            ("bookmarks", self._bookmarks()),
-            ("notifications", self._notifications()),
-            ("sessions", self._sessions()),
-            ("apps", self._apps()),
-            ("media", self._media()),
-        ):
-            await self._lines(f"{name}.jsonl", pages)
-        for media_id in [it async for page in self._media_ids() for it in page]:
-            await asyncio.to_thread(self._copy, media_id)
-        manifest = {
-            "format": 1,
-            "user_id": to_uuid(self._user_id),
-            "made_at": rfc3339(self._services.clock.now_ms()),
-            "files": self._files,
-        }
-        self._archive.writestr("manifest.json", msgspec.json.encode(manifest))
+    async def hold(self) -> None:
+        """Be about it for another while; raises Superseded where another process is."""
+        now_ms = self._services.clock.now_ms()
+        if self._lease is None or not self._shelf.holds(self._lease, now_ms):
+            self._lease = await asyncio.to_thread(self._shelf.lease, self._user_id, now_ms)
+            if self._lease is None:
+                raise Superseded
 
-    async def _lines(self, name: str, pages: AsyncIterator[list[Any]]) -> None:
-        digest, size, records = hashlib.sha256(), 0, 0
-        with self._archive.open(name, "w", force_zip64=True) as file:
-            async for page in pages:
-                raw = b"".join(it if isinstance(it, bytes) else msgspec.json.encode(it) + b"\n" for it in page)
-                file.write(raw)
-                digest.update(raw)
-                size, records = size + len(raw), records + len(page)
-                await asyncio.sleep(0)  # others have their turn
-        self._files.append({"name": name, "bytes": size, "sha256": digest.hexdigest(), "records": records})
+    def resume(self) -> int:
+        """Verify what stands, and go on from there; return how many parts are kept. Blocking."""
+        standing = Standing()
+        while step := self._shelf.step(self._user_id, self._job, len(self._parts) + 1):
+            whole = self._shelf.verified(self._user_id, self._job, step.part, self._whole)
+            if whole is None:
+                log.warning("a part of an export is not what it was; it is made again from there")
+                self._shelf.drop_steps(self._user_id, self._job, len(self._parts) + 1)
+                break
+            self._parts.append(step.part)
+            self._whole, standing = whole, step.standing
+            self._stage, self._onward = step.stage, step.onward
+        digest = digest_of(self._since(standing.entry.begins, standing.at)) if standing.entry else None
+        self._packing = Packing(standing, digest)
+        return len(self._parts)
 
-    def _copy(self, media_id: int) -> None:
-        for it in list(self._objects.list(prefix_of(media_id))):
-            name, digest, size = it.key, hashlib.sha256(), 0
-            entry = zipfile.ZipInfo(name)
-            with self._objects.open(it.key) as source, self._archive.open(entry, "w", force_zip64=True) as file:
-                while chunk := source.read(CHUNK):
-                    file.write(chunk)
-                    digest.update(chunk)
-                    size += len(chunk)
-            self._files.append({"name": name, "bytes": size, "sha256": digest.hexdigest()})
+    def _since(self, start: int, stop: int) -> Iterator[bytes]:
+        with self._shelf.read(self._user_id, self._job, self._parts, start, stop - start) as source:
+            while chunk := source.read(CHUNK):
+                yield chunk
 
-    async def _account(self) -> AsyncIterator[list[Any]]:
-        account = self._services.views.accounts.many([self._user_id])[self._user_id]
-        told = msgspec.to_builtins(user_answer(account))
-        yield [{**told, "email": await self._services.registry.address(self._user_id)}]
+    async def go_on(self, part_bytes: int) -> int:
+        """Make what is missing, and give it out; return the size of the whole."""
+        while self._stage < len(STAGES):
+            self._onward = await self._some(STAGES[self._stage])
+            if self._onward is None:
+                self._stage += 1
+            if self._packing.taken >= part_bytes or (self._onward is None and self._stage in OF_STEPS):
+                await self._cut()
+            await asyncio.sleep(0)  # others have their turn
+        await self._cut()
+        size, now_ms = sum(it.bytes for it in self._parts), self._services.clock.now_ms()
+        expires_ms = now_ms + self._services.settings.export_days * DAY_MS
+        done = Done(now_ms, expires_ms, size, self._whole.hexdigest(), self._parts)
+        await asyncio.to_thread(self._shelf.finish, self._user_id, self._job, done)
+        return size
 
-    async def _tweets(self) -> AsyncIterator[list[Any]]:
-        tweets, max_id = self._services.views.tweets, None
-        while ids := tweets.by_author(self._user_id, max_id, PAGE):
-            max_id = ids[-1]
-            found = tweets.many(ids)
-            yield [b"{%b}\n" % found[it].body for it in ids if it in found]
+    async def _cut(self) -> None:
+        """Keep what came since the last part."""
+        await self.hold()
+        content, closed, standing = self._packing.cut()
+        if content:
+            await asyncio.to_thread(self._keep, content, closed, standing)
 
-    async def _edges(self, which: str) -> AsyncIterator[list[Any]]:
-        read, before = getattr(self._services.views.graph, which), None
-        while edges := read(self._user_id, before, PAGE):
-            before = edges[-1]
-            yield [{"user_id": to_uuid(it.user_id), "since": rfc3339(it.at_ms)} for it in edges]
+    def _keep(self, content: bytes, closed: list[Entry], standing: Standing) -> None:
+        number = len(self._parts) + 1
+        part = self._shelf.put_part(self._user_id, self._job, number, content)
+        step = Step(part, standing, self._stage, self._onward, closed)
+        if not self._shelf.put_step(self._user_id, self._job, number, step):
+            raise Superseded
+        self._parts.append(part)
+        self._whole.update(content)
 
-    async def _aversions(self) -> AsyncIterator[list[Any]]:
-        found = self._services.views.graph.aversions(self._user_id)
-        yield [{"blocks": to_uuid(it)} for it in sorted(found.blocking)]
-        yield [{"mutes": to_uuid(it)} for it in sorted(found.muting)]
+    async def _some(self, stage: str) -> Any:
+        """Take some of a stage in; return from where to go on with it, None: from nowhere."""
+        match stage:
+            case "files":
+                return await asyncio.to_thread(self._file, *(self._onward or (None, "")))
+            case "manifest":
+                return await asyncio.to_thread(self._manifest, self._onward or 0)
+            case "directory":
+                return await asyncio.to_thread(self._directory, *(self._onward or (self._packing.at, 0)))
+        if self._packing.entry is None:
+            self._packing.begin(f"{stage}.jsonl", records=0)
+        lines, onward = await self._contents.page(stage, self._onward)
+        self._packing.add(b"".join(lines), len(lines))
+        if onward is None:
+            self._packing.end()
+        return onward
 
-    async def _likes(self) -> AsyncIterator[list[Any]]:
-        after = 0
-        while likes := self._services.views.engagement.likes(self._user_id, after, PAGE):
-            after = likes[-1].tweet_id
-            yield [{"tweet_id": to_uuid(it.tweet_id), "at": rfc3339(it.at_ms)} for it in likes]
+    def _file(self, before: int | None, after: str) -> Any:
+        """Take a piece of a file of the media in: of the first one behind `after` of the newest below `before`."""
+        if self._packing.entry is not None:
+            return self._piece(before, self._packing.entry.name)
+        ids = self._services.views.media.of_owner(self._user_id, before, 1)
+        if not ids:
+            return None
+        key = next((it.key for it in self._objects.list(prefix_of(ids[0])) if it.key > after), None)
+        return (ids[0], "") if key is None else self._piece(before, key)
 
-    async def _bookmarks(self) -> AsyncIterator[list[Any]]:
-        before = None
-        while marks := self._services.views.engagement.bookmarks(self._user_id, before, PAGE):
-            before = marks[-1]
-            yield [{"tweet_id": to_uuid(it.id), "at": rfc3339(it.at_ms)} for it in marks]
+    def _piece(self, before: int | None, key: str) -> Any:
+        entry, chunk = self._packing.entry, b""
+        try:
+            with self._objects.open(key, entry.bytes if entry else 0, CHUNK) as source:
+                chunk = source.read(CHUNK)
+        except ObjectMissingError:  # collected meanwhile
+            if entry is None:
+                return before, key
+            entry.cut_off = True
+        if entry is None:
+            self._packing.begin(key, level=0)
+        self._packing.add(chunk)
+        if len(chunk) < CHUNK:
+            self._packing.end()
+            return before, key
+        return before, ""
 
-    async def _notifications(self) -> AsyncIterator[list[Any]]:
-        reader, before = self._services.views.notifications, None
-        while entries := reader.entries(self._user_id, before, PAGE):
-            before = entries[-1]
-            groups = reader.groups(self._user_id, {it.group for it in entries}, PAGE)
-            yield [
-                {"kind": Kind(group.kind).word, "tweet_id": to_uuid(group.tweet_id) if group.tweet_id else None,
-                 "user_id": to_uuid(it.actor_id), "at": rfc3339(it.at_ms)}
-                for group, dids in groups.items() for it in dids
-            ]  # fmt: skip
+    def _manifest(self, told: int) -> int | None:
+        """Tell of the files that ended in the next step."""
+        if self._packing.entry is None:
+            about = {"format": 1, "user_id": to_uuid(self._user_id), "made_at": rfc3339(self._services.clock.now_ms())}
+            self._packing.begin("manifest.json", records=0)
+            self._packing.add(msgspec.json.encode(about)[:-1] + b',"files":[')
+        if told == len(self._parts):
+            self._packing.add(b"]}")
+            self._packing.end()
+            return None
+        closed = self._closed_in(told + 1)
+        # the account's own file ends in the first step, so what follows has something before it
+        rows = b",".join(msgspec.json.encode(_row(it)) for it in closed)
+        self._packing.add(b"," + rows if told and rows else rows, len(closed))
+        return told + 1
 
-    async def _sessions(self) -> AsyncIterator[list[Any]]:
-        found = await self._services.registry.sessions_of(self._user_id)
-        yield [
-            {"session_id": to_uuid(it.session_id), "since": rfc3339(unix_ms(it.session_id)), "agent": it.agent,
-             "app_id": to_uuid(it.app_id) if it.app_id else None, "expires_at": rfc3339(expires_at_ms)}
-            for it, expires_at_ms in found
-        ]  # fmt: skip
+    def _directory(self, start: int, told: int) -> tuple[int, int] | None:
+        if told == len(self._parts):
+            self._packing.put(zip_pieces.end(self._packing.entries, start, self._packing.at))
+            return None
+        self._packing.put(b"".join(zip_pieces.listed(it) for it in self._closed_in(told + 1)))
+        return start, told + 1
 
-    async def _apps(self) -> AsyncIterator[list[Any]]:
-        found = await self._services.grants.registered_by(self._user_id)
-        yield [{"client_id": it.client_id, "name": it.name, "redirect_uris": it.uris} for it in found]
-
-    async def _media_ids(self) -> AsyncIterator[list[int]]:
-        before = None
-        while ids := self._services.views.media.of_owner(self._user_id, before, PAGE):
-            before = ids[-1]
-            yield ids
-
-    async def _media(self) -> AsyncIterator[list[Any]]:
-        async for ids in self._media_ids():
-            found = self._services.views.media.many(ids).values()
-            yield [
-                {"media_id": to_uuid(it.media_id), "at": rfc3339(it.at_ms), "type": it.content_type, "bytes": it.size,
-                 "alt_text": it.alt_text, "file": it.file}
-                for it in found if not it.collected_at_ms
-            ]  # fmt: skip
+    def _closed_in(self, number: int) -> list[Entry]:
+        step = self._shelf.step(self._user_id, self._job, number)
+        if step is None:
+            raise ObjectMissingError(f"step {number} of an export")
+        return step.closed
 
 
-def _digest(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+def _row(entry: Entry) -> dict[str, Any]:
+    told = {"name": entry.name, "bytes": entry.bytes, "sha256": entry.sha256}
+    more = {"records": entry.records, "cut_off": entry.cut_off or None}
+    return told | {name: it for name, it in more.items() if it is not None}

@@ -90,9 +90,14 @@ def _frames(raw: bytes) -> Iterator[bytes]:
 
 
 def _zipped(raw: bytes) -> Iterator[bytes]:
-    if raw.startswith(ZIP):
-        with zipfile.ZipFile(io.BytesIO(raw)) as packed:
-            yield from (packed.read(name) for name in packed.namelist())
+    """Yield what is deflated in files of a ZIP, whole or cut off: the rest of a file may begin a part of an export."""
+    starts, at = [0], raw.find(ZIP)
+    while at >= 0:
+        starts.append(at + 30 + sum(int.from_bytes(raw[at + it : at + it + 2], "little") for it in (26, 28)))
+        at = raw.find(ZIP, at + 1)
+    for start in starts:
+        with suppress(zlib.error):  # four bytes may only look like a beginning
+            yield zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw[start:], 1 << 26)
 
 
 def in_all_forms(text: str) -> Iterator[bytes]:
@@ -102,3 +107,14 @@ def in_all_forms(text: str) -> Iterator[bytes]:
     yield from (base64.b64encode(b"x" * before + text.encode() + b"yz") for before in range(3))
     yield b"before" + gzip.compress(text.encode()) + b"behind"
     yield b"before" + zstd.compress(text.encode() * 3)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("name", text * 3)
+    yield packed.getvalue()
+    yield b"before" + packed.getvalue()[:-22]
+
+
+def cut_off(text: str) -> bytes:
+    """Return what a part of an export begins with that goes on with a file: deflated, without any mark."""
+    deflating = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return deflating.compress(text.encode() * 3) + deflating.flush(zlib.Z_SYNC_FLUSH)

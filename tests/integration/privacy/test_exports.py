@@ -55,7 +55,7 @@ def exports(world: World) -> Exports:
     services = world.services
     assert services.privacy.shelf is not None
     assert services.media is not None
-    return Exports(services, services.privacy.shelf, services.media.objects, services.settings.data_dir / "tmp")
+    return Exports(services, services.privacy.shelf, services.media.objects)
 
 
 async def asked(user: User) -> dict[str, Any]:
@@ -112,14 +112,13 @@ async def test_an_export_that_was_cut_off_is_made_by_the_next_process(
         raise ObjectsUnavailableError("the process died here")
 
     with monkeypatch.context() as dying:
-        dying.setattr(Shelf, "put", cut_off)
+        dying.setattr(Shelf, "finish", cut_off)
         assert await exports(world).round() == 0
     assert (await asked(ada))["status"] == "preparing"
     assert await exports(world).round() == 0  # the lease of the one that died
     assert LEASE_MS < DAY_MS
     clock.days += 1
     assert await exports(world).round() == 1
-    assert list((world.services.settings.data_dir / "tmp").glob("export-*")) == []
 
 
 async def test_an_export_is_kept_for_its_days_and_made_anew_after_them(world: World, clock: Clock) -> None:
