@@ -14,7 +14,8 @@ from infra.log import frames
 from infra.log.partitioner import key_bytes, murmur2, partition_of
 from infra.log.port import Record
 from schemas.catalogue import BY_SCHEMA_ID, CATALOGUE
-from schemas.codec import DecodeError, decode, encode, topic_and_key
+from schemas.codec import AT_ONCE, DecodeError, decode, decode_together, encode, topic_and_key
+from streams.replay.decoding import decoded
 
 if TYPE_CHECKING:
     from schemas.envelope import Event
@@ -37,6 +38,7 @@ def _values(kind: Any) -> st.SearchStrategy[Any]:
     return st.one_of(*[_values(option) for option in get_args(kind)])
 
 
+ALIKE = st.sampled_from(CATALOGUE).flatmap(lambda entry: st.lists(_values(entry.event), min_size=1, max_size=8))
 EVENTS = st.one_of(*[_values(entry.event) for entry in CATALOGUE])
 HEADERS = st.sampled_from([b"\x00" + schema_id.to_bytes(4, "big") for schema_id in BY_SCHEMA_ID])
 
@@ -62,6 +64,42 @@ def test_an_event_cut_short_or_with_bytes_behind_it_does_not_decode(event: Event
     for wrong in (value[: data.draw(st.integers(0, len(value) - 1))], value + b"\x00"):
         with pytest.raises(DecodeError):
             decode(wrong)
+
+
+@given(ALIKE)
+def test_events_of_one_kind_decoded_together_are_those_decoded_one_by_one(events: list[Event]) -> None:
+    values = [encode(event) for event in events]
+    assert decode_together(values) == [decode(value) for value in values] == events
+
+
+@given(ALIKE, st.data())
+def test_of_values_decoded_together_none_may_be_cut_short_or_have_bytes_behind_it(
+    events: list[Event], data: st.DataObject
+) -> None:
+    values = [encode(event) for event in events]
+    at = data.draw(st.integers(0, len(values) - 1))
+    cut = values[at][: data.draw(st.integers(5, len(values[at]) - 1))]
+    values[at] = data.draw(st.one_of(st.just(cut), st.binary(min_size=1).map(lambda more: values[at] + more)))
+    with pytest.raises(DecodeError):
+        decode_together(values)
+
+
+RECORDED = st.one_of(EVENTS.map(encode), st.binary(), st.builds(bytes.__add__, HEADERS, st.binary()))
+
+
+@given(st.lists(RECORDED, max_size=12))
+def test_a_batch_is_decoded_as_its_records_are_one_by_one(values: list[bytes]) -> None:
+    many = values * (AT_ONCE // 4)
+    found = decoded(many, ())
+    for value, *at_place in zip(many, found.events, map(found.errors.get, range(len(many))), strict=True):
+        assert at_place == _decoded_alone(value)
+
+
+def _decoded_alone(value: bytes) -> list[Any]:
+    try:
+        return [decode(value), None]
+    except DecodeError as error:
+        return [None, str(error)]
 
 
 @pytest.mark.parametrize("size", [b"\xfe\xff\xff\xff\x0f", b"\xff" * 9 + b"\x01", b"\x01"])
