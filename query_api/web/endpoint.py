@@ -29,6 +29,7 @@ PAGES = {
     "/bookmarks": FEED,
     "/settings": FEED,
     "/moderation": FEED,
+    "/appeal": FEED,
     "/@{name}": FEED,
     "/tweets/{tweet_id}": FEED,
     "/trends": "trends.html",

@@ -6,7 +6,9 @@ import itertools
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from playwright.sync_api import expect
 
+from tests.browser.posters import Poster
 from tests.browser.windows import Window, browser
 from tests.e2e.system import System
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 _serial = itertools.count(1)
+MODERATORS = ("judge_one", "judge_two")
 
 
 class Opening(Protocol):
@@ -56,3 +59,31 @@ def window(chromium: Browser, system: System) -> Iterator[Opening]:
 def name() -> Iterator[Any]:
     """Makes usernames that nobody else has."""
     return iter(f"person_{number}" for number in _serial)
+
+
+@pytest.fixture(scope="session")
+def moderators(system: System) -> tuple[str, ...]:
+    """Two people who were made moderators."""
+    for username in MODERATORS:
+        Poster(system, username)
+        done = system.murmur("users", "promote", username)
+        assert done.returncode == 0, done.stderr
+    return MODERATORS
+
+
+@pytest.fixture
+def judges(window: Opening, moderators: tuple[str, ...]) -> Iterator[Window]:
+    """Windows of moderators who have logged in; each of another one."""
+    return (_judging(window(), username) for username in moderators)
+
+
+def _judging(own: Window, username: str) -> Window:
+    own.log_in(username)
+    expect(own.page.get_by_role("link", name="Moderation")).to_be_visible()
+    return own
+
+
+@pytest.fixture
+def judge(judges: Iterator[Window]) -> Window:
+    """The first of them."""
+    return next(judges)

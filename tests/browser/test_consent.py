@@ -10,7 +10,8 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_safety import Poster, violations
+from tests.browser.posters import Poster
+from tests.browser.test_safety import violations
 from tests.browser.windows import DESK, PASSWORD, PHONE
 from tests.oauth_world import OAUTH, pkce
 from tests.waiting import until
@@ -45,7 +46,7 @@ class Asking(NamedTuple):
             "redirect_uri": CALLBACK,
             "code_verifier": self.verifier,
         }
-        answer = httpx.post(f"{self.system.commands}{OAUTH}/token", data=form)
+        answer = httpx.post(f"{self.system.commands}{OAUTH}/token", data=form, timeout=60)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -55,9 +56,10 @@ class Asking(NamedTuple):
 def asking(system: System, name: Iterator[str]) -> Asking:
     username = next(name)
     owner, log_in = Poster(system, username), {"username": username, "password": PASSWORD}
-    until(lambda: httpx.post(f"{system.commands}/api/v1/auth/login", json=log_in).is_success)  # it is projected
+    url = f"{system.commands}/api/v1/auth/login"
+    until(lambda: httpx.post(url, json=log_in, timeout=60).is_success)  # it is projected
     body = {"name": NAME, "redirect_uris": [CALLBACK]}
-    answer = httpx.post(f"{system.commands}{OAUTH}/apps", json=body, headers=owner.headers)
+    answer = httpx.post(f"{system.commands}{OAUTH}/apps", json=body, headers=owner.headers, timeout=60)
     client_id, proof = answer.json()["client_id"], pkce()
     params = {
         "response_type": "code",

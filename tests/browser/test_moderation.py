@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from tests.browser.test_feed import card
 from tests.browser.test_safety import violations
 from tests.browser.windows import PHONE
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,18 +19,6 @@ if TYPE_CHECKING:
 
     from tests.browser.conftest import Opening
     from tests.browser.windows import Window
-    from tests.e2e.system import System
-
-
-def moderator(window: Opening, system: System, username: str) -> Window:
-    """Somebody who was made a moderator, and has logged in since."""
-    window().sign_up(username)
-    done = system.murmur("users", "promote", username)
-    assert done.returncode == 0, done.stderr
-    own = window()
-    own.log_in(username)
-    expect(own.page.get_by_role("link", name="Moderation")).to_be_visible()
-    return own
 
 
 def report(page: Page, text: str, reason: str, comment: str) -> None:
@@ -57,8 +46,17 @@ def decide(page: Page, text: str, action: str, label: str = "") -> None:
     expect(page.get_by_text(f"Decided: {action}").first).to_be_visible()
 
 
+def said(page: Page, text: str) -> str:
+    """What a tweet's card says on the page, opened anew; nothing where it is gone."""
+    page.reload()
+    expect(page.get_by_role("region", name="Tweets")).to_be_visible()
+    expect(page.locator(".skeleton")).to_have_count(0)
+    found = card(page, text)
+    return found.inner_text() if found.count() else ""
+
+
 def test_a_tweet_is_reported_taken_on_labelled_and_shown_so(
-    window: Opening, system: System, name: Iterator[str]
+    window: Opening, judge: Window, name: Iterator[str]
 ) -> None:
     ann = next(name)
     author, reader = window(), window()
@@ -73,7 +71,6 @@ def test_a_tweet_is_reported_taken_on_labelled_and_shown_so(
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("reported")
     page.get_by_role("button", name="Cancel").click()
 
-    judge = moderator(window, system, next(name))
     axe = files("axe_playwright_python").joinpath("axe.min.js").read_text()
     judge.page.goto("/moderation")
     expect(judge.page.get_by_text("Ann").first).to_be_visible()
@@ -86,12 +83,11 @@ def test_a_tweet_is_reported_taken_on_labelled_and_shown_so(
     assert judge.page.evaluate("document.scrollingElement.scrollWidth") <= PHONE[0]
     judge.page.goto("/moderation?view=audit")
     expect(judge.page.get_by_role("listitem").filter(has_text="As the rules say").first).to_be_visible()
-    page.reload()
-    expect(card(page, "Wings are a hoax")).to_contain_text("Labelled by moderators: misleading")
+    until(lambda: "Labelled by moderators: misleading" in said(page, "Wings are a hoax"))
 
 
 def test_a_tweet_is_hidden_its_author_appeals_and_another_moderator_answers(
-    window: Opening, system: System, name: Iterator[str]
+    window: Opening, judges: Iterator[Window], name: Iterator[str]
 ) -> None:
     ann = next(name)
     author, reader = window(), window()
@@ -101,9 +97,9 @@ def test_a_tweet_is_hidden_its_author_appeals_and_another_moderator_answers(
     reader.sign_up(next(name))
     report(reader.open(f"/@{ann}"), "Only I will see this", "spam", "")
     expect(reader.page.get_by_text("Thank you. Moderators will look at it.")).to_be_visible()
-    judge = moderator(window, system, next(name))
+    judge = next(judges)
     decide(judge.page, "Only I will see this", "hide")
-    reader.page.reload()
+    until(lambda: not said(reader.page, "Only I will see this"))
     expect(reader.page.get_by_text("No tweets yet")).to_be_visible()
     own = author.open(f"/@{ann}")
     expect(card(own, "Only I will see this")).to_contain_text("Hidden by moderators: only you see it.")
@@ -112,7 +108,7 @@ def test_a_tweet_is_hidden_its_author_appeals_and_another_moderator_answers(
     own.get_by_role("button", name="Send").click()
     expect(own.get_by_text("Another moderator will look at it.")).to_be_visible()
 
-    other = moderator(window, system, next(name)).page
+    other = next(judges).page
     other.goto("/moderation?status=appealed")
     other.get_by_role("main").get_by_role("link").filter(has_text="A tweet of").first.click()
     other.get_by_role("button", name="Take this case").click()
@@ -120,8 +116,7 @@ def test_a_tweet_is_hidden_its_author_appeals_and_another_moderator_answers(
     other.get_by_label("The decision").select_option("Undo it")
     other.get_by_role("button", name="Answer the appeal").click()
     expect(other.get_by_text("It was undone.")).to_be_visible()
-    reader.page.reload()
-    expect(card(reader.page, "Only I will see this")).to_be_visible()
+    until(lambda: said(reader.page, "Only I will see this"))
 
 
 def test_the_page_is_not_for_others(window: Opening, name: Iterator[str]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.windows import DESK, PASSWORD, PHONE
+from tests.browser.posters import Poster
+from tests.browser.windows import DESK, PHONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,28 +39,6 @@ CORPUS = [
     "&lt;script&gt;window.broken=1&lt;/script&gt; &amp;",
     "\u202e\u2066 right to left \u2069 z\u0335\u0335\u0335",
 ]
-
-
-class Poster:
-    """Somebody without a window."""
-
-    def __init__(self, system: System, username: str) -> None:
-        self._api = f"{system.commands}/api/v1"
-        self.headers: dict[str, str] = {}
-        self.user: dict[str, Any] = self._send("POST", "/auth/register", {"username": username, "password": PASSWORD})
-        self.headers = {"Authorization": f"Bearer {self.user['access_token']}"}
-
-    def _send(self, method: str, path: str, body: dict[str, str]) -> dict[str, Any]:
-        answer = httpx.request(method, self._api + path, json=body, headers=self.headers)
-        answer.raise_for_status()
-        said: dict[str, Any] = answer.json()
-        return said
-
-    def post(self, content: str) -> str:
-        return str(self._send("POST", "/tweets", {"content": content})["content"])
-
-    def profile(self, text: str) -> None:
-        self._send("PATCH", "/users/me", {"display_name": text[:100], "bio": text[:160], "location": text[:100]})
 
 
 def test_text_stays_text_on_every_page(window: Opening, system: System, name: Iterator[str]) -> None:

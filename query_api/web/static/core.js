@@ -140,6 +140,7 @@ async function request(method, path, body, options = {}) {
     } else if ((error.status === 503 || error.status === 0) && attempt < TRIES) {
       await pause((error.wait || 0.3 * attempt) * 1000);
     } else {
+      if (token && error.code === "account_suspended") suspend();
       if (token && (error.code === "session_revoked" || error.code === "token_invalid")) setSession(null);
       throw error;
     }
@@ -177,6 +178,7 @@ export const randomKey = () =>
 // sessionStorage; a tab that shows takes them out again, so that a duplicated tab never has the same refresh token.
 
 let session = null;
+let suspended = ""; // whose session ended by a suspension
 let refreshing = null;
 unstow();
 
@@ -194,6 +196,15 @@ export async function leave() {
 
 /** Forget the session: the server has ended it. */
 export const forget = () => setSession(null);
+
+/** The same, as the account is suspended; who that was is remembered for the page that tells more. */
+export function suspend() {
+  if (!session) return;
+  suspended = session.user.username;
+  setSession(null);
+}
+
+export const barred = () => suspended;
 
 /** Whether the session's token has a scope, such as that of moderators. */
 export function may(scope) {
@@ -214,7 +225,8 @@ function setSession(answer) {
     refresh: answer.refresh_token,
     until: Date.now() + answer.expires_in * 1000,
   };
-  if (!session) seen = { token: "", until: 0 };
+  if (session) suspended = "";
+  else seen = { token: "", until: 0 };
   stow(document.hidden);
   if (had !== Boolean(session)) document.dispatchEvent(new Event("session"));
 }
@@ -235,6 +247,7 @@ async function exchange() {
     const answer = await request("POST", "/auth/refresh", { refresh_token: held.refresh }, { anonymous: true });
     if (session === held) setSession(answer);
   } catch (error) {
+    if (error.code === "account_suspended" && session === held) suspend();
     if (error.status !== 401) throw error;
     if (session === held) setSession(null);
   }

@@ -3,6 +3,7 @@
 import {
   $,
   arrive,
+  barred,
   countUnread,
   empty,
   enter,
@@ -21,16 +22,18 @@ import {
   short,
   staying,
   submitting,
+  suspend,
 } from "./core.js";
 import {
   avatar,
   card,
+  covered,
   nothing,
   recount,
-  relabel,
   searchPath,
   shownTweets,
   skeleton,
+  standing,
   Timeline,
   timelineOf,
 } from "./tweets.js";
@@ -42,6 +45,7 @@ const TRENDS_MS = 30_000;
 const SUGGESTED_EVERY_MS = 6_000;
 const SUGGESTED_TIMES = 5;
 let live = null; // the timeline that news go to
+let entered = null; // at a log-in that was refused as the account is suspended: for the page that tells more
 
 // --- addresses
 
@@ -52,6 +56,7 @@ const ROUTES = [
   [/^\/bookmarks$/, async () => (me() ? (await people()).bookmarks() : welcome())],
   [/^\/settings$/, async () => (me() ? (await import("./settings.js")).settings() : welcome())],
   [/^\/moderation$/, async () => (me() ? (await import("./moderation.js")).moderation(show) : welcome())],
+  [/^\/appeal$/, async () => (await import("./appeal.js")).appeal(taken())],
   [/^\/@([^/]+)$/, async (name) => (await people()).profile(decoded(name), show)],
   [/^\/tweets\/([^/]+)$/, (id) => thread(id)],
 ];
@@ -64,8 +69,15 @@ function decoded(part) {
   }
 }
 
+function taken() {
+  const given = entered;
+  entered = null;
+  return given;
+}
+
 function show() {
   live = null;
+  if (location.pathname !== "/appeal") entered = null;
   arrive();
   const [pattern, view] = ROUTES.find(([it]) => it.test(location.pathname)) || ROUTES[0];
   const [, ...found] = location.pathname.match(pattern) || [];
@@ -208,10 +220,12 @@ function welcome() {
       door("Sign up", "/auth/register", "new-password", true),
       door("Log in", "/auth/login", "current-password", false),
     ),
+    h("p", { class: "below soft" }, "Suspended? ", h("a", { href: "/appeal" }, "See why, and appeal")),
   );
 }
 
 function door(action, path, autocomplete, isNew) {
+  const way = h("a", { href: "/appeal", hidden: true }, "Appeal against it");
   const form = h(
     "form",
     { class: "door", "aria-label": action },
@@ -241,11 +255,20 @@ function door(action, path, autocomplete, isNew) {
       }),
     ),
     h("p", { class: "wrong", role: "alert" }),
+    way,
     h("button", {}, action),
   );
   submitting(form, async (values) => {
     if (!values.display_name) delete values.display_name;
-    await enter(path, values);
+    way.hidden = true;
+    await enter(path, values).catch((error) => {
+      if (error.code === "account_suspended") {
+        error.hint = ""; // the way stands below
+        entered = { ...values, why: error.message };
+        way.hidden = false;
+      }
+      throw error;
+    });
   });
   return form;
 }
@@ -260,7 +283,23 @@ const NEWS = {
   counters: recount,
   notification: () => (location.pathname === "/notifications" && scrollY < 100 ? show() : countUnread()),
   reset: () => catchUp(),
+  closing: ({ reason }) => reason === "account_suspended" && suspend(),
 };
+
+/** Show what moderators have just said of a tweet, and cover its media or show them. */
+function relabel({ tweet_id: id, label }) {
+  for (const body of document.querySelectorAll(`article[data-id="${CSS.escape(id)}"] > .body`)) {
+    $(":scope > .standing", body).replaceWith(standing({ moderation: { label } }));
+    const cover = $(":scope > .covered", body);
+    const media = $(":scope > .shots, :scope > .film", body);
+    if (cover && label !== "sensitive") cover.replaceWith(cover.lastElementChild);
+    if (media && label === "sensitive") {
+      const place = covered(null);
+      media.replaceWith(place);
+      place.append(media);
+    }
+  }
+}
 
 function gone(id) {
   const own = `[data-id="${CSS.escape(id)}"]`; // of a retweet the line has the id, of its original the card
@@ -323,7 +362,8 @@ setInterval(() => document.hidden || trendsNow(), TRENDS_MS);
 
 onSession(() => {
   countUnread();
-  if (!me() || location.pathname === "/") go("/");
+  if (!me() && barred()) go("/appeal");
+  else if (!me() || location.pathname === "/") go("/");
   else show();
 });
 show();

@@ -1,4 +1,5 @@
-// The moderators' page: the queue, a case with what can be done about it, what was done. Loaded when first asked for.
+// The moderators' page: the queue, a case with what can be done about it, topics that must not trend, what was done.
+// Loaded when first asked for.
 
 import {
   empty,
@@ -45,7 +46,7 @@ function said(name) {
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }
 
-/** Show what the address says: the queue, a case or the audit; `again` shows it anew. */
+/** Show what the address says: the queue, a case, the topics or the audit; `again` shows it anew. */
 export function moderation(again) {
   if (!may("moderate")) {
     const hint = "Whoever has become one since logs in anew.";
@@ -53,13 +54,15 @@ export function moderation(again) {
   }
   const asked = new URLSearchParams(location.search);
   if (asked.has("case")) return oneCase(asked.get("case"), again);
+  if (asked.get("view") === "topics") return topics();
   return asked.get("view") === "audit" ? audit() : queue(asked);
 }
 
 function tabs(here) {
   const tab = (name, href) => h("a", { href, "aria-current": name === here && "page" }, name);
-  const both = [tab("Queue", "/moderation"), tab("Audit", "/moderation?view=audit")];
-  return heading("Moderation", h("div", { class: "tabs", role: "group", "aria-label": "Moderation" }, ...both));
+  const all = [tab("Queue", "/moderation"), tab("Topics", "/moderation?view=topics")];
+  all.push(tab("Audit", "/moderation?view=audit"));
+  return heading("Moderation", h("div", { class: "tabs", role: "group", "aria-label": "Moderation" }, ...all));
 }
 
 // --- lists
@@ -147,6 +150,39 @@ function done(it, linked = false) {
   const title = linked ? h("a", { href: path }, name) : h("b", {}, name);
   const head = h("span", {}, title, " ", when(it.at));
   return h("li", { class: "case" }, head, h("span", { class: "soft" }, more.join(", ")));
+}
+
+// --- topics that must not trend
+
+function topics() {
+  const list = h("div", { "aria-live": "polite" }, skeleton());
+  const fill = async () => {
+    try {
+      const { topics: found } = await get("/moderation/trends");
+      const none = empty("Every topic may trend", "What the setting trends_denied names is left out in any case.");
+      list.replaceChildren(found.length ? h("ul", { class: "rows" }, ...found.map(topic)) : none);
+    } catch (error) {
+      list.replaceChildren(failure(error, fill));
+    }
+  };
+  const rule = async (name, denied) => {
+    await send("POST", "/moderation/trends", { topic: name, denied });
+    await fill();
+  };
+  const topic = (name) => {
+    const free = () => rule(name, false).catch((error) => toast(words(error), "bad"));
+    const button = { type: "button", class: "plain", onclick: free, "aria-label": `Let #${name} trend again` };
+    return h("li", {}, h("bdi", { class: "name" }, `#${name}`), h("button", button, "Let it trend again"));
+  };
+  const field = h("input", { name: "topic", required: true, maxlength: 281, autocomplete: "off" });
+  const form = h("form", {}, labelled("A topic that must not trend", field), wrong(), go("Keep it out"));
+  submitting(form, async (values) => {
+    await rule(values.topic, true);
+    form.reset();
+  });
+  const about = h("p", { class: "soft" }, "It may be written and found as ever; no ranking shows it from now on.");
+  put("Moderation", tabs("Topics"), part("Keep out", about, form), part("Kept out of trends", list));
+  fill();
 }
 
 // --- a case

@@ -139,7 +139,7 @@ function quoted(tweet) {
 }
 
 /** What moderators say of a tweet; the place is there for what they will say. */
-function standing({ tweet_id: id, user_id: author, moderation }) {
+export function standing({ tweet_id: id, user_id: author, moderation }) {
   const { hidden, label } = moderation || {};
   const own = hidden && me() && me().user_id === author;
   const gone = own ? "Hidden by moderators: only you see it." : "Hidden by moderators.";
@@ -147,12 +147,6 @@ function standing({ tweet_id: id, user_id: author, moderation }) {
   const appeal = async () => (await import("./people.js")).appeal(id);
   const again = own && h("button", { type: "button", class: "plain", onclick: appeal }, "Appeal");
   return h("p", { class: "standing", hidden: !said }, said, again);
-}
-
-/** Show what moderators have just said. */
-export function relabel({ tweet_id: id, label }) {
-  for (const node of document.querySelectorAll(`article[data-id="${CSS.escape(id)}"] > .body > .standing`))
-    node.replaceWith(standing({ moderation: { label } }));
 }
 
 // --- images and videos
@@ -165,9 +159,12 @@ function gallery(tweet) {
   if (!media.length) return null;
   const images = media.map((it, at) => shot(media, it, at));
   const shown = media[0].type === "video" ? film(media[0]) : h("div", { class: `shots of-${media.length}` }, ...images);
-  if (!tweet.moderation || tweet.moderation.label !== "sensitive") return shown;
-  return h("details", { class: "covered" }, h("summary", {}, "Sensitive media: show"), shown);
+  return tweet.moderation && tweet.moderation.label === "sensitive" ? covered(shown) : shown;
 }
+
+/** Media behind what has to be clicked first. */
+export const covered = (shown) =>
+  h("details", { class: "covered" }, h("summary", {}, "Sensitive media: show"), shown);
 
 function shot(media, it, at) {
   const small = media.length === 1 || it.type === "gif" ? it.thumbnails.large : it.thumbnails.medium;
