@@ -166,6 +166,7 @@ _AT_THE_ROOT = {
         "GET /bookmarks",
         "GET /settings",
         "GET /moderation",
+        "GET /appeal",
         "GET /pipeline",
         "GET /assets/{version}/{name}",
         "GET /media/files/{media_id}/{file}",
