@@ -150,6 +150,7 @@ def measure(system: System, posted: Sequence[Posted], scene: Scene) -> Outcome:
     tokens = feed_data.tokens(Settings(data_dir=system.data), scene.town.people)
     readers, writers = Readers(tokens), Writers(tokens, posted)
     there = posts_on_the_log(system)
+    names = [it for it in scene.projections if it in read_generations(system)]  # no search without its servers
     before: list[float] = []
     swaps: list[Swapped] = []
 
@@ -159,7 +160,7 @@ def measure(system: System, posted: Sequence[Posted], scene: Scene) -> Outcome:
             before.append(time.perf_counter())
             await asyncio.sleep(scene.before_seconds)
             before.append(time.perf_counter())
-            for name in scene.projections:
+            for name in names:
                 found = await asyncio.to_thread(replayed, system, name, scene.replay)
                 await asyncio.sleep(PAUSE_SECONDS)
                 swaps.append(found._replace(ended=time.perf_counter()))
@@ -167,7 +168,7 @@ def measure(system: System, posted: Sequence[Posted], scene: Scene) -> Outcome:
     loaded = under_load((system.commands_port, system.query_port), readers, writers, scene.rates, during)
     system.wait_for(lambda: system.lag() == 0, CAUGHT_UP_SECONDS)
     posts = posts_on_the_log(system) - there
-    wrong = [line for name in scene.projections for line in audited(system, name)]
+    wrong = [line for name in names for line in audited(system, name)]
     return Outcome((before[0], before[1]), loaded, swaps, readers.torn, readers.pages, posts, wrong)
 
 
@@ -190,17 +191,16 @@ def replayed(system: System, name: str, options: Sequence[str]) -> Swapped:
     if ended.returncode:
         return Swapped(name, began, time.perf_counter(), verified=False, report=(ended.stdout + ended.stderr)[-500:])
     told = json.loads(ended.stdout.splitlines()[-1])["projections"][name]
-    until(lambda: read_generation(system, name) == told["generation"], READ_SECONDS)
+    until(lambda: read_generations(system)[name] == told["generation"], READ_SECONDS)
     collected = system.murmur("generations", "gc", "--keep", "0", timeout=GC_SECONDS)
     verified = told["verified"] and collected.returncode == 0
     return Swapped(name, began, time.perf_counter(), verified, told["report"] + collected.stderr)
 
 
-def read_generation(system: System, name: str) -> int:
-    """Return which generation of a projection queries read; cheaply, beside the load that this process asks for."""
+def read_generations(system: System) -> dict[str, int]:
+    """Return which generation of each projection queries read; cheaply, beside the load that this process asks for."""
     with urllib.request.urlopen(f"{system.query}/projections", timeout=15) as answer:  # noqa: S310 - our own
-        told = json.load(answer)["projections"]
-    return int(next(it["generation"] for it in told if it["projection"] == name))
+        return {it["projection"]: it["generation"] for it in json.load(answer)["projections"]}
 
 
 def audited(system: System, name: str) -> list[str]:
