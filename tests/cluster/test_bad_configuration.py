@@ -24,7 +24,7 @@ from infra.cql.session import CqlSession
 from infra.log import kafka_topics
 from tests.cluster.prepared import admin, prepared
 from tests.cluster.scripted_elastic import scripted
-from tests.e2e.system import free_port
+from tests.ports import free_port
 from tests.waiting import until
 
 if TYPE_CHECKING:

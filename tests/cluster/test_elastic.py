@@ -19,7 +19,7 @@ from projections.search import elasticsearch, elasticsearch_bulk, elasticsearch_
 from projections.search.elasticsearch import ElasticsearchSearchStore
 from projections.search.projector import IndexTweet
 from tests.cluster.scripted_elastic import LOG_ID, scripted, taken
-from tests.e2e.system import free_port
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

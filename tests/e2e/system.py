@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import closing, contextmanager, suppress
@@ -17,6 +16,7 @@ from infra.auth.seals import seals_on_files
 from infra.log.embedded import EmbeddedLogReader
 from infra.settings import Settings
 from schemas import codec
+from tests.ports import free_port
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -26,15 +26,8 @@ if TYPE_CHECKING:
     from infra.log.port import LogReader
 
 ROOT = Path(__file__).parents[2]
-CAUGHT_UP_SECONDS = 60.0
+CAUGHT_UP_SECONDS = 120.0
 INSTANCE = b"MURMURATION_INSTANCE="
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def children_of(pid: int) -> dict[str, int]:
@@ -63,7 +56,7 @@ class Apis(Protocol):
 class System:
     """`murmur up --no-demo` on free ports; use as a context manager."""
 
-    ready_seconds = 40.0
+    ready_seconds = 90.0
     root = ROOT
     """Of the program's tree."""
 
@@ -112,7 +105,7 @@ class System:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         try:
-            return self._process.wait(30)
+            return self._process.wait(60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             raise
@@ -124,8 +117,12 @@ class System:
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int | None:
         """kill -9 one of the processes and return its pid, or None where it is down already."""
         pid = self.children().get(name)
-        if pid is not None:
+        if pid is None:
+            return None
+        try:
             os.kill(pid, number)
+        except ProcessLookupError:  # it has just ended by itself
+            return None
         return pid
 
     @contextmanager
@@ -155,7 +152,7 @@ class System:
     @staticmethod
     def _answers(base: str) -> bool:
         try:
-            return httpx.get(f"{base}/readyz", timeout=2).status_code == httpx.codes.OK
+            return httpx.get(f"{base}/readyz", timeout=10).status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
 
@@ -166,7 +163,7 @@ class System:
     def lag(self) -> int:
         """Events that some projection has not applied; -1 where nobody can tell."""
         try:
-            answer = httpx.get(f"{self.query}/projections", timeout=5)
+            answer = httpx.get(f"{self.query}/projections", timeout=15)
         except httpx.TransportError:  # the query process is just being started again
             return -1
         if answer.status_code != httpx.codes.OK:
@@ -206,7 +203,7 @@ class Beside:
         """Ask it; fails where it has ended."""
         assert self.process.poll() is None, self._log.read_text()[-3000:]
         with suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == httpx.codes.OK
+            return httpx.get(f"{self.url}/readyz", timeout=10).status_code == httpx.codes.OK
         return False
 
     def wait_until_ready(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,18 +16,13 @@ import pytest
 from infra.doctor import Limits, examine
 from infra.settings import Settings
 from infra.status import status
+from tests.ports import free_port
 from tests.waiting import BOUND_SECONDS, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[3]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def alive(pid: int) -> bool:

@@ -23,6 +23,7 @@ from schemas.accounts.events import AccountRegistered
 from schemas.codec import encode, topic_and_key
 from schemas.envelope import Envelope
 from schemas.operations.events import DeadLettered
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,12 +40,6 @@ def settings(tmp_path: Path) -> Settings:
     prepare(found)
     append(found, "facts", AccountRegistered(Envelope(1, 1, 1), 1, "ada", "Ada"))
     return found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def append(settings: Settings, part: embedded.Part, event: Event) -> None:
