@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from infra.servers import Fleet, running
 from infra.settings import Settings
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 ASKED = os.environ.get("MURMURATION_CLUSTER") == "1"
 NAMES = ("kafka", "redis", "cassandra")
+
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 collect_ignore = [] if ASKED else ["cluster"]
 

@@ -59,7 +59,7 @@ async def followed(store: HandFedStore) -> AsyncIterator[Progress]:
         made.close()
 
 
-async def until(condition: object, seconds: float = 5.0) -> None:
+async def until(condition: object, seconds: float = 30.0) -> None:
     assert callable(condition)
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for announces nothing
@@ -78,16 +78,18 @@ async def test_all_who_wait_hang_on_one_look() -> None:
         assert await made.until_passed("tweets", BEYOND, 0)
 
 
-async def test_who_waits_is_looked_for_more_often_than_who_does_not() -> None:
+async def test_who_waits_is_looked_for_more_often_than_who_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     store = HandFedStore()
     async with followed(store) as made:
         await until(lambda: made.checkpoints("tweets") == {PLACE: 0})
         before, began = store.looks, time.monotonic()
         await asyncio.sleep(3 * progress.LOOK_S)
         assert store.looks - before <= (time.monotonic() - began) / progress.LOOK_S + 1
-        before = store.looks
-        assert not await made.until_passed("tweets", BEYOND, 3 * progress.LOOK_S)
-        assert store.looks - before > 5
+        monkeypatch.setattr(progress, "LOOK_S", 3_600.0)
+        waiting, before = asyncio.create_task(made.until_passed("tweets", BEYOND, 30)), store.looks
+        await until(lambda: store.looks - before > 5)
+        store.applied = 5
+        assert await waiting
 
 
 async def test_caches_hear_what_changed_before_the_checkpoint_is_known() -> None:
@@ -109,7 +111,7 @@ async def test_a_store_that_is_away_says_so_and_what_was_known_stays(monkeypatch
         assert source.reason == "it was not asked yet"
         await until(lambda: not source.reason)
         assert store.heard[0] == "silent"
-        assert store.heard[-1] == "told"
+        await until(lambda: store.heard[-1] == "told")  # silence is short here: a busy machine keeps it, too
         store.away = True
         await until(lambda: source.reason)
         assert source.reason == "a store does not answer (StoreUnavailableError)"
@@ -117,7 +119,8 @@ async def test_a_store_that_is_away_says_so_and_what_was_known_stays(monkeypatch
         await until(lambda: store.heard[-1] == "silent")
         store.away, store.applied = False, 4
         await until(lambda: source.checkpoints() == {PLACE: 4})
-        assert (source.reason, store.heard[-2:]) == ("", ["changes up to 4", "told"])
+        await until(lambda: store.heard[-1] == "told")
+        assert (source.reason, store.heard[-2]) == ("", "changes up to 4")
 
 
 async def test_a_look_that_fails_in_an_unforeseen_way_is_not_the_last() -> None:

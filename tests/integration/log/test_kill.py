@@ -11,6 +11,7 @@ import select
 import signal
 import struct
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,14 @@ from schemas.catalogue import FOLLOWS
 from tests.integration.log import workload
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
 
 CYCLES_IN_CI = 40
 CYCLES_A_FILE = 10  # each cycle reads its whole file: a new one now and then keeps that short
 CLIENTS = 6
-LONGEST_LIFE_S = 0.15  # from the fork on: some are killed while they open the log
+LONGEST_LIFE_S = 0.15  # from the fork on, so that some are killed while they open the log; longer where that is slow
+LIVES_OF_THE_FIRST = 3
 APPENDS_A_CYCLE = 1_000_000
 
 _ACK = struct.Struct(">QIQ")
@@ -50,14 +53,14 @@ async def _clients(path: Path, first_append: int, pipe: int) -> None:
     await asyncio.gather(*[client() for _ in range(CLIENTS)])
 
 
-def _run_and_kill(path: Path, first_append: int, life_s: float) -> dict[Position, int]:
+def _run_and_kill(path: Path, first_append: int, hear: Callable[[int], bytes]) -> dict[Position, int]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.integration.log.test_kill"])
     ours, theirs = context.Pipe(duplex=False)
     child = context.Process(target=_append_for_ever, args=(str(path), first_append, theirs), daemon=True)
     child.start()
     theirs.close()
-    heard = _hear(ours.fileno(), life_s)
+    heard = hear(ours.fileno())
     assert child.pid is not None
     assert child.exitcode is None, "the child ended by itself"
     os.kill(child.pid, signal.SIGKILL)
@@ -68,7 +71,15 @@ def _run_and_kill(path: Path, first_append: int, life_s: float) -> dict[Position
     return {Position(FOLLOWS, partition, offset): number for number, partition, offset in _ACK.iter_unpack(heard)}
 
 
-def _hear(pipe: int, seconds: float) -> bytes:
+def _longest_life(path: Path) -> float:
+    """Some lives of a process that is killed at its first word."""
+    began = time.monotonic()
+    assert _run_and_kill(path, 0, lambda pipe: os.read(pipe, 1 << 16))
+    path.unlink()
+    return max(LONGEST_LIFE_S, LIVES_OF_THE_FIRST * (time.monotonic() - began))
+
+
+def _hear(seconds: float, pipe: int) -> bytes:
     heard, end = b"", time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         if select.select([pipe], [], [], left)[0]:
@@ -78,11 +89,12 @@ def _hear(pipe: int, seconds: float) -> bytes:
 
 def test_what_was_acknowledged_survives_kill_9_at_any_moment(tmp_path: Path) -> None:
     chance, cycles, total = random.Random(workload.seed()), workload.soak_cycles(CYCLES_IN_CI), 0
+    longest = min(_longest_life(tmp_path / f"first-{number}.db") for number in range(2))  # the first starts a server
     for cycle in range(cycles):
         path = tmp_path / f"{cycle // CYCLES_A_FILE}.db"
         if cycle % CYCLES_A_FILE == 0:
             acknowledged: dict[Position, int] = {}
-        acks = _run_and_kill(path, cycle * APPENDS_A_CYCLE, chance.uniform(0, LONGEST_LIFE_S))
+        acks = _run_and_kill(path, cycle * APPENDS_A_CYCLE, partial(_hear, chance.uniform(0, longest)))
         assert not acknowledged.keys() & acks.keys(), "an offset was given twice"
         acknowledged |= acks
         total += len(acks)

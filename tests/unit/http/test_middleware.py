@@ -51,7 +51,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         return Response(await request.body(), headers={"Cache-Control": "private"})
 
     problems.install(app)
-    app.add_middleware(Edge, max_body_bytes=100, timeout_s=0.2)
+    app.add_middleware(Edge, max_body_bytes=100, timeout_s=1.0)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as opened:
         yield opened
 
