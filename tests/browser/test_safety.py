@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.posters import Poster
 from tests.browser.windows import DESK, PHONE
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,18 +54,23 @@ def test_text_stays_text_on_every_page(window: Opening, system: System, name: It
     page.goto(f"/@{username}")
     page.get_by_role("button", name="Follow", exact=True).click()
     expect(page.get_by_role("button", name="Following")).to_be_visible()
+    system.wait_until_caught_up()
     for path in (f"/@{username}", "/", "/search?q=%23flag", "/trends?topic=flag", "/notifications"):
         page.goto(path)
         expect(page.locator(".skeleton")).to_have_count(0)
         if path not in ("/trends?topic=flag", "/notifications"):  # which show some of them
-            shown = page.locator(".words").evaluate_all("found => found.map(it => it.textContent)")
-            known = {text.replace("https://", "") for text in shown}  # links do not show it
-            assert {text.replace("https://", "") for text in said} <= known, path
+            until(lambda: {text.replace("https://", "") for text in said} <= words(page))
         assert harmless(page), path
     page.goto(f"/search?q={'%3Cimg%20src=x%20onerror=window.broken=1%3E'}")
     page.goto("/@%3Cimg%20src=x%20onerror=window.broken=1%3E")
     expect(page.get_by_role("alert")).to_be_visible()
     assert harmless(page)
+
+
+def words(page: Page) -> set[str]:
+    """What the tweets on the page say; links do not show that they are of https."""
+    shown = page.locator(".words").evaluate_all("found => found.map(it => it.textContent)")
+    return {text.replace("https://", "") for text in shown}
 
 
 def harmless(page: Page) -> bool:

@@ -100,8 +100,12 @@ async def play(system: System) -> None:
 
 async def until_built(scene: Scene, moment: str) -> None:
     """Query processes hear of generations within a second."""
-    url, params = f"{scene.system.query}/api/v1/timeline/home", {"as_of": moment}
-    await asyncio.to_thread(until, lambda: httpx.get(url, params=params, headers=scene.bob.headers).is_success)
+    urls, params = [f"{scene.system.query}/api/v1{path}" for path in ("/timeline/home", "/trends")], {"as_of": moment}
+
+    def built() -> bool:
+        return all(httpx.get(url, params=params, headers=scene.bob.headers, timeout=60).is_success for url in urls)
+
+    await asyncio.to_thread(until, built)
 
 
 async def drop(scene: Scene, moment: str) -> None:

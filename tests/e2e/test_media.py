@@ -7,6 +7,7 @@ import os
 import random
 import re
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +34,13 @@ def memory_of(pid: int, field: str) -> int:
 
 
 def decoders(system: System) -> list[int]:
-    """The pids of the decoding processes."""
-    streams = system.children()["streams"]
-    below = Path(f"/proc/{streams}/task/{streams}/children").read_text().split()
-    return [int(pid) for pid in below if b"infra.media.zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    """The pids of the decoding processes; any may end while it is looked at."""
+    found: list[int] = []
+    streams = system.children().get("streams", 0)
+    with suppress(OSError):
+        below = Path(f"/proc/{streams}/task/{streams}/children").read_text().split()
+        found.extend(int(pid) for pid in below if b"infra.media.zygote" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    return found
 
 
 def registered(system: System, name: str) -> dict[str, str]:
@@ -74,8 +78,8 @@ def test_60_mb_of_video_are_held_by_no_process(starting: Starting, tmp_path: Pat
         until(lambda: status_of(system, who, told["media_id"]) == "ready", SETTLED_SECONDS)
         held = {name: memory_of(pid, "VmHWM") - before[name] for name, pid in watched.items()}
         assert max(held.values()) < MOST_HELD_BYTES, held
-        metrics = httpx.get(f"{system.query}/api/v1/media/{told['media_id']}", headers=who).json()
-        read = httpx.get(f"{system.query}{metrics['url']}", headers={"Range": "bytes=1000000-1000999"})
+        metrics = httpx.get(f"{system.query}/api/v1/media/{told['media_id']}", headers=who, timeout=60).json()
+        read = httpx.get(f"{system.query}{metrics['url']}", headers={"Range": "bytes=1000000-1000999"}, timeout=60)
         assert (read.status_code, len(read.content)) == (206, 1000)
 
 
@@ -116,8 +120,9 @@ async def sent_while_killing(system: System, who: dict[str, str]) -> list[str]:
             await asyncio.sleep(dice.uniform(0.5, 1.5))
             if victim != "decoder":
                 await asyncio.to_thread(system.kill, victim)
-            elif "streams" in system.children() and (pids := decoders(system)):
-                os.kill(dice.choice(pids), signal.SIGKILL)
+            elif pids := decoders(system):
+                with suppress(ProcessLookupError):
+                    os.kill(dice.choice(pids), signal.SIGKILL)
 
     await asyncio.gather(uploading(image_file(), 0.0), uploading(video, 0.02), uploading(video, 0.0), killing())
     return acknowledged
@@ -127,10 +132,11 @@ def check_orphans(system: System) -> None:
     """What was sent and never acknowledged is collected once it is old."""
     uploads = system.data / "objects" / "bytes" / "uploads"
     for left in uploads.glob("*"):  # of files; what a server keeps cannot be made older
-        os.utime(left, (0, 0))
+        with suppress(FileNotFoundError):  # it is deleted just after its medium is said to be ready
+            os.utime(left, (0, 0))
     collected = system.murmur("media", "gc")
     assert collected.returncode == 0, collected.stderr
-    assert not list(uploads.glob("*"))
+    until(lambda: not list(uploads.glob("*")))
 
 
 def test_no_acknowledged_upload_is_lost_and_no_orphan_is_left_when_processes_are_killed(
