@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import httpx
     from websockets.asyncio.client import ClientConnection
 
-PATIENCE_S = 30.0  # of a busy machine
+PATIENCE_S = 60.0  # of a busy machine
 STREAM = "/api/v1/stream"
 
 

@@ -65,7 +65,7 @@ def test_a_session_that_is_ended_elsewhere_ends_here_without_a_click(
     page = own.sign_up(next(name))
     expect(page.get_by_text("It is quiet here")).to_be_visible()
     token = next(it for it in reversed(tokens) if it)
-    httpx.post(f"{system.commands}/api/v1/auth/logout", headers={"Authorization": token}).raise_for_status()
+    httpx.post(f"{system.commands}/api/v1/auth/logout", headers={"Authorization": token}, timeout=60).raise_for_status()
     expect(page.get_by_role("form", name="Log in")).to_be_visible()
     assert stored(page) == 0
 

@@ -55,7 +55,7 @@ async def test_the_bytes_of_an_announced_upload_go_straight_to_the_store(tmp_pat
         path = f"/media/uploads/{told['media_id']}/complete"
         assert (await ada.call("POST", path)).json()["code"] == "media_not_sent"
 
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             for content, headers in (
                 (JPEG + b"!", {"content-type": "image/jpeg"}),
                 (JPEG[1:], {"content-type": "image/jpeg"}),
@@ -84,5 +84,8 @@ def test_an_address_is_refused_once_it_has_expired(objects: S3Objects, monkeypat
         patch.setattr(objects, "_clock", Behind())
         allowed = objects.presigned_put("sent/late", len(JPEG), "image/jpeg", HOUR_MS // 1000)
     assert allowed is not None
-    assert httpx.put(allowed.url, content=JPEG, headers=dict(allowed.headers)).status_code == httpx.codes.FORBIDDEN
+    assert (
+        httpx.put(allowed.url, content=JPEG, headers=dict(allowed.headers), timeout=60).status_code
+        == httpx.codes.FORBIDDEN
+    )
     assert objects.stat("sent/late") is None

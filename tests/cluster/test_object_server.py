@@ -44,7 +44,7 @@ def objects(fleet: Fleet, told: Mapping[str, str]) -> Iterator[S3Objects]:  # no
 def test_an_address_lets_somebody_without_credentials_put_just_what_was_announced(objects: S3Objects) -> None:
     allowed = objects.presigned_put("films/1", len(FILM), "video/mp4", 60)
     assert allowed is not None
-    answer = httpx.put(allowed.url, content=FILM, headers=dict(allowed.headers))
+    answer = httpx.put(allowed.url, content=FILM, headers=dict(allowed.headers), timeout=60)
     assert answer.status_code == httpx.codes.OK, answer.text
     kept = objects.stat("films/1")
     assert kept is not None
@@ -63,9 +63,11 @@ def test_an_address_lets_somebody_without_credentials_put_just_what_was_announce
 def test_an_address_lets_nobody_put_anything_else(objects: S3Objects, content: bytes, headers: dict[str, str]) -> None:
     allowed = objects.presigned_put("films/2", len(FILM), "video/mp4", 60)
     assert allowed is not None
-    assert httpx.put(allowed.url, content=content, headers=headers).status_code == httpx.codes.FORBIDDEN
+    assert httpx.put(allowed.url, content=content, headers=headers, timeout=60).status_code == httpx.codes.FORBIDDEN
     other = allowed.url.replace("films/2", "films/3")
-    assert httpx.put(other, content=FILM, headers=dict(allowed.headers)).status_code == httpx.codes.FORBIDDEN
+    assert (
+        httpx.put(other, content=FILM, headers=dict(allowed.headers), timeout=60).status_code == httpx.codes.FORBIDDEN
+    )
     assert [it.key for it in objects.list("films/") if it.key != "films/1"] == []
 
 
@@ -73,14 +75,14 @@ def test_an_address_lets_somebody_read_that_object_alone(objects: S3Objects) -> 
     objects.put("films/4", io.BytesIO(FILM), len(FILM))
     url = objects.presigned_get("films/4", 60)
     assert url is not None
-    assert httpx.get(url).content == FILM
+    assert httpx.get(url, timeout=60).content == FILM
     for refused in (
         url.replace("films/4", "films/1"),
         url.partition("?")[0],
         url[:-1] + ("0" if url[-1] != "0" else "1"),
     ):
-        assert httpx.get(refused).status_code == httpx.codes.FORBIDDEN
-    assert httpx.delete(url).status_code == httpx.codes.FORBIDDEN
+        assert httpx.get(refused, timeout=60).status_code == httpx.codes.FORBIDDEN
+    assert httpx.delete(url, timeout=60).status_code == httpx.codes.FORBIDDEN
 
 
 def test_what_nobody_answers_for_is_said_in_one_line(told: Mapping[str, str]) -> None:

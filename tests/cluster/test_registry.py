@@ -36,7 +36,7 @@ def url(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def get(url: str) -> Any:
-    return httpx.get(url).raise_for_status().json()
+    return httpx.get(url, timeout=60).raise_for_status().json()
 
 
 def thing(name: str, version: int, schema_id: int, *fields: dict[str, Any]) -> Released:
@@ -98,5 +98,7 @@ def test_what_others_register_gets_other_ids(url: str) -> None:
     name = f"Other{secrets.token_hex(4)}"
     schema = thing(name, 1, 0, {"name": "a", "type": "int"})
     with closing(Registration(url)):
-        answer = httpx.post(f"{url}/subjects/test.{name}/versions", json={"schema": schema.text}).raise_for_status()
+        answer = httpx.post(
+            f"{url}/subjects/test.{name}/versions", json={"schema": schema.text}, timeout=60
+        ).raise_for_status()
     assert answer.json()["id"] not in {schema.schema_id for schema in released()}

@@ -43,7 +43,7 @@ def processes(system: SystemOnServers) -> dict[str, dict[str, Any]]:
 def requests_served(data: Path, name: str) -> float:
     """Return how many requests a worker has counted, asked at its own port."""
     told = probe.announced(data / "run" / f"{name}.json")
-    metrics = httpx.get(f"http://{told['own_host']}:{told['own_port']}/metrics").text
+    metrics = httpx.get(f"http://{told['own_host']}:{told['own_port']}/metrics", timeout=60).text
     lines = [line for line in metrics.splitlines() if line.startswith("murmur_http_requests_total{")]
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if '"/api/' in line)
 
@@ -84,5 +84,5 @@ async def test_a_stop_of_a_worker_loses_no_request_and_doubles_none(system: Syst
 
 def test_connections_are_dealt_out(system: SystemOnServers) -> None:
     for _ in range(40):
-        httpx.get(f"{system.query}/api/v1/users/nobody")
+        httpx.get(f"{system.query}/api/v1/users/nobody", timeout=60)
     assert all(requests_served(system.data, f"query-{number}") for number in (1, 2))

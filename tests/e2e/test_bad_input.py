@@ -51,7 +51,9 @@ def stage(starting: Starting, tmp_path_factory: pytest.TempPathFactory) -> Itera
         mine, his, deleted = (_post(system, who) for who in (ada, bob, bob))
         assert _call(system, bob, "DELETE", f"/tweets/{deleted}").status_code == httpx.codes.OK
         refresh = {"refresh_token": _login(system)["refresh_token"]}
-        assert httpx.post(f"{system.commands}{API}/auth/refresh", json=refresh).status_code == httpx.codes.OK
+        assert (
+            httpx.post(f"{system.commands}{API}/auth/refresh", json=refresh, timeout=60).status_code == httpx.codes.OK
+        )
         gone = _login(system)
         assert _call(system, gone, "POST", "/auth/logout").status_code == httpx.codes.OK
         yield Stage(
@@ -70,21 +72,23 @@ def stage(starting: Starting, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def _register(system: System, name: str) -> dict[str, Any]:
     body = {"username": name, "password": PASSWORD, "email": f"{name}@example.org"}
-    answer = httpx.post(f"{system.commands}{API}/auth/register", json=body)
+    answer = httpx.post(f"{system.commands}{API}/auth/register", json=body, timeout=60)
     assert answer.status_code == httpx.codes.CREATED, answer.text
     session: dict[str, Any] = answer.json()
     return session
 
 
 def _login(system: System) -> dict[str, Any]:
-    answer = httpx.post(f"{system.commands}{API}/auth/login", json={"username": "bob", "password": PASSWORD})
+    answer = httpx.post(
+        f"{system.commands}{API}/auth/login", json={"username": "bob", "password": PASSWORD}, timeout=60
+    )
     session: dict[str, Any] = answer.json()
     return session
 
 
 def _call(system: System, who: dict[str, Any], method: str, path: str, **sent: Any) -> httpx.Response:
     headers = {"Authorization": f"Bearer {who['access_token']}"}
-    return httpx.request(method, f"{system.commands}{API}{path}", headers=headers, **sent)
+    return httpx.request(method, f"{system.commands}{API}{path}", headers=headers, **sent, timeout=60)
 
 
 def _post(system: System, who: dict[str, Any]) -> str:
@@ -99,7 +103,7 @@ def check(stage: Stage, case: Case, api: str) -> None:
         sent = {}
     headers = {"Authorization": f"Bearer {stage.ada}", **case.headers}
     base: str = getattr(stage.system, api)
-    expect(httpx.request(case.method, base + API + path, headers=headers, **sent), case.code)
+    expect(httpx.request(case.method, base + API + path, headers=headers, **sent, timeout=60), case.code)
 
 
 def expect(answer: httpx.Response, code: str) -> None:
@@ -135,7 +139,7 @@ def test_a_consistency_token_of_another_installation_is_a_problem(stage: Stage) 
 def test_a_key_that_was_used_for_another_request_is_a_problem(stage: Stage) -> None:
     key = {"Idempotency-Key": "once"}
     headers = {"Authorization": f"Bearer {stage.ada}", **key}
-    first = httpx.post(f"{stage.system.commands}{API}{TWEET}", json={"content": "a"}, headers=headers)
+    first = httpx.post(f"{stage.system.commands}{API}{TWEET}", json={"content": "a"}, headers=headers, timeout=60)
     assert first.status_code == httpx.codes.CREATED
     check(stage, Case("POST", TWEET, "idempotency_key_reused", {"content": "b"}, key), "commands")
     check(stage, Case("POST", "/tweets/{his}/like", "idempotency_key_reused", None, key), "commands")
@@ -159,8 +163,8 @@ def test_a_token_that_is_missing_expired_or_revoked_opens_neither_api(stage: Sta
         headers = {"Authorization": f"bearer {token}"}
         check(stage, Case("POST", TWEET, code, {"content": "a"}, headers), "commands")
         check(stage, Case("GET", "/timeline/home", code, None, headers), "query")
-    expect(httpx.post(f"{stage.system.commands}{API}{TWEET}", json={"content": "a"}), "token_missing")
-    expect(httpx.get(f"{stage.system.query}{API}/timeline/home?access_token={stage.ada}"), "token_missing")
+    expect(httpx.post(f"{stage.system.commands}{API}{TWEET}", json={"content": "a"}, timeout=60), "token_missing")
+    expect(httpx.get(f"{stage.system.query}{API}/timeline/home?access_token={stage.ada}", timeout=60), "token_missing")
 
 
 def test_a_refresh_token_that_was_used_ends_its_session(stage: Stage) -> None:
@@ -183,7 +187,7 @@ RAW: dict[str, tuple[bytes, int]] = {
 
 
 def _raw(port: int, sent: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(sent)
         return connection.makefile("rb").readline()
 
@@ -196,7 +200,7 @@ def test_bytes_that_are_no_request_are_a_problem(stage: Stage, name: str) -> Non
 
 
 def test_a_head_is_answered_like_a_get_without_its_body(stage: Stage) -> None:
-    with httpx.Client(headers={"Authorization": f"Bearer {stage.ada}"}) as client:
+    with httpx.Client(headers={"Authorization": f"Bearer {stage.ada}"}, timeout=60) as client:
         for path in ("/healthz", "/made-up", f"{API}/timeline/home", f"{API}/tweets/{stage.mine}"):
             whole, head = (client.request(method, stage.system.query + path) for method in ("GET", "HEAD"))
             assert (head.status_code, head.content) == (whole.status_code, b"")
@@ -204,9 +208,9 @@ def test_a_head_is_answered_like_a_get_without_its_body(stage: Stage) -> None:
 
 
 def test_nothing_of_this_is_an_error_in_a_log(stage: Stage) -> None:
-    with socket.create_connection(("127.0.0.1", stage.system.commands_port), timeout=5) as leaver:
+    with socket.create_connection(("127.0.0.1", stage.system.commands_port), timeout=60) as leaver:
         leaver.sendall(b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{")
-    expect(httpx.post(f"{stage.system.commands}{API}/auth/login", content=b"{"), "body_invalid")
+    expect(httpx.post(f"{stage.system.commands}{API}/auth/login", content=b"{", timeout=60), "body_invalid")
     lines = [line for log in (stage.system.data / "logs").glob("*.log") for line in log.read_text().splitlines()]
     assert len(lines) > len(COMMANDS)
     assert [line for line in lines if json.loads(line).get("level") in LOUD] == []

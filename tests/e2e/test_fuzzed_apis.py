@@ -37,16 +37,16 @@ def system(starting: Starting, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="module")
 def token(system: System) -> str:
     body = {"username": "fuzzy", "password": "a long password"}
-    answer = httpx.post(f"{system.commands}/api/v1/auth/register", json=body)
+    answer = httpx.post(f"{system.commands}/api/v1/auth/register", json=body, timeout=60)
     url, headers = f"{system.commands}/api/v1/tweets", {"Authorization": f"Bearer {answer.json()['access_token']}"}
-    assert httpx.post(url, json={"content": "hello"}, headers=headers).status_code == httpx.codes.CREATED
+    assert httpx.post(url, json={"content": "hello"}, headers=headers, timeout=60).status_code == httpx.codes.CREATED
     bearer: str = answer.json()["access_token"]
     return bearer
 
 
 def not_kept(system: System) -> list[str]:
     """The paths of queries over projections that this system does not keep: not_kept is all that they say."""
-    kept = {it["projection"] for it in httpx.get(f"{system.query}/projections").json()["projections"]}
+    kept = {it["projection"] for it in httpx.get(f"{system.query}/projections", timeout=60).json()["projections"]}
     return [path for projection, path in OF_PROJECTIONS.items() if projection not in kept]
 
 

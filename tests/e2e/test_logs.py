@@ -59,7 +59,7 @@ def test_no_log_holds_a_password_a_token_a_cookie_or_an_address(talkative: Syste
         canaries.all["the next refresh token"] = refreshed["refresh_token"]
         client.post(f"{talkative.commands}/api/v1/auth/refresh", json={"refresh_token": session["refresh_token"]})
     talkative.wait_until_caught_up()
-    mark = httpx.get(f"{talkative.query}/healthz").headers["X-Request-Id"]
+    mark = httpx.get(f"{talkative.query}/healthz", timeout=60).headers["X-Request-Id"]
     until(lambda: mark in lines(talkative))  # what went before it was written, too
     found = lines(talkative)
     assert [what for what, canary in canaries.all.items() if canary in found] == []

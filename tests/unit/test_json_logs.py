@@ -78,7 +78,7 @@ async def test_lines_of_requests_are_written_together_and_before_any_other(monke
     lines.handle(record_of("commands.app", "three"))
     assert written.getvalue() == "one\ntwo\nthree\n"
     lines.handle(record_of(ACCESS, "four"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not written.getvalue().endswith("four\n"):  # noqa: ASYNC110 - what is waited for announces nothing
             await asyncio.sleep(0.001)
 

@@ -29,7 +29,7 @@ class SlowStore:
         return answer
 
     async def asked_times(self, times: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.asked) < times:  # noqa: ASYNC110 - what is waited for announces nothing
                 await asyncio.sleep(0)
 

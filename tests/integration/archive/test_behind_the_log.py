@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from streams.parts import Projection
 
 FOLLOWS = TopicPartition("follows", 0)
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 class Behind(FileParts):

@@ -11,9 +11,9 @@ import pytest
 
 from infra import data_lock
 from infra.data_lock import DataLock
+from tests.waiting import BOUND_SECONDS
 
 ROOT = Path(__file__).parents[3]
-BOUND_SECONDS = 20.0
 
 
 def up(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[3]
-WAIT_S = 30
+WAIT_S = 60
 
 
 class Running(NamedTuple):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from schemas.envelope import Event
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 PARTITIONS = dict.fromkeys((topic for topics in embedded.PARTS.values() for topic in topics), 4)
 HISTORY: list[Event] = [
     *(registered(user) for user in range(1, 9)),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from streams.parts import Projection
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 TWEETS = [it for it in PROJECTIONS if it.name == "tweets"]
 THIS = TWEETS[0].schema_version
 NEXT = THIS + 1

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 RECORDS = 100_000
 PARTITIONS = 4
-EXIT_SECONDS = 10.0
+EXIT_SECONDS = 60.0
 
 
 @pytest.fixture

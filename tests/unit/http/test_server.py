@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:

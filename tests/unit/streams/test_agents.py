@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from streams.app import ProjectionApp
     from streams.loop import ProjectionLoop
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 DEFAULTS = StreamSettings()
 
 

@@ -63,7 +63,7 @@ async def test_a_slow_agent_bounds_what_is_read_and_is_never_left_without_work(
 
     monkeypatch.setattr(asyncio, "wait", watched)
     stop = asyncio.Event()
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(run_apps([app], stop))
         await store.holds(RECORDS)
         stop.set()
@@ -78,7 +78,7 @@ async def test_room_in_a_full_partition_wakes_a_reader_that_waits_for_another() 
     log.fill(range(0, RECORDS, 2))  # partition 0 only: partition 1 stays active, and empty
     app = build_app("slow", (TOPIC,), slow, a_loop(store), log, log, SETTINGS)
     stop = asyncio.Event()
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(run_apps([app], stop))
         await store.holds(RECORDS // 2)
         stop.set()
