@@ -1,6 +1,6 @@
 """Brings projections up to given positions of the log, in big spans, each record read and decoded once for all.
 
-Consumes:   the topics of the projections given, by plain reads, one partition after the other
+Consumes:   the topics of the projections given, by plain reads, one topic after the other
 Writes:     their stores; nothing else: no dead letters, no effects outside
 Guarantee:  a store goes on at its checkpoint, whatever ended the attempt before; it never passes its goal. A record
             that cannot be applied is passed by, alone, as the stream workers do; how many were, is told
@@ -10,6 +10,7 @@ Rebuild:    this is it
 from __future__ import annotations
 
 import time
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.log.port import Span, TopicPartition
@@ -68,6 +69,10 @@ class Build:
         at = self.done.get(place, 0)
         return at if at < self.goal.get(place, 0) else None
 
+    def progress(self, place: TopicPartition) -> float:
+        """Return which part of a partition's records it has passed, up to its goal."""
+        return self.done.get(place, 0) / max(1, self.goal[place])
+
     def left(self) -> int:
         """Return how many records are still to be read."""
         return sum(max(0, end - self.done.get(place, 0)) for place, end in self.goal.items())
@@ -124,23 +129,41 @@ def build(
     tell: Callable[[int], None] = lambda _: None,
     span_records: int = SPAN_RECORDS,
 ) -> None:
-    """Bring each to its goal; `tell` hears how many records were read, after each span."""
+    """Bring each to its goal; `tell` hears how many records were read, after each span.
+
+    The partitions of a topic go on side by side, as far as one another: what was said at one time is written at one
+    time, where ids, which are in the order of time, stand beside each other.
+    """
     places = {place for it in builds for place in it.goal}
-    for place in sorted(places, key=cheapest):
-        readers = [it for it in builds if place in it.goal]
-        while starts := [at for it in readers if (at := it.waiting(place)) is not None]:
-            start = min(starts)
-            behind = [it for it in readers if it.waiting(place) == start]
-            end = min([*(it.goal[place] for it in behind), *(at for at in starts if at > start)])
-            batch = log.read(*place, start, min(span_records, end - start))
-            if batch is None:
-                raise RuntimeError(f"{place.topic}/{place.partition}: the log ends at {start}, the goal is {end}")
-            unread = frozenset.intersection(*(it.passes_over for it in behind))
-            codec.expect(batch.topic, batch.keys)
-            found = decoded(batch.values, unread)
-            hear([it.hearing for it in behind if it.hearing is not None], batch, found.events)
-            read = found.read()
-            for it in behind:
-                it.take(batch, found, read)
-            tell(len(batch.values))
-            throttle.passed(len(batch.values))
+    for _, of_topic in groupby(sorted(places, key=cheapest), key=lambda place: place.topic):
+        progress = dict.fromkeys(of_topic, 0.0)
+        while progress:
+            place = min(progress, key=progress.__getitem__)
+            records = _build_span(log, [it for it in builds if place in it.goal], place, span_records)
+            if not records:
+                del progress[place]
+                continue
+            progress[place] = min(it.progress(place) for it in builds if place in it.goal)
+            tell(records)
+            throttle.passed(records)
+
+
+def _build_span(log: LogReader, readers: Sequence[Build], place: TopicPartition, span_records: int) -> int:
+    """Read on where those of the readers are that are the farthest behind; return how many records there were."""
+    starts = [at for it in readers if (at := it.waiting(place)) is not None]
+    if not starts:
+        return 0
+    start = min(starts)
+    behind = [it for it in readers if it.waiting(place) == start]
+    end = min([*(it.goal[place] for it in behind), *(at for at in starts if at > start)])
+    batch = log.read(*place, start, min(span_records, end - start))
+    if batch is None:
+        raise RuntimeError(f"{place.topic}/{place.partition}: the log ends at {start}, the goal is {end}")
+    unread = frozenset.intersection(*(it.passes_over for it in behind))
+    codec.expect(batch.topic, batch.keys)
+    found = decoded(batch.values, unread)
+    hear([it.hearing for it in behind if it.hearing is not None], batch, found.events)
+    read = found.read()
+    for it in behind:
+        it.take(batch, found, read)
+    return len(batch.values)
