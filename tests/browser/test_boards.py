@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING
 
 import httpx
 from playwright.sync_api import expect
 
 from tests.browser.windows import PASSWORD, PHONE
-from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.browser.conftest import Opening
     from tests.e2e.system import System
-
-HOUR_S, TAKES_S = 3_600, 60
 
 
 def say(system: System, username: str, text: str) -> None:
@@ -31,7 +27,6 @@ def say(system: System, username: str, text: str) -> None:
 
 
 def test_a_tag_rises_on_the_board_while_one_watches(window: Opening, system: System, name: Iterator[str]) -> None:
-    until(lambda: time.time() % HOUR_S < HOUR_S - TAKES_S, 2 * TAKES_S)  # with the hour, people are counted anew
     for _ in range(4):
         say(system, next(name), "All talk about #bread")
     page = window().open("/trends")
