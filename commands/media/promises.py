@@ -86,6 +86,12 @@ def forget(objects: ObjectStore, owner_id: int, media_id: int) -> None:
     objects.delete(_key(owner_id, media_id))
 
 
+def forget_all(objects: ObjectStore, owner_id: int) -> None:
+    """Delete all promises of an account, and what was sent."""
+    for it in list(objects.list(f"{PROMISED}{to_uuid(owner_id)}/")):
+        forget(objects, owner_id, from_uuid(it.key.rpartition("/")[2]) or 0)
+
+
 def arrived(objects: ObjectStore, media_id: int, size: int) -> Arrived | None:
     """Copy what was sent to where uploads stand, durably; None: it is not there as it was promised.
 

@@ -20,7 +20,7 @@ from prometheus_client import Counter
 
 from commands import claims
 from commands.decision import Stamp
-from commands.media import collector
+from commands.media import collector, promises
 from commands.privacy import handler, texts, topics
 from infra.journal.port import AlreadyClaimedError, Commit
 from infra.json_logs import FIELDS
@@ -156,8 +156,10 @@ class Erasure:
         yield handler.undo_bookmarks(user_id, kept, stamp)
 
     async def _collect_media(self, user_id: int) -> None:
-        """Delete the bytes of an account's images and videos, and say so; what is collected already is passed by."""
+        """Delete what an account announced, the bytes of its media, and say so; what is collected is passed by."""
         media, before = self._services.views.media, None
+        if self._services.media is not None:
+            await asyncio.to_thread(promises.forget_all, self._services.media.objects, user_id)
         while ids := media.of_owner(user_id, before, AT_ONCE):
             before = ids[-1]
             standing = [it.media_id for it in media.many(ids).values()]

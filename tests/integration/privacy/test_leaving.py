@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from commands.media.promises import PROMISED, SENT, sent_key
 from commands.privacy.erasure import Erasure
 from infra.erasing.files import FileCopies
 from infra.journal.port import Commit
@@ -154,3 +155,16 @@ async def test_media_of_an_erased_account_are_deleted_and_what_was_said_of_them(
     assert (uploaded.alt_text, uploaded.sha256) == ("", "")
     row = world.services.views.media.many([media_id])[media_id]
     assert (row.alt_text, row.file, row.blurhash, bool(row.collected_at_ms)) == ("", "", "", True)
+
+
+async def test_an_upload_that_an_erased_account_announced_is_deleted_with_its_text(world: World) -> None:
+    ada, bob = await world.register("Ada"), await world.register("bob")
+    media = world.services.media
+    assert media is not None
+    for user in (ada, bob):
+        announcement = {"type": "image/png", "bytes": 4, "alt_text": "alt canary"}
+        told = (await user.call("POST", "/media/uploads", announcement)).json()
+        media.objects.put(sent_key(from_uuid(told["media_id"]) or 0), io.BytesIO(b"seen"), 4)
+    await erased(world, ada)
+    kept = [it.key for prefix in (PROMISED, SENT) for it in media.objects.list(prefix)]
+    assert kept == [f"{PROMISED}{bob.user_id}/{told['media_id']}", f"{SENT}{told['media_id']}"]
