@@ -154,7 +154,9 @@ class World:
 @asynccontextmanager
 async def command_world(folder: Path, clock: Clock | None = None, **settings: Any) -> AsyncIterator[World]:
     """Open a world; settings other than the data folder may be given."""
-    chosen = Settings(**{"data_dir": folder, "argon2_memory_kib": 8, "rate_limits": False, "wait_ms": 2000, **settings})
+    chosen = Settings(
+        **{"data_dir": folder, "argon2_memory_kib": 8, "rate_limits": False, "wait_ms": 8_000, **settings}
+    )
     services, close = open_services(chosen, clock)
     projections = Projections(chosen)
     app = create_app(services)

@@ -32,7 +32,7 @@ DEAF = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + LISTEN
 BROKEN = "import sys\nprint('the disk is purple', flush=True)\nsys.exit(3)\n"
 
 
-def server(source: str, ready_seconds: float = 20.0) -> Server:
+def server(source: str, ready_seconds: float = 60.0) -> Server:
     def fetch(folder: Path) -> None:
         (folder / "server.py").write_text(source)
 
@@ -96,7 +96,7 @@ def test_a_server_that_does_not_start_says_why_in_one_line(folder: Path) -> None
 
 
 def test_a_server_that_is_never_ready_is_ended(folder: Path) -> None:
-    never = server("import signal\nprint('still thinking', flush=True)\nsignal.pause()\n", ready_seconds=1.0)
+    never = server("import signal\nprint('still thinking', flush=True)\nsignal.pause()\n", ready_seconds=5.0)
     with pytest.raises(TroubleError, match="small does not start: still thinking"):
         launcher.start("small", never, folder, launcher.Start(folder.parent / "cache"))
     last = launcher.read_state(folder)
