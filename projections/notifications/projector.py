@@ -71,7 +71,11 @@ def project(events: Sequence[Event]) -> list[Write]:
     marks: list[MarkRead] = []
     switches: dict[tuple[int, int], Switch] = {}
     for event in events:
-        if isinstance(event, _ENDS):
+        if said := told(event):
+            for notice in said:
+                known = notices.get(notice[:4])
+                notices[notice[:4]] = Tell(*(known[:5] if isinstance(known, Tell) else notice))
+        elif isinstance(event, _ENDS):
             for notice in taken_back(event):
                 known = notices.get(notice[:4])
                 ended = known._replace(stands=False) if isinstance(known, Tell) else Recall(*notice[:4])
@@ -81,10 +85,6 @@ def project(events: Sequence[Event]) -> list[Write]:
         elif isinstance(event, NotificationsSwitched):
             for switch in _switches(event):
                 switches[switch[:2]] = switch
-        else:
-            for notice in told(event):
-                known = notices.get(notice[:4])
-                notices[notice[:4]] = Tell(*(known[:5] if isinstance(known, Tell) else notice))
     recalled: list[Write] = [it for it in notices.values() if isinstance(it, Recall)]
     return [*recalled, *(it for it in notices.values() if isinstance(it, Tell)), *marks, *switches.values()]
 

@@ -8,6 +8,7 @@ expression over one index.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -20,6 +21,7 @@ MEDIA: Final = "media"
 _ACCENT: Final = regex.compile(r"[\u0300-\u036f]+")
 _UNSPACED: Final = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 _NOT_IN_TAGS: Final = regex.compile(r"[^0-9A-Za-z_\x80-\U0010ffff]|\s")
+_ASCII_WORD: Final = re.compile(r"\w+", re.ASCII)  # what _WORD finds there, at half the cost
 _WORD: Final = regex.compile(rf"(?V1){_UNSPACED}\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}_]--{_UNSPACED}]+")
 
 
@@ -33,7 +35,9 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Return the words of a text, in order, repeats included."""
-    return [word[:LONGEST_WORD] for word in _WORD.findall(fold(text))]
+    if text.isascii() and len(text) <= LONGEST_WORD:
+        return _ASCII_WORD.findall(text.lower())
+    return [word[:LONGEST_WORD] for word in (_ASCII_WORD if text.isascii() else _WORD).findall(fold(text))]
 
 
 def tag(text: str) -> str:

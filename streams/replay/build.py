@@ -58,6 +58,7 @@ class Build:
         self.hearing = hearing
         self.goal = goal
         self.passes_over = prefixes_of(passes_over)
+        self._idle = frozenset(passes_over)
         self.passed: list[Passed] = []
         self._project = project
         self._placing = placing
@@ -82,7 +83,8 @@ class Build:
         span = Span(batch.topic, batch.partition, batch.base_offset, batch.next_offset)
         self.passed += [Passed(*span[:2], span.start + at, reason) for at, reason in found.errors.items()]
         try:
-            self._store.apply(self._project(found.events if self._placing else read) if read else (), span)
+            told = found.events if self._placing else [event for event in read if type(event) not in self._idle]
+            self._store.apply(self._project(told) if read and told else (), span)
         except RejectedWriteError:
             self._apply_apart(span, found.events)
         self.done[TopicPartition(batch.topic, batch.partition)] = batch.next_offset

@@ -66,10 +66,12 @@ class EngagementRecount:
     def _concerns(self, place: TopicPartition, offset: int, user: int, *tweets: int) -> bool:
         users = [user] if self._sample.has_user(user) else []
         about = [it for it in tweets if it and self._sample.has_tweet(it)]
+        if not users and not about:
+            return False
         self._users.update(users)
         self._tweets.update(about)
         self._said.note(place, offset, *users, *about)
-        return bool(users or about)
+        return True
 
     def _mark(self, event: Liked | Unliked | Bookmarked | Unbookmarked) -> None:
         pair, at_ms = (event.user_id, event.tweet_id), event.envelope.occurred_at_ms

@@ -66,7 +66,8 @@ class NotificationsRecount:
                 self._said.note(place, offset, event.user_id)
                 self._wish(event)
             return
-        notices = [it for it in _notices(event) if self._sample.has_user(it.recipient) and it.recipient != it.actor]
+        chosen = [it for it in _notices(event) if self._sample.has_user(it[0])]
+        notices = [it for it in map(_Notice._make, chosen) if it.recipient != it.actor]
         if not notices:
             return
         stands = not isinstance(event, Unliked | RetweetUndone | Unfollowed)
@@ -115,23 +116,25 @@ class NotificationsRecount:
                 yield self._said.difference("read up to, and off, of", user, wanted, tuple(wishes))
 
 
-def _notices(event: Event) -> list[_Notice]:
-    """Return whom an event tells, or told, of what."""
-    if isinstance(event, TweetPosted):
-        return _of_tweet(event)
-    if isinstance(event, Liked | Unliked):
-        return [_Notice(event.author_id, event.tweet_id, LIKE, event.user_id)]
-    if isinstance(event, Retweeted | RetweetUndone):
-        return [_Notice(event.original_author_id, event.original_id, RETWEET, event.author_id)]
-    if isinstance(event, Followed | Unfollowed):
-        return [_Notice(event.target_id, 0, FOLLOW, event.user_id)]
-    return []
+def _notices(event: Event) -> list[tuple[int, int, int, int]]:
+    """Return whom an event tells, or told, of what: the fields of notices."""
+    match event:
+        case TweetPosted():
+            return _of_tweet(event)
+        case Retweeted() | RetweetUndone():
+            return [(event.original_author_id, event.original_id, RETWEET, event.author_id)]
+        case Followed() | Unfollowed():
+            return [(event.target_id, 0, FOLLOW, event.user_id)]
+        case Liked() | Unliked():
+            return [(event.author_id, event.tweet_id, LIKE, event.user_id)]
+        case _:
+            return []
 
 
-def _of_tweet(event: TweetPosted) -> list[_Notice]:
+def _of_tweet(event: TweetPosted) -> list[tuple[int, int, int, int]]:
     kinds = dict.fromkeys((mention.user_id for mention in event.mentions), MENTION)
     if event.quoted_author_id:
         kinds[event.quoted_author_id] = QUOTE
     if event.reply_to_author_id:
         kinds[event.reply_to_author_id] = REPLY
-    return [_Notice(user, event.tweet_id, kind, event.author_id) for user, kind in kinds.items()]
+    return [(user, event.tweet_id, kind, event.author_id) for user, kind in kinds.items()]
