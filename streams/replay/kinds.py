@@ -96,7 +96,8 @@ class Kind(NamedTuple):
     """How a projection's file is loaded and verified.
 
     `open_bulk` loads it at once; without, its store builds it. `passes_over` names events that the projector ignores.
-    `weight` is the CPU time of a record in microseconds, decoding not included: who builds what is shared out by it.
+    `weight` is the CPU time of a record in microseconds, from projecting to verification, decoding not included: who
+    builds what is shared out by it.
     `pages`: readers are compared page by page, too, because not all tables are a function of the log.
     `mendable`: rows may be put right one by one, and caches hear of it or keep nothing of them. `gather` makes what is
     kept for one reader anew from other rows.
@@ -120,7 +121,7 @@ KINDS: dict[str, Kind] = {
         AccountsRecount,
         open_bulk=plain(SqliteAccountsBulk),
         passes_over=frozenset({SignedIn}),
-        weight=3.0,
+        weight=3.5,
         mendable=True,
     ),
     "tweets": Kind(
@@ -128,14 +129,14 @@ KINDS: dict[str, Kind] = {
         tweets.CONTENT,
         TweetsRecount,
         open_bulk=plain(SqliteTweetsBulk),
-        weight=9.0,
+        weight=16.0,
     ),
     "graph": Kind(
         SqliteGraphReader,
         graph.CONTENT,
         GraphRecount,
         open_bulk=plain(SqliteGraphBulk),
-        weight=5.0,
+        weight=5.5,
         mendable=True,
     ),
     "engagement": Kind(
@@ -143,7 +144,7 @@ KINDS: dict[str, Kind] = {
         engagement.CONTENT,
         EngagementRecount,
         open_bulk=plain(SqliteEngagementBulk),
-        weight=4.0,
+        weight=10.0,
         mendable=True,
     ),
     "home_timeline": Kind(
@@ -163,7 +164,7 @@ KINDS: dict[str, Kind] = {
             TweetModerated,
             TopicsWithdrawn,
         },
-        weight=8.0,
+        weight=6.5,
         pages=True,
         gather=gather,
     ),
@@ -173,14 +174,14 @@ KINDS: dict[str, Kind] = {
         SearchRecount,
         open_bulk=plain(SqliteSearchBulk),
         passes_over=_STANDING | {Retweeted, RetweetUndone, SignedIn, TweetModerated, TopicsWithdrawn},
-        weight=8.0,
+        weight=6.0,
     ),
     "trends": Kind(
         SqliteTrendsReader,
         trends.CONTENT,
         TrendsRecount,
         passes_over=frozenset({Retweeted, RetweetUndone, TweetDeleted, TweetModerated}),
-        weight=2.0,
+        weight=0.5,
         mendable=True,
     ),
     "notifications": Kind(
@@ -194,7 +195,7 @@ KINDS: dict[str, Kind] = {
                 *(Blocked, Unblocked, Muted, Unmuted, Bookmarked, Unbookmarked),
             }
         ),
-        weight=6.0,
+        weight=7.0,
         mendable=True,
     ),
     "media": Kind(
@@ -202,7 +203,7 @@ KINDS: dict[str, Kind] = {
         media.CONTENT,
         MediaRecount,
         passes_over=frozenset({AccountRegistered, SignedIn, Retweeted, RetweetUndone}),
-        weight=1.0,
+        weight=0.3,
         mendable=True,
     ),
     "moderation": Kind(
@@ -217,7 +218,7 @@ KINDS: dict[str, Kind] = {
         spam.CONTENT,
         SpamRecount,
         passes_over=frozenset({TweetDeleted, Retweeted, RetweetUndone, TweetModerated}),
-        weight=60.0,
+        weight=5.5,
         mendable=True,
     ),
 }

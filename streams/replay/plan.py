@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 DECODE_US = 6.0
 """CPU time to read and decode a record, in microseconds; weights of kinds are measured beside it."""
-VERIFY_US = 8.0
 GUESSED_BYTES = 300  # a record's in a file, where there is none yet to go by
 MEASURED_RECORDS = 5_000
 
@@ -84,7 +83,7 @@ def _own(projection: Projection, kinds: Mapping[str, Kind], ends: Mapping[TopicP
 def _together(group: Sequence[Projection], kinds: Mapping[str, Kind], ends: Mapping[TopicPartition, int]) -> float:
     """Return the microseconds of a group: each record is decoded once."""
     topics = {topic for projection in group for topic in projection.topics}
-    decoding = sum(end for place, end in ends.items() if place.topic in topics) * (DECODE_US + VERIFY_US)
+    decoding = sum(end for place, end in ends.items() if place.topic in topics) * DECODE_US
     return decoding + sum(_own(projection, kinds, ends) for projection in group)
 
 
