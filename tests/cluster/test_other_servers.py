@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.cluster
 
-BOUND_SECONDS = 30.0
+BOUND_SECONDS = 60.0
 SCHEMA = '{"type": "record", "name": "Seen", "fields": [{"name": "id", "type": "long"}]}'
 BROKEN = '{"type": "record", "name": "Seen", "fields": [{"name": "id", "type": "string"}]}'
 
