@@ -76,12 +76,16 @@ def noted(folder: Path) -> list[int]:
 
 def test_nothing_is_lost_or_doubled_by_kills(folder: Path) -> None:
     fill(folder, range(RECORDS))
+    kills = 0
     for batches in (1, 7, 20, 3):
         with a_worker(folder) as (process, lines):
             wait_for_batches(lines, batches)
             process.send_signal(signal.SIGKILL)
             assert process.wait(EXIT_SECONDS) == -signal.SIGKILL
-        assert noted(folder) != list(range(RECORDS))
+        if len(noted(folder)) == RECORDS:
+            break  # this test stood still, and the worker did not
+        kills += 1
+    assert kills
     left = RECORDS - len(noted(folder))
     with a_worker(folder) as (process, lines):
         wait_for_batches(lines, -(-left // 1_000))
