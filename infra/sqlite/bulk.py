@@ -1,6 +1,6 @@
 """Loads a projection's file at once: what triggers would have kept row by row is made set-wise, when all rows are in.
 
-A bulk store is the projection's store without its indices and without the triggers that count. Rows are written by
+A bulk store is the projection's store without its indices and without its triggers. Rows are written by
 the same statements; `finish` then makes the indices, counts (COUNT), and adds the triggers. What comes out is the file
 that the store itself would have written, content and schema, and the store goes on with it. Until then the file says
 that it is half made — its schema version is negative — and neither a store nor a reader opens it.
@@ -33,22 +33,16 @@ COMMIT_RECORDS = 100_000  # a second or two of work, which a kill may cost
 
 
 class SqliteBulkStore(SqliteProjectionStore):
-    """Base of the bulk stores; a subclass names the store, the triggers that stay, and what counts its rows.
-
-    KEPT_TRIGGERS decide, while rows come, which of them stand. COUNT is a script over the loaded rows.
-    """
+    """Base of the bulk stores; a subclass names the store, and counts its rows by COUNT, a script over all of them."""
 
     STORE: ClassVar[type[SqliteProjectionStore]]
     COMMIT_RECORDS: ClassVar[int] = COMMIT_RECORDS
-    KEPT_TRIGGERS: ClassVar[frozenset[str]] = frozenset()
     COUNT: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:
         """Take from the store what loading needs of it."""
         super().__init_subclass__()
-        whole = list(statements(cls.STORE.SCHEMA))
-        kept = [it for it in whole if _is_table(it) or _trigger(it) in cls.KEPT_TRIGGERS]
-        cls.SCHEMA = "\n".join(kept)
+        cls.SCHEMA = "\n".join(filter(_is_table, statements(cls.STORE.SCHEMA)))
         cls.SCHEMA_VERSION = -cls.STORE.SCHEMA_VERSION
         if "STATEMENTS" not in cls.__dict__:
             cls.STATEMENTS = cls.STORE.STATEMENTS
@@ -130,9 +124,3 @@ def _is_table(statement: str) -> bool:
 
 def _is_index(statement: str) -> bool:
     return statement.startswith(("CREATE INDEX", "CREATE UNIQUE INDEX"))
-
-
-def _trigger(statement: str) -> str:
-    """Return the name of the trigger that a statement makes, or nothing."""
-    words = statement.split(maxsplit=7)
-    return words[5] if words[:5] == ["CREATE", "TRIGGER", "IF", "NOT", "EXISTS"] else ""

@@ -1,7 +1,8 @@
 """Loads the engagement's file at once.
 
 Consumes:   the writes of projections.engagement.projector
-Writes:     as projections.engagement.sqlite
+Writes:     as projections.engagement.sqlite; what is buried goes at the end: a trigger that asks before each row makes
+            a savepoint of each, which costs more than the row
 Guarantee:  see infra.sqlite.bulk
 Rebuild:    delete the file
 """
@@ -35,8 +36,9 @@ class SqliteEngagementBulk(SqliteBulkStore):
     """The one writer of engagement while it is loaded."""
 
     STORE = SqliteEngagementStore
-    KEPT_TRIGGERS = frozenset({"retweets_unless_buried", "responses_unless_buried"})
     COUNT = f"""
+    DELETE FROM retweets WHERE tweet_id IN (SELECT tweet_id FROM buried);
+    DELETE FROM responses WHERE tweet_id IN (SELECT tweet_id FROM buried);
     INSERT INTO counts WITH each (tweet_id, likes, retweets, replies, quotes) AS ({_COUNTS})
         SELECT tweet_id, sum(likes), sum(retweets), sum(replies), sum(quotes) FROM each GROUP BY tweet_id;
     INSERT INTO interactions WITH each AS ({_INTERACTIONS})
