@@ -26,7 +26,7 @@ from streams.processing.loop import ProcessingLoop
 from streams.processing.metrics import ProcessingMetrics
 from streams.processing.work import Work
 from tests.command_world import World, command_world
-from tests.waiting import soon
+from tests.waiting import BOUND_SECONDS, PAUSE_SECONDS, soon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from infra.objects.port import ObjectStore
     from infra.settings import Settings
     from tests.command_world import User
+
+
+PATIENT: dict[str, Any] = {"media_wait_ms": 20_000, "wait_ms": 30_000, "request_timeout_s": 60}
+"""So that no bound of the commands' is what a busy machine is held to."""
 
 
 class NoLetters:
@@ -61,12 +65,19 @@ class Processing:
             end_process=lambda _: None,
         )  # fmt: skip
         self._tail = EmbeddedLogTail(settings.log_dir)
-        self.running = asyncio.Event()
+        self.running, self.resting = asyncio.Event(), asyncio.Event()
         self.running.set()
+
+    async def rest(self) -> None:
+        """Take up nothing more until `running` is set; what was taken up is done."""
+        self.running.clear()
+        await self.resting.wait()
 
     async def follow(self) -> None:
         while True:
+            self.resting.set()
             await self.running.wait()
+            self.resting.clear()
             for topic in TOPICS:
                 for partition in range(self._log.partitions(topic)):
                     start = self._store.checkpoints().get((topic, partition), 0)  # type: ignore[call-overload]
@@ -105,10 +116,18 @@ class MediaWorld:
 
     async def uploaded(self, user: User, content: bytes, alt_text: str | None = None) -> dict[str, Any]:
         """Send a file that is fit to be shown; return the answer."""
-        answer = await self.upload(user, content, alt_text)
+        told = await self.settled(user, await self.upload(user, content, alt_text))
+        assert told["status"] == "ready", told
+        return told
+
+    async def settled(self, user: User, answer: httpx.Response) -> dict[str, Any]:
+        """Return what is told of an upload once it is decoded, for which a busy machine may take longer."""
         assert answer.status_code == 201, answer.text
         told: dict[str, Any] = answer.json()
-        assert told["status"] == "ready", told
+        async with asyncio.timeout(BOUND_SECONDS):
+            while told["status"] == "processing":
+                await asyncio.sleep(PAUSE_SECONDS)
+                told = (await self.get(f"/api/v1/media/{told['media_id']}", user)).json()
         return told
 
     async def get(self, path: str, user: User | None = None, **headers: str) -> httpx.Response:
@@ -140,7 +159,7 @@ async def media_world(
     folder: Path, decoder: Decoder, clock: Clock | None = None, **settings: Any
 ) -> AsyncIterator[MediaWorld]:
     """Open a world; the decoder may be shared by many."""
-    async with command_world(folder, clock, **{"media_wait_ms": 20_000, **settings}) as commands:
+    async with command_world(folder, clock, **{**PATIENT, **settings}) as commands:
         services = commands.services
         objects = open_objects(services.settings)
         processing = Processing(services.settings, objects, decoder, services.clock)

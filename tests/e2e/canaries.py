@@ -41,7 +41,7 @@ class Canaries:
         forms = {where: tuple(_forms(canary[-TOLD_BY:])) for where, canary in self.planted.items()}
         found: dict[str, list[str]] = {}
         for path in sorted(folder.rglob("*")):
-            if path.is_file():
+            with suppress(FileNotFoundError, IsADirectoryError):  # a file may go while others are read
                 contents = list(_contents(path.read_bytes()))
                 for where, those in forms.items():
                     if any(form in content for content in contents for form in those):

@@ -160,8 +160,9 @@ def test_what_an_account_planted_is_found_nowhere_after_it_was_erased(system: Sy
         assert (told["erased"], told["remains"]) == (True, [])
         assert canaries.found_in(system.data) == {}
 
-        assert client.get(f"{system.query}/api/v1/users/{writer.user_id}", headers=stays).status_code == 404
-        assert client.get(f"{system.query}/api/v1/tweets/{other}", headers=stays).json()["likes_count"] == 0
+        account, tweet = (f"{system.query}/api/v1/{it}" for it in (f"users/{writer.user_id}", f"tweets/{other}"))
+        until(lambda: client.get(account, headers=stays).status_code == 404)
+        until(lambda: client.get(tweet, headers=stays).json()["likes_count"] == 0)
         murmur(system, "replay", "all")
         system.wait_until_caught_up()
         assert canaries.found_in(system.data) == {}

@@ -42,7 +42,8 @@ async def test_what_nothing_has_goes_after_a_day_and_what_something_has_stays(tm
     async with media_world(tmp_path, decoder, clock) as world:
         ada = await world.register()
         loose, attached, deleted, shown, replaced, failed = [
-            (await world.upload(ada, content)).json() for content in [*[image_file()] * 5, b"\xff\xd8\xff" + b"x" * 99]
+            await world.settled(ada, await world.upload(ada, content))
+            for content in [*[image_file()] * 5, b"\xff\xd8\xff" + b"x" * 99]
         ]
         assert failed["status"] == "failed"
         await ada.call("POST", "/tweets", {"content": "a", "media_ids": [attached["media_id"]]})

@@ -72,11 +72,11 @@ async def test_what_was_announced_and_sent_is_as_if_it_had_come_by_a_form(tmp_pa
         assert (await send(ada, told, film)).json() == {"media_id": told["media_id"], "bytes": len(film)}
 
         first = await complete(ada, told)
-        assert first.status_code == 201, first.text
-        shown = first.json()
+        shown = await world.settled(ada, first)
         assert (shown["media_id"], shown["type"], shown["status"]) == (told["media_id"], "video", "ready")
         assert shown["alt_text"] == "a second"
-        assert (await complete(ada, told)).json() == shown
+        again = (await complete(ada, told)).json()
+        assert {name: again[name] for name in ("media_id", "status", "url")}.items() <= shown.items()
         [event] = [it for it in world.commands.events() if isinstance(it, MediaUploaded)]
         assert (event.size, event.sha256) == (len(film), hashlib.sha256(film).hexdigest())
         assert (await world.get(shown["url"])).status_code == 200
@@ -216,7 +216,7 @@ async def test_what_was_cut_off_at_any_step_is_completed_by_asking_again(
             patch.setattr(promises, step, cut_off)
             assert (await complete(ada, told)).status_code == (503 if step == "arrived" else 201)
         again = await complete(ada, told)
-        assert (again.status_code, again.json()["status"]) == (201, "ready"), again.text
+        assert (await world.settled(ada, again))["status"] == "ready"
         assert world.commands.count(MediaUploaded) == 1
         assert world.keys("sent/") == world.keys("promised/") == []
         await world.forgets_uploads()

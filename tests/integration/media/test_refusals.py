@@ -75,7 +75,7 @@ async def test_only_ones_own_media_that_are_ready_and_free_are_attached(tmp_path
         one, two, three, four, five = [(await world.uploaded(ada, image_file()))["media_id"] for _ in range(5)]
         video, other = [(await world.uploaded(ada, video_file()))["media_id"] for _ in range(2)]
         bobs = (await world.uploaded(bob, image_file()))["media_id"]
-        failed = (await world.upload(ada, b"\xff\xd8\xff" + b"x" * 99)).json()
+        failed = await world.settled(ada, await world.upload(ada, b"\xff\xd8\xff" + b"x" * 99))
         assert (failed["status"], failed["reason"]) == ("failed", "not_decodable")
 
         assert await attach(ada, bobs) == (400, "media_unknown")
@@ -94,7 +94,7 @@ async def test_only_ones_own_media_that_are_ready_and_free_are_attached(tmp_path
         again = await ada.call("PATCH", "/users/me", {"profile_image_id": five})
         assert again.status_code == 200, "as it is already"
 
-        world.processing.running.clear()
+        await world.processing.rest()
         waiting = await processing_upload(world, ada)
         assert await attach(ada, waiting) == (409, "media_not_ready")
         world.processing.running.set()
@@ -136,7 +136,8 @@ async def test_no_other_object_can_be_asked_for(tmp_path: Path, decoder: Decoder
 
 
 async def test_uploads_have_a_limit_of_their_own(tmp_path: Path, decoder: Decoder) -> None:
-    async with media_world(tmp_path, decoder, rate_limits=True, rate_limit_uploads_per_minute=2) as world:
+    limits: dict[str, Any] = {"rate_limits": True, "rate_limit_uploads_per_minute": 2}
+    async with media_world(tmp_path, decoder, media_wait_ms=0, **limits) as world:  # else the minute is over meanwhile
         ada = await world.register()
         answers = [await world.upload(ada, image_file()) for _ in range(3)]
         assert [it.status_code for it in answers] == [201, 201, 429]

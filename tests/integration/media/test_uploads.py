@@ -74,6 +74,7 @@ async def test_a_repeated_upload_is_one_under_its_idempotency_key(tmp_path: Path
         first = await world.upload(ada, image_file(), Idempotency_Key="once")
         again = await world.upload(ada, image_file(), Idempotency_Key="once")
         assert first.json() == again.json()
+        await world.settled(ada, first)
         assert again.headers["Idempotency-Replayed"] == "true"
         other = await world.upload(ada, image_file("image/png"), Idempotency_Key="once")
         assert other.json()["code"] == "idempotency_key_reused"

@@ -95,6 +95,7 @@ async def test_whatever_step_it_dies_before_the_next_one_ends_it(world: World, m
         user_id = await planted(world, before)
         died = await dies(world, user_id, before, monkeypatch)
         assert await Erasure(world.services).erase(user_id, now=True) == ((), ())
+        world.projections.catch_up()  # none is waited for here
         account = world.services.views.accounts.many([user_id])[user_id]
         assert (account.username, account.status) == ("", "DELETED")
         assert await world.services.registry.kept_key(user_id) == DataKey(None)

@@ -55,6 +55,7 @@ async def erased(world: World, user: User) -> None:
     services = world.services
     object.__setattr__(services, "privacy", services.privacy._replace(copies=Copies(services.settings)))
     assert await Erasure(services).erase(user_id, now=True) == ((), ())
+    world.projections.catch_up()  # none is waited for here
 
 
 async def test_a_closed_account_has_no_sessions_and_comes_back_by_logging_in(world: World) -> None:
@@ -149,7 +150,6 @@ async def test_media_of_an_erased_account_are_deleted_and_what_was_said_of_them(
     world.projections.catch_up()
     assert world.services.views.media.of_owner(ada_id, None, 9) == [media_id]
     await erased(world, ada)
-    world.projections.catch_up()
     assert [it.key for it in media.objects.list("media/")] == [it.key for it in media.objects.list("uploads/")] == []
     (uploaded,) = [it for it in world.events() if isinstance(it, MediaUploaded)]
     assert (uploaded.alt_text, uploaded.sha256) == ("", "")
