@@ -52,11 +52,13 @@ class LiveWorld(World):
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self.http.aclose()
-        self.live.drain()
-        self.server.should_exit = True
-        await self._serving
-        await super().__aexit__(*exc)
+        try:
+            await self.http.aclose()
+            self.live.drain()
+            self.server.should_exit = True
+            await self._serving
+        finally:
+            await super().__aexit__(*exc)
 
     async def say(self, *events: Event) -> None:
         """Publish events, and wait until the hub has told them."""
