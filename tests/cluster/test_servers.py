@@ -29,6 +29,7 @@ from infra.servers.redis import operator_url
 from infra.servers.server import LOOPBACK
 from infra.settings import Settings
 from infra.trouble import TroubleError
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -103,12 +104,20 @@ def test_kafka_makes_no_topic_by_itself(servers: Fleet) -> None:
     assert topics["never-made"].error is not None
 
 
+def is_in_its_file(client: Redis) -> bool:
+    told = client.info("persistence")
+    return bool(told["aof_buffer_length"] == told["aof_pending_bio_fsync"] == 0)
+
+
 def test_redis_keeps_what_it_acknowledged_through_a_kill(
     servers: Fleet, record_property: Callable[[str, object], None]
 ) -> None:
     told_of(servers, record_property, "redis")
     with redis_of(servers) as client:
         client.set("kept", "yes")
+        until(
+            lambda: is_in_its_file(client)
+        )  # everysec: while the disk is slow, writes may wait in memory for up to 2 s
     killed_and_back(servers, "redis", record_property)
     with redis_of(servers) as client:
         assert client.get("kept") == b"yes"

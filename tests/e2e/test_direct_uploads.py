@@ -45,9 +45,10 @@ def test_an_upload_in_three_steps_is_held_by_nobody_and_outlives_kills(starting:
         pid = system.children()["commands"]
         before = memory_of(pid, "VmRSS")
         Path(f"/proc/{pid}/clear_refs").write_text("5")
-        sent = httpx.put(
-            f"{system.commands}{told['url']}", content=film, headers={**told["headers"], **who}, timeout=120
-        )
+        past_us = told["url"].startswith("http")  # a store of its own: the address says who may
+        to = told["url"] if past_us else f"{system.commands}{told['url']}"
+        headers = told["headers"] if past_us else {**told["headers"], **who}
+        sent = httpx.put(to, content=film, headers=headers, timeout=120)
         assert sent.status_code == httpx.codes.OK, sent.text
         assert memory_of(pid, "VmHWM") - before < MOST_HELD_BYTES
         for _ in range(2):
