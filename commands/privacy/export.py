@@ -165,7 +165,7 @@ class _Export:
         """Take some of a stage in; return from where to go on with it, None: from nowhere."""
         match stage:
             case "files":
-                return await asyncio.to_thread(self._file, *(self._onward or (None, "")))
+                return await self._file(*(self._onward or (None, "")))
             case "manifest":
                 return await asyncio.to_thread(self._manifest, self._onward or 0)
             case "directory":
@@ -178,15 +178,16 @@ class _Export:
             self._packing.end()
         return onward
 
-    def _file(self, before: int | None, after: str) -> Any:
+    async def _file(self, before: int | None, after: str) -> Any:
         """Take a piece of a file of the media in: of the first one behind `after` of the newest below `before`."""
         if self._packing.entry is not None:
-            return self._piece(before, self._packing.entry.name)
+            return await asyncio.to_thread(self._piece, before, self._packing.entry.name)
         ids = self._services.views.media.of_owner(self._user_id, before, 1)
-        if not ids:
-            return None
-        key = next((it.key for it in self._objects.list(prefix_of(ids[0])) if it.key > after), None)
-        return (ids[0], "") if key is None else self._piece(before, key)
+        return await asyncio.to_thread(self._next_file, before, after, ids[0]) if ids else None
+
+    def _next_file(self, before: int | None, after: str, media_id: int) -> Any:
+        key = next((it.key for it in self._objects.list(prefix_of(media_id)) if it.key > after), None)
+        return (media_id, "") if key is None else self._piece(before, key)
 
     def _piece(self, before: int | None, key: str) -> Any:
         entry, chunk = self._packing.entry, b""

@@ -133,3 +133,23 @@ async def test_an_export_is_kept_for_its_days_and_made_anew_after_them(world: Wo
     assert (await asked(ada))["status"] == "preparing"
     assert await exports(world).round() == 1
     assert (await asked(ada))["status"] == "ready"
+
+
+async def test_an_export_that_is_cleared_away_while_it_is_made_leaves_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, media = await world.register("Ada"), world.services.media
+    assert media is not None
+    await asked(ada)
+    put = Shelf.put_part
+
+    def as_it_is_erased(shelf: Shelf, user_id: int, *more: Any) -> Any:
+        shelf.clear(user_id)
+        return put(shelf, user_id, *more)
+
+    monkeypatch.setattr(Shelf, "put_part", as_it_is_erased)
+    assert await exports(world).round() == 0
+    assert list(media.objects.list("exports/")) == []
+    media.objects.put(f"exports/{ada.user_id}/1/part-000001-of-a-killed-one", io.BytesIO(b"words"), 5)
+    assert await exports(world).round() == 0
+    assert list(media.objects.list("exports/")) == []
