@@ -127,6 +127,7 @@ def measured(settings: Settings, live: float) -> list[Row]:
         "events": events,
         "by the clock": events / found.seconds,
         "plain reading and decoding, one core": 1e6 / decode_us,
+        "of the ceiling, % of two cores that only read and decode": 100 * rate * decode_us / 1e6 / CORES,
         "live": live,
         "times live": rate / live if live else float("nan"),
         "CPU µs an event": found.cpu_seconds / events * 1e6,
