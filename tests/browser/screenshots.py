@@ -10,23 +10,32 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from PIL import Image
 from playwright.sync_api import expect
 
 from infra.demo.words import TOPICS, tweet
+from tests.browser.staged import SUSPENDED, staged
 from tests.browser.windows import PHONE, Window, browser
 from tests.e2e.system import ROOT, System
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from playwright.sync_api import Page
+
+    from tests.browser.staged import Stage
 
 FOLDER = ROOT / "docs" / "screenshots"
-LARGEST = 150_000
+LARGEST = 100_000
+COLOURS = 256
 SECONDS_AT_FIRST = "20"
 WHO = "witty_robin"
+SHOWN = "merry_wren"
 HOURS = 72
 SEED = 7
 FONTS = ("fonts-roboto", "fonts-noto-color-emoji")
@@ -34,13 +43,15 @@ FONTS = ("fonts-roboto", "fonts-noto-color-emoji")
 
 PAGES = {
     "feed": "/",
-    "profile": "/@merry_wren",
+    "profile": f"/@{SHOWN}",
     "notifications": "/notifications",
     "search": "/search?q=tea",
     "trends": "/trends?topic=tea",
     "pipeline": "/pipeline",
+    "bookmarks": "/bookmarks",
     "settings": "/settings",
 }
+FOR_MODERATORS = {"moderation": "/moderation", "topics": "/moderation?view=topics", "audit": "/moderation?view=audit"}
 SIZES = {"1280": (1280, 780), "390": PHONE}
 
 
@@ -82,27 +93,52 @@ def life(system: System, folder: Path) -> Iterator[None]:
             living.terminate()
 
 
-def take(system: System, password: str, fonts: Path) -> Iterator[Path]:
+def take(system: System, passwords: Mapping[str, str], stage: Stage, fonts: Path) -> Iterator[Path]:
     """Take all pictures; return their files."""
     with browser(FONTCONFIG_FILE=str(fonts)) as opened:
         for width, size in SIZES.items():
             for scheme in ("light", "dark"):
+                look = f"{width}-{scheme}"
                 window = Window(opened, system, size, color_scheme=scheme)
-                yield picture(window, "/", f"welcome-{width}-{scheme}")
-                window.log_in(WHO, password)
-                expect(window.page.get_by_role("heading", name="Home")).to_be_visible()
-                for page, path in PAGES.items():
-                    yield picture(window, path, f"{page}-{width}-{scheme}")
+                yield picture(window, "/", f"welcome-{look}")
+                yield from of_somebody(window, WHO, passwords[WHO], {**PAGES, "consent": stage.consent}, look)
+                window.close()
+                window = Window(opened, system, size, color_scheme=scheme)
+                pages = {**FOR_MODERATORS, "case": f"/moderation?case={stage.case}"}
+                yield from of_somebody(window, stage.judge, passwords[stage.judge], pages, look)
+                window.close()
+                window = Window(opened, system, size, color_scheme=scheme)
+                window.log_in(SUSPENDED)
+                expect(window.page.get_by_role("link", name="Appeal against it")).to_be_visible()
+                window.page.wait_for_timeout(500)  # of fading
+                yield taken(window.page, f"suspended-{look}")
+                window.page.get_by_role("link", name="Appeal against it").click()
+                expect(window.page.get_by_role("heading", name="Your account is suspended")).to_be_visible()
+                yield taken(window.page, f"appeal-{look}")
                 window.close()
 
 
+def of_somebody(window: Window, username: str, password: str, pages: Mapping[str, str], look: str) -> Iterator[Path]:
+    """Take pictures of pages as somebody sees them."""
+    window.log_in(username, password)
+    expect(window.page.get_by_role("heading", name="Home")).to_be_visible()
+    for page, path in pages.items():
+        yield picture(window, path, f"{page}-{look}")
+
+
 def picture(window: Window, path: str, name: str) -> Path:
-    """Take one, once all is there."""
+    """Take one of a page, once all is there."""
     page = window.open(path)
     expect(page.locator(".skeleton")).to_have_count(0)
     page.wait_for_timeout(6_500 if path == PAGES["pipeline"] else 500)  # some seconds of pace; and of gliding
+    return taken(page, name)
+
+
+def taken(page: Page, name: str) -> Path:
+    """Keep what is seen now, in the few colours that a page has."""
     file = FOLDER / f"{name}.png"
-    page.screenshot(path=file)
+    with Image.open(BytesIO(page.screenshot())) as seen:
+        seen.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
     assert file.stat().st_size <= LARGEST, f"{file} is too large"
     return file
 
@@ -133,8 +169,9 @@ def main() -> None:
     """Make them all."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as made, System(Path(made) / "data") as system, life(system, Path(made)):
-        password = json.loads((system.data / "demo.json").read_bytes())["passwords"][WHO]
-        for file in take(system, password, dress(Path(made))):
+        passwords = json.loads((system.data / "demo.json").read_bytes())["passwords"]
+        stage = staged(system, passwords, WHO, frozenset({WHO, SHOWN}))
+        for file in take(system, passwords, stage, dress(Path(made))):
             sys.stdout.write(f"{file.relative_to(ROOT)}\n")
 
 

@@ -24,7 +24,7 @@ import { avatar, byline, card, skeleton } from "./tweets.js";
 const REASONS = "spam abuse hate violence self_harm sexual impersonation misinformation other".split(" ");
 const FILTERS = {
   status: Object.entries({ open: "Open", appealed: "Appealed", decided: "Decided", "": "All" }),
-  kind: Object.entries({ "": "Tweets and accounts", tweet: "Tweets", account: "Accounts" }),
+  kind: Object.entries({ "": "Anything", tweet: "Tweets", account: "Accounts" }),
   reason: [["", "Any reason"], ...REASONS.map((it) => [it, said(it)])],
   held: Object.entries({ any: "Anybody", me: "Me", nobody: "Nobody" }),
 };
@@ -146,7 +146,8 @@ function done(it, linked = false) {
   const more = Object.entries(it.said)
     .filter(([, value]) => value !== null && value !== "" && typeof value !== "object")
     .map(([key, value]) => `${said(key).toLowerCase()}: ${value}`);
-  const path = `/moderation?case=${encodeURIComponent(it.case_id)}`;
+  const about = it.did === "TopicDenied" ? "view=topics" : `case=${encodeURIComponent(it.case_id)}`;
+  const path = `/moderation?${about}`;
   const title = linked ? h("a", { href: path }, name) : h("b", {}, name);
   const head = h("span", {}, title, " ", when(it.at));
   return h("li", { class: "case" }, head, h("span", { class: "soft" }, more.join(", ")));

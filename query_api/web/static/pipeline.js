@@ -16,6 +16,9 @@ const WHAT = {
   search: "words of tweets and names",
   trends: "topics by place and hour",
   notifications: "what concerns whom",
+  media: "images and videos, and where they are",
+  moderation: "cases, reports, the audit",
+  spam: "scores of authors",
 };
 
 const main = $("#main");
