@@ -32,7 +32,7 @@ from infra.generations.record import unrecorded
 from infra.log.kafka import KafkaEventLog
 from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import LogUnavailableError
-from infra.projections import StoreError
+from infra.projections import StoreError, StoreUnavailableError
 from infra.servers.fleet import servers_of
 from infra.status import PROJECTION_TOPICS
 from schemas import codec
@@ -127,9 +127,13 @@ class ClusterParts:
     def _check_reached(self, projection: Projection, store: ProjectionStore) -> None:
         if projection.name not in PROJECTION_TOPICS:
             return  # what works outside of stores begins where it wants to
+        try:
+            done = store.checkpoints()
+        except StoreUnavailableError:
+            return  # Elasticsearch is away: where the log begins behind it, reading fails, and the next start looks again
         with kafka_trouble(self._settings):
             firsts = self._reader.first_offsets(projection.topics)
-        check_reached(projection.name, store.checkpoints(), firsts)
+        check_reached(projection.name, done, firsts)
 
     def places(self, projection: Projection) -> bool:
         """Tell whether the store takes each write with the place of its record."""

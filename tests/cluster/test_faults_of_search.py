@@ -48,7 +48,7 @@ class Author(NamedTuple):
 def author(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Author]:
     fleet.start(*(name for name in (*NAMES, "elasticsearch") if not fleet.alive(name)))
     with (
-        SystemOnServers(fleet, tmp_path_factory.mktemp("search") / "data") as system,
+        SystemOnServers(fleet, tmp_path_factory.mktemp("search") / "data", spam_threshold="0") as system,
         httpx.Client(timeout=30) as client,
     ):
         body = {"username": "searcher", "password": "a long password"}
