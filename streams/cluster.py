@@ -130,7 +130,7 @@ class ClusterParts:
         try:
             done = store.checkpoints()
         except StoreUnavailableError:
-            return  # Elasticsearch is away: where the log begins behind it, reading fails, and the next start looks again
+            return  # Elasticsearch is away: if the log begins behind it, reading fails, and the next start looks again
         with kafka_trouble(self._settings):
             firsts = self._reader.first_offsets(projection.topics)
         check_reached(projection.name, done, firsts)
