@@ -66,31 +66,38 @@ def main(arguments: list[str]) -> int:
     return 0 if outcome.right else WRONG
 
 
-def repair_user(settings: Settings, projections: Sequence[Projection], user: int, *, as_json: bool) -> int:
-    """Put right, in place, the rows that name an account, and its home timeline; on servers, only tell of them.
+def repair_user(
+    settings: Settings, projections: Sequence[Projection], user: int, *, as_json: bool, dry_run: bool = False
+) -> int:
+    """Put right what is held of an account: on files in place, on servers as server_user says; return the exit code.
 
-    Return the exit code.
+    `dry_run`: only tell of it.
     """
     if settings.profile == "cluster":
-        return _check_user(settings, projections, user, as_json=as_json)
+        return _repair_on_servers(settings, projections, user, as_json=as_json, dry_run=dry_run)
     for projection in projections:
         kind = KINDS[projection.name]
         if not kind.mendable and kind.gather is None:
             what = f"{projection.name} cannot be repaired for one account"
             raise TroubleError(what, f"`murmur replay {projection.name}` builds all of it anew")
+    right = True
     with closing(opened_log(settings)) as log:
         log.check(sorted({topic for it in projections for topic in it.topics}))
         for projection in projections:
-            options = AuditOptions(projection.name, repair=True, user=user, as_json=as_json)
-            show(Audit(settings, log, projection, options).run(), options)
-    return 0
+            options = AuditOptions(projection.name, repair=not dry_run, user=user, as_json=as_json)
+            outcome = Audit(settings, log, projection, options).run()
+            show(outcome, options)
+            right = right and (outcome.right or not dry_run)
+    return 0 if right else WRONG
 
 
-def _check_user(settings: Settings, projections: Sequence[Projection], user: int, *, as_json: bool) -> int:
-    from streams.replay.server_user import checked  # noqa: PLC0415 - its clients are installed with servers
+def _repair_on_servers(
+    settings: Settings, projections: Sequence[Projection], user: int, *, as_json: bool, dry_run: bool
+) -> int:
+    from streams.replay.server_user import repaired  # noqa: PLC0415 - its clients are installed with servers
 
     right = True
-    for outcome in checked(settings, projections, user):
+    for outcome in repaired(settings, projections, user, as_json=as_json, dry_run=dry_run):
         show(outcome, AuditOptions(outcome.report.projection, user=user, as_json=as_json))
         right = right and outcome.right
     return 0 if right else WRONG

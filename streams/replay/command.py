@@ -18,7 +18,13 @@ def main(arguments: list[str]) -> int:
     """Do what the command line says; return the exit code. Raises TroubleError."""
     options, settings = parsed(arguments), Settings()
     if options.user is not None:
-        return repair_user(settings, chosen(options.projections), user_id(options.user), as_json=options.as_json)
+        return repair_user(
+            settings,
+            chosen(options.projections),
+            user_id(options.user),
+            as_json=options.as_json,
+            dry_run=options.dry_run,
+        )
     return replay_of(settings, options).run()
 
 

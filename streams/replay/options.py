@@ -57,7 +57,7 @@ class AuditOptions(NamedTuple):
 
     projection: str
     repair: bool = False
-    user: int | None = None  # repair only what names this account
+    user: int | None = None  # this account is wrong: on files, repair only what names it
     sample: int = SAMPLE
     as_json: bool = False
 

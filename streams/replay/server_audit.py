@@ -2,7 +2,7 @@
 
 Consumes:   Kafka, through the processes of streams.replay.crew; the live generation, which stream workers keep up
 Writes:     a generation beside, which is deleted at the end; with --repair, where the live one is wrong and the other
-            is right, readers are given that one instead
+            is right, readers are given that one instead; so they are for an account that is known to be wrong
 Guarantee:  nothing is written into the live generation. What is read instead was recounted from the log, and is kept up
             by the stream workers before readers get it: no record is missed or applied twice, whatever goes on
 
@@ -21,9 +21,12 @@ from infra.trouble import TroubleError
 from streams.replay.build import Throttle, build
 from streams.replay.crew import Crew
 from streams.replay.findings import REBUILT
+from streams.replay.hearing import Hearing, hear_alone
+from streams.replay.kinds import KINDS
 from streams.replay.lock import ReplayLock
 from streams.replay.options import Options
 from streams.replay.outcome import Outcome
+from streams.replay.sample import only
 from streams.replay.scores import Scores
 from streams.replay.server_beside import Beside
 from streams.replay.server_replay import ServerReplay
@@ -46,6 +49,7 @@ class ServerAudit(ServerReplay):
     def __init__(self, settings: Settings, options: AuditOptions) -> None:
         super().__init__(settings, Options((options.projection,), sample=options.sample, as_json=options.as_json))
         self._repair = options.repair
+        self._user = options.user
 
     def outcome(self) -> Outcome:
         """Compare, and let readers have what is right where asked to."""
@@ -73,7 +77,7 @@ class ServerAudit(ServerReplay):
         self._built(scores, view)
         report = self._compared(projection)._replace(seconds=time.monotonic() - began)
         active = self._generations.of(name).active
-        if report.right or not self._repair:
+        if not self._repair or (report.right and self._user is None):
             self._delete(projection)
             return Outcome(active, report)
         if not self._reports[name].right:
@@ -82,6 +86,20 @@ class ServerAudit(ServerReplay):
                 active, report, 0, "what is rebuilt is not as the recount says either: nothing is given to readers"
             )
         return Outcome(active, report, swapped=self._swapped(projection, scores, view))
+
+    def _built(self, scores: Scores, view: View) -> None:
+        """Recount a sample, and the account for whom all this is done."""
+        super()._built(scores, view)
+        if self._user is None:
+            return
+        (projection,) = self._projections
+        hearing = Hearing(KINDS[projection.name].recount(only(self._user)))
+        upto = dict(self._stock.checkpoints(projection, self._numbers[projection.name]) or {})
+        hear_alone({hearing: upto}, self._log)
+        report, own = self._reports[projection.name], self._report(projection, hearing, upto)
+        self._reports[projection.name] = report._replace(
+            entities=report.entities + own.entities, findings=(*report.findings, *own.findings)
+        )
 
     def _judge(self, report: Report, scores: Scores, view: View) -> None:
         """Leave the generation as it is: what is judged is the live one."""

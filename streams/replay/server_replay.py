@@ -96,13 +96,13 @@ class ServerReplay(Replay):
         view.show(scores.projections)
         hear_alone(upto, self._log)
         for it in self._projections:
-            report = self._report(it, upto[self._hearings[it.name]])
+            report = self._report(it, self._hearings[it.name], upto[self._hearings[it.name]])
             self._reports[it.name] = report
             scores.judged(report)
             self._judge(report, scores, view)
 
-    def _report(self, projection: Projection, upto: dict[TopicPartition, int]) -> Report:
-        began, hearing = time.monotonic(), self._hearings[projection.name]
+    def _report(self, projection: Projection, hearing: Hearing, upto: dict[TopicPartition, int]) -> Report:
+        began = time.monotonic()
         reader = self._servers.reader(projection.name, self._numbers[projection.name])
         findings = self._answers(hearing, reader)
         while findings and time.monotonic() < began + SETTLED_SECONDS:

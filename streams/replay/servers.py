@@ -19,7 +19,7 @@ from infra.servers.fleet import servers_of
 from projections.accounts.cql import CqlAccountsReader
 from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph.cql import CqlGraphReader
-from projections.home_timeline import redis_drop
+from projections.home_timeline import redis_drop, redis_lapse, redis_layout
 from projections.home_timeline.redis_reader import RedisHomeTimelineReader
 from projections.media.cql import CqlMediaReader
 from projections.moderation.cql_reader import CqlModerationReader
@@ -102,6 +102,10 @@ class OnServers:
     def timeline_readers(self, generation: int) -> list[int]:
         """Return who follows somebody, as far as a generation of home timelines knows."""
         return redis_drop.readers(self._redis(), generation)
+
+    def let_lapse(self, generation: int, reader_id: int) -> None:
+        """Have a home timeline pulled by whoever reads it, until its reader signs in again."""
+        redis_lapse.let_lapse(self._redis(), redis_layout.Layout(self._settings.redis_shards, generation), reader_id)
 
     def _redis(self) -> Primaries:
         if self._primaries is None:

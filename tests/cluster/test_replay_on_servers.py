@@ -26,21 +26,18 @@ from infra.log import kafka_cut
 from infra.log.kafka import KafkaEventLog
 from infra.log.kafka_reader import KafkaLogReader
 from infra.log.port import LogError, Record
-from infra.redis_primaries import Command, Primaries
 from infra.servers import running
-from projections.home_timeline.redis_drop import readers
-from projections.home_timeline.redis_layout import Layout
-from projections.home_timeline.redis_reader import RedisHomeTimelineReader
 from projections.search import elasticsearch_indices
 from schemas.catalogue import BY_EVENT, FACT_TOPICS
 from schemas.codec import schema_id_of, topic_and_key
 from streams.bootstrap import PROJECTIONS
 from streams.generations.moves import waiting
 from streams.generations.servers import ServerStock
-from streams.replay import audit
+from streams.replay import audit, command
 from streams.replay.options import parsed
 from streams.replay.run import STOPPED
 from streams.replay.server_replay import ServerReplay
+from tests.cluster.damage import lose_a_timeline, plant_in_graph
 from tests.conftest import settings_of
 from tests.contract.object_backends import own_bucket
 from tests.replay_world import random_history
@@ -68,7 +65,7 @@ STOP_SECONDS = 60.0
 @pytest.fixture(scope="module")
 def settings(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A Kafka and a Redis of our own, because topics and keys have no names of our own; rows and indices have."""
-    shared = settings_of(fleet, tmp_path_factory.mktemp("data"), "cassandra")
+    shared = settings_of(fleet, tmp_path_factory.mktemp("data"), "cassandra", "objects")
     with running(("kafka", "redis"), tmp_path_factory.mktemp("own")) as own:
         told = own.settings()
         made = shared.model_copy(
@@ -110,8 +107,7 @@ def stock(settings: Settings) -> Iterator[ServerStock]:
 def live(settings: Settings, stock: ServerStock) -> Iterator[None]:
     """What stream workers made of a history, and the workers, which go on."""
     publish(settings, HISTORY[:BEFORE])
-    command = [sys.executable, "-m", "streams", "all"]
-    workers = subprocess.Popen(command, env=settings.environment())
+    workers = subprocess.Popen([sys.executable, "-m", "streams", "all"], env=settings.environment())
     try:
         until(lambda: all(waiting(stock, it, 1) == 0 for it in kept(settings)))
         yield
@@ -203,22 +199,6 @@ def test_an_audit_finds_each_kind_of_error_and_a_repair_gives_readers_what_is_ri
     assert as_process is None
 
 
-def plant_in_graph(session: CqlSession, generation: int) -> tuple[Any, Any]:
-    """Lose a row, put another one out of order, double a count; with the clock's time, as by hand."""
-    following, counts = (named(f"{it}{{g}}", generation) for it in ("following", "follow_counts"))
-    where = "user_id = ? AND at_ms = ? AND target_id = ?"
-    rows = session.run(f"SELECT user_id, at_ms, target_id, stands FROM {following}")
-    lost, moved = [row[:3] for row in rows if row[3]][:2]
-    for row in (lost, moved):
-        session.run(f"DELETE FROM {following} WHERE {where}", row)
-    put = f"INSERT INTO {following} (user_id, at_ms, target_id, stands) VALUES (?, ?, ?, true)"
-    session.run(put, (moved[0], moved[1] - 1, moved[2]))
-    found = session.run(f"SELECT followers, user_id, source FROM {counts}")
-    of = next(row for row in found if row[0])
-    session.run(f"UPDATE {counts} SET followers = ? WHERE user_id = ? AND source = ?", (of[0] * 2, *of[1:]))
-    return lost, moved
-
-
 def test_an_audit_finds_a_stale_name_and_a_timeline_that_lost_what_it_had(
     settings: Settings, stock: ServerStock, live: None, capsys: pytest.CaptureFixture[str], as_process: None
 ) -> None:
@@ -230,7 +210,7 @@ def test_an_audit_finds_a_stale_name_and_a_timeline_that_lost_what_it_had(
     assert (code, [it["found"] for it in told["differences"]]) == (1, ["display_name 'Stale'"])
     assert str(user_id) in told["differences"][0]["key"]
 
-    reader = lose_a_timeline(settings, stock.kept.of("home_timeline").active)
+    reader = lose_a_timeline(settings, stock.kept.of("home_timeline").active, "home", "follows")
     code, told = audited(settings, "home_timeline", capsys)
     assert code == 1
     assert str(reader) in {it["key"].split(",")[0] for it in told["differences"]}
@@ -238,18 +218,47 @@ def test_an_audit_finds_a_stale_name_and_a_timeline_that_lost_what_it_had(
     assert as_process is None
 
 
-def lose_a_timeline(settings: Settings, generation: int) -> int:
-    """Take from a reader what is kept for it; return the reader."""
-    layout = Layout(settings.redis_shards, generation)
-    with closing(Primaries(settings.redis_urls.split(","))) as primaries:
-        timelines = RedisHomeTimelineReader.over(primaries, settings.redis_shards, generation)
-        for reader in readers(primaries, generation):
-            before = timelines.page(reader, None, 100)
-            keys = [layout.of_user(kind, reader) for kind in ("home", "follows")]
-            primaries.run([Command(layout.shard(reader), ("UNLINK", *keys))])
-            if timelines.page(reader, None, 100) != before:
-                return reader
-    raise AssertionError("nobody has a timeline")
+def repaired(
+    projection: str, user: int, capsys: pytest.CaptureFixture[str], *more: str
+) -> tuple[int, bool, int | None, int | None]:
+    """Repair one account; return the exit code, whether all was right, rows mended, and the generation read instead."""
+    code = command.main([projection, "--user", str(user), "--json", *more])
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    return code, told["right"], told["mended"], told["swapped"]
+
+
+def test_a_lost_timeline_of_one_account_is_gathered_anew_or_rebuilt(
+    settings: Settings, stock: ServerStock, live: None, capsys: pytest.CaptureFixture[str], as_process: None
+) -> None:
+    active = stock.kept.of("home_timeline").active
+    reader = lose_a_timeline(settings, active, "home")
+    assert repaired("home_timeline", reader, capsys, "--dry-run") == (1, False, None, None)
+    assert repaired("home_timeline", reader, capsys) == (0, False, 1, None)
+    assert repaired("home_timeline", reader, capsys) == (0, True, None, None)
+
+    reader = lose_a_timeline(settings, active, "home", "follows")
+    code, _, mended, swapped = repaired("home_timeline", reader, capsys)
+    assert (code, mended, swapped) == (0, None, stock.kept.of("home_timeline").active)
+    assert stock.kept.of("home_timeline").active > active
+    assert repaired("home_timeline", reader, capsys) == (0, True, None, None)
+    assert live is None
+    assert as_process is None
+
+
+def test_wrong_follows_and_counts_of_one_account_are_put_right(
+    settings: Settings, stock: ServerStock, live: None, capsys: pytest.CaptureFixture[str], as_process: None
+) -> None:
+    active = stock.kept.of("graph").active
+    with closing(CqlSession(settings)) as session:
+        (user, *_), _ = plant_in_graph(session, active)
+    assert repaired("graph", user, capsys, "--dry-run") == (1, False, None, None)
+    assert stock.kept.of("graph").active == active
+    code, _, mended, swapped = repaired("graph", user, capsys)
+    assert (code, mended, swapped) == (0, None, stock.kept.of("graph").active)
+    assert stock.kept.of("graph").active > active
+    assert repaired("graph", user, capsys) == (0, True, None, None)
+    assert live is None
+    assert as_process is None
 
 
 def test_what_the_live_one_answers_otherwise_stops_promotion(

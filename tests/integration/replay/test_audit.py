@@ -132,6 +132,9 @@ def test_one_account_is_repaired_and_nothing_else(
     plant(world, Error("home_timeline", "lost rows", "DELETE FROM follows; DELETE FROM entries", "follows"))
     for name, value in world.settings.environment().items():
         monkeypatch.setenv(name, value)
+    assert replay(["graph", "--user", "2", "--dry-run"]) == 1
+    assert "follows user_id" in capsys.readouterr().out
+    assert replay(["graph", "--user", "2", "--dry-run"]) == 1  # it was only told
     assert replay(["graph", "home_timeline", "--user", to_uuid(2)]) == 0
     assert "rows of account 2 put right, and its timeline gathered anew" in capsys.readouterr().out
     with closing(KINDS["home_timeline"].open_reader(world.path("home_timeline"))) as reader:
