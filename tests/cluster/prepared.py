@@ -32,7 +32,7 @@ def prepared(fleet: Fleet, data_dir: Path) -> Iterator[Settings]:
         "partitions": 2,
         "argon2_memory_kib": 64,
     }
-    settings = settings_of(fleet, data_dir, "kafka", "redis", "cassandra").model_copy(update=own)
+    settings = settings_of(fleet, data_dir, "kafka", "redis", "cassandra", "objects").model_copy(update=own)
     cluster.prepare(settings)
     try:
         yield settings
