@@ -106,6 +106,7 @@ def test_nobody_gets_what_needs_somebody(cast: Cast) -> None:
 def test_a_session_that_has_ended_gets_nothing(cast: Cast) -> None:
     gone = cast.stage.register()
     cast.stage.done(gone, "POST", "/auth/logout")
+    until(lambda: cast.stage.ask(("GET", f"{API}/timeline/home"), gone.token, cast.ids).status_code == 401)
     for route in routes(cast.stage.system):
         if NEEDS[route] != PUBLIC:
             answer = cast.stage.ask(route, gone.token, cast.ids)
