@@ -65,7 +65,7 @@ class Followers:
         self._reading = StreamSettings(batch_records=settings.batch_records)
         self._followed: dict[tuple[str, int], Followed] = {}
         self._said: dict[tuple[str, int], str] = {}
-        self._begun = False
+        self._begun = asyncio.Event()
 
     def __iter__(self) -> Iterator[Followed]:
         return iter(tuple(self._followed.values()))
@@ -80,7 +80,7 @@ class Followers:
         with stopped_by_signals(stop):
             try:
                 await self._settle(await self._parts.records(), first=True)
-                self._begun = True
+                self._begun.set()
                 await self._until(stop)
             finally:
                 await asyncio.gather(*(self._leave(it) for it in self))
@@ -88,7 +88,7 @@ class Followers:
     async def look(self) -> Mapping[str, bool]:
         """Tell, by part, whether it does its work: as long as not all have begun, one that may yet be refused."""
         looked = await self._parts.look()
-        return looked if self._begun else {**looked, "projections": False}
+        return looked if self._begun.is_set() else {**looked, "projections": False}
 
     async def _until(self, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
@@ -168,13 +168,19 @@ class Followers:
             app = parts.build_app(projection, loop, self._reading)
             watch_lag(self._metrics, loop, projection.topics, parts.log, app)
             opening.callback(self._metrics.forget_lag, projection.name, number)
-            return Followed(projection, loop, app, asyncio.create_task(live(app)), opening.pop_all())
+            return Followed(projection, loop, app, asyncio.create_task(self._live(app)), opening.pop_all())
+
+    async def _live(self, app: ProjectionApp) -> None:
+        """Run the app once this process is not refused: to stop an app that is starting may take a minute."""
+        await self._begun.wait()
+        await live(app)
 
     async def _leave(self, followed: Followed) -> None:
         """Let the batch in hand be finished, then give the store back."""
         loop = followed.loop
         try:
-            await stop_app(followed.app)
+            if self._begun.is_set():
+                await stop_app(followed.app)
             followed.life.cancel()
             followed.open_things.close()
         finally:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cluster
 
 ROOT = Path(__file__).parents[2]
-BOUND_SECONDS = 150.0  # who is given no partitions yet when it has to end waits for them first
+BOUND_SECONDS = 60.0
 KINDS = {"commands": ("commands",), "streams": ("streams", "all"), "query": ("query_api",)}
 NOWHERE = "nowhere.invalid"
 SEARCHING = ("streams", "query")
