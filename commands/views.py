@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from infra.journal.port import Journal
     from infra.log.port import Position, TopicPartition
     from infra.sources import Source
-    from projections.accounts.read_model import AccountsReader
+    from projections.accounts.read_model import Account, AccountsReader
     from projections.accounts.standings import Standings
     from projections.engagement.read_model import EngagementReader
     from projections.graph.read_model import GraphReader
@@ -176,6 +176,11 @@ class Views:
     async def accounts_fresh(self, user_id: int | None) -> bool:
         """Wait until accounts know all that was written about one account (None: about any)."""
         return await self._accounts.passed(self._journal.ends("accounts", user_id), self._wait_s)
+
+    async def account(self, user_id: int) -> Account | None:
+        """Return an account, all that was written about it considered; None where there is none."""
+        await self.accounts_fresh(user_id)
+        return self.accounts.many([user_id]).get(user_id)
 
     async def tweets_fresh(self, author_id: int | None = None) -> bool:
         """Wait until tweets know all that one author (None: anyone) wrote."""

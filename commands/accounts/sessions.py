@@ -120,8 +120,7 @@ async def log_in(services: Services, username: str, password: str, caller: Calle
 
 async def _come_back(services: Services, user_id: int, caller: Caller) -> None:
     """Open an account again that its owner had closed, where the erasure has not begun."""
-    await services.views.accounts_fresh(user_id)
-    account = services.views.accounts.many([user_id]).get(user_id)
+    account = await services.views.account(user_id)
     if account is not None and account.status == DELETED:
         await departure.come_back(services, account, caller.request_id)
 
@@ -146,8 +145,7 @@ async def active(services: Services, user_id: int, told: bool = False) -> Accoun
 
     `told`: its owner asks, and is told until when it is suspended, and why.
     """
-    await services.views.accounts_fresh(user_id)
-    account = services.views.accounts.many([user_id]).get(user_id)
+    account = await services.views.account(user_id)
     if account is None:
         raise CommandRefusedError("projection_behind")
     if code := refusal_of(account.standing, services.clock.now_ms()):

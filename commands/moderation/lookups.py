@@ -66,8 +66,7 @@ async def _opened(services: Services, subject_id: int, case: Case | None) -> Cas
 
 async def decided_about(services: Services, user_id: int) -> int:
     """Return the case for which an account is suspended, which may be about a tweet of its own; else its own."""
-    await services.views.accounts_fresh(user_id)
-    account = services.views.accounts.many([user_id]).get(user_id)
+    account = await services.views.account(user_id)
     if account is None or account.standing.status_at(services.clock.now_ms()) != SUSPENDED:
         return user_id
     return account.suspended_case or user_id

@@ -116,8 +116,7 @@ async def _asked(request: Request) -> Asked:
 
 async def _page(request: Request, asked: Asked, wrong: str = "", username: str = "", status: int = 200) -> Response:
     services: Services = request.app.state.services
-    await services.views.accounts_fresh(asked.app.owner_id)
-    owner = services.views.accounts.many([asked.app.owner_id]).get(asked.app.owner_id)
+    owner = await services.views.account(asked.app.owner_id)
     query = request.scope["query_string"].decode("latin-1")
     return page.consent(asked.app, asked.command, owner.username if owner else "", query, wrong, username, status)
 

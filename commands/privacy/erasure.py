@@ -84,8 +84,7 @@ class Erasure:
             departures.note(user_id, now_ms)
         if not departures.lease(user_id, now_ms, now_ms + LEASE_MS):
             return Outcome(("another process, which is about it",))
-        await self._services.views.accounts_fresh(user_id)
-        account = self._services.views.accounts.many([user_id]).get(user_id)
+        account = await self._services.views.account(user_id)
         if account is None or (account.status != DELETED and not now):
             departures.forget(user_id)  # it came back, or never was
             return Outcome()

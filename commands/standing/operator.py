@@ -92,8 +92,7 @@ async def _run(services: Services, wanted: Asked, said: list[dict[str, Any]]) ->
 
 
 async def _done(services: Services, wanted: Asked, user_id: int) -> dict[str, Any]:
-    await services.views.accounts_fresh(user_id)
-    account = services.views.accounts.many([user_id]).get(user_id)
+    account = await services.views.account(user_id)
     now_ms = services.clock.now_ms()
     facts = {"username": wanted.username, "action": wanted.verb, "dry_run": wanted.dry_run}
     if account is not None:
@@ -111,8 +110,7 @@ async def _done(services: Services, wanted: Asked, user_id: int) -> dict[str, An
     event = handler.decide(command, _stamp(services))
     await services.journal.commit(Commit((event,), (), (), 200, b"", None))
     ended = await services.registry.end_sessions(user_id) if isinstance(command, Suspend) else 0
-    await services.views.accounts_fresh(user_id)
-    after = services.views.accounts.many([user_id]).get(user_id)
+    after = await services.views.account(user_id)
     return facts | {"said": type(event).__name__, "sessions_ended": ended, "after": after and _shown(after, now_ms)}
 
 
