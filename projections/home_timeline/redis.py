@@ -123,9 +123,7 @@ class RedisHomeTimelineStore:
     def _script(self, text: str, shard: int, *words: Any) -> Command:
         if text not in self._names:
             self._names[text] = self._primaries.load(text)
-        layout = self._layout
-        key = layout.of_shard("applied", shard)
-        return Command(shard, ("EVALSHA", self._names[text], 1, key, layout.tag(shard), layout.generation, *words))
+        return self._layout.script(self._names[text], shard, *words)
 
     def _run(self, commands: Sequence[Command]) -> list[Any]:
         try:

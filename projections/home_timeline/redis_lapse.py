@@ -22,15 +22,6 @@ LONG_AGO_MS, BEFORE_MS = b"0", b"1"  # nobody was ever seen then
 
 def let_lapse(primaries: Primaries, layout: Layout, reader_id: int) -> None:
     """Forget the entries that were pushed to a reader."""
-    shard, script = layout.shard(reader_id), primaries.load(CLOSE)
-    seen = ("ZADD", layout.of_shard("seen", shard), LONG_AGO_MS, packed(reader_id))
-    close = (
-        "EVALSHA",
-        script,
-        1,
-        layout.of_shard("applied", shard),
-        layout.tag(shard),
-        layout.generation,
-        BEFORE_MS,
-    )
-    primaries.run([Command(shard, seen), Command(shard, close)], at_once=True)
+    shard = layout.shard(reader_id)
+    seen = Command(shard, ("ZADD", layout.of_shard("seen", shard), LONG_AGO_MS, packed(reader_id)))
+    primaries.run([seen, layout.script(primaries.load(CLOSE), shard, BEFORE_MS)], at_once=True)

@@ -19,7 +19,7 @@ a place in one is an id, which holds while others come and go.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infra.log.port import TopicPartition
 from infra.projections import WrongSpanError
@@ -101,6 +101,12 @@ class Layout:
     def of_user(self, kind: str, user_id: int) -> bytes:
         """Return the key of which each user has one, in the user's shard."""
         return self.of_shard(kind, self.shard(user_id)) + packed(user_id)
+
+    def script(self, name: str, shard: int, *words: Any) -> Command:
+        """Return the call of a script that was loaded, over one shard: each begins with the same arguments."""
+        return Command(
+            shard, ("EVALSHA", name, 1, self.of_shard("applied", shard), self.tag(shard), self.generation, *words)
+        )
 
 
 def packed(number: int) -> bytes:
