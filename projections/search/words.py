@@ -35,9 +35,8 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Return the words of a text, in order, repeats included."""
-    if text.isascii() and len(text) <= LONGEST_WORD:
-        return _ASCII_WORD.findall(text.lower())
-    return [word[:LONGEST_WORD] for word in (_ASCII_WORD if text.isascii() else _WORD).findall(fold(text))]
+    pattern = _ASCII_WORD if text.isascii() else _WORD
+    return [word[:LONGEST_WORD] for word in pattern.findall(fold(text))]
 
 
 def tag(text: str) -> str:
