@@ -6,7 +6,8 @@ Between the choice and the start others may connect and listen: the kernel gives
 from __future__ import annotations
 
 import random
-import socket
+
+from infra.probe import port_is_free
 
 RANGE = range(20_000, 32_000)
 _GIVEN: set[int] = set()
@@ -16,15 +17,6 @@ def free_port() -> int:
     """Return a port on which nobody listens now, and another one at each call of this process."""
     while True:
         port = random.SystemRandom().choice(RANGE)
-        if port not in _GIVEN and _is_free(port):
+        if port not in _GIVEN and port_is_free("127.0.0.1", port):
             _GIVEN.add(port)
             return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
