@@ -227,6 +227,17 @@ def repaired(
     return code, told["right"], told["mended"], told["swapped"]
 
 
+def assert_read_anew(
+    projection: str, user: int, stock: ServerStock, capsys: pytest.CaptureFixture[str], before: int
+) -> None:
+    """Repair one account by another generation, which is right."""
+    code, _, mended, swapped = repaired(projection, user, capsys)
+    active = stock.kept.of(projection).active
+    assert (code, mended, swapped) == (0, None, active)
+    assert active > before
+    assert repaired(projection, user, capsys) == (0, True, None, None)
+
+
 def test_a_lost_timeline_of_one_account_is_gathered_anew_or_rebuilt(
     settings: Settings, stock: ServerStock, live: None, capsys: pytest.CaptureFixture[str], as_process: None
 ) -> None:
@@ -237,10 +248,7 @@ def test_a_lost_timeline_of_one_account_is_gathered_anew_or_rebuilt(
     assert repaired("home_timeline", reader, capsys) == (0, True, None, None)
 
     reader = lose_a_timeline(settings, active, "home", "follows")
-    code, _, mended, swapped = repaired("home_timeline", reader, capsys)
-    assert (code, mended, swapped) == (0, None, stock.kept.of("home_timeline").active)
-    assert stock.kept.of("home_timeline").active > active
-    assert repaired("home_timeline", reader, capsys) == (0, True, None, None)
+    assert_read_anew("home_timeline", reader, stock, capsys, active)
     assert live is None
     assert as_process is None
 
@@ -253,10 +261,7 @@ def test_wrong_follows_and_counts_of_one_account_are_put_right(
         (user, *_), _ = plant_in_graph(session, active)
     assert repaired("graph", user, capsys, "--dry-run") == (1, False, None, None)
     assert stock.kept.of("graph").active == active
-    code, _, mended, swapped = repaired("graph", user, capsys)
-    assert (code, mended, swapped) == (0, None, stock.kept.of("graph").active)
-    assert stock.kept.of("graph").active > active
-    assert repaired("graph", user, capsys) == (0, True, None, None)
+    assert_read_anew("graph", user, stock, capsys, active)
     assert live is None
     assert as_process is None
 
