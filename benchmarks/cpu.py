@@ -23,7 +23,7 @@ def wait_for_rest(most: float = 0.15, seconds: float = 3.0, patience_s: float = 
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         idle, total = _machine()
-        time.sleep(seconds)  # what is waited for is a share of time
+        time.sleep(seconds)  # the time over which the share is taken; nothing announces that a machine is at rest
         idle_now, total_now = _machine()
         if idle_now - idle >= (1 - most) * (total_now - total):
             return
