@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-import httpx
-
-from tests.browser.windows import PASSWORD
+from tests.browser.posters import Poster
 from tests.oauth_world import OAUTH, pkce
 from tests.waiting import until
 
@@ -26,7 +24,6 @@ REPORTS = (
 )
 BOOKMARKS = 5
 SUSPENDED = "loud_magpie"  # nobody of the demo, which needs all its people
-PATIENCE_S = 60
 
 
 class Stage(NamedTuple):
@@ -37,42 +34,24 @@ class Stage(NamedTuple):
     consent: str
 
 
-class Player:
-    """One of the demo's people."""
-
-    def __init__(self, system: System, username: str, password: str, way: str = "/auth/login") -> None:
-        self._system, self.username = system, username
-        self._headers: dict[str, str] = {}
-        body = {"username": username, "password": password}
-        self._headers["Authorization"] = f"Bearer {self.send(way, body)['access_token']}"
-
-    def send(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        return self._answer("POST", self._system.commands, path, body)
-
-    def get(self, path: str) -> dict[str, Any]:
-        return self._answer("GET", self._system.query, path, None)
-
-    def _answer(self, method: str, origin: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        url = f"{origin}/api/v1{path}"
-        answer = httpx.request(method, url, json=body, headers=self._headers, timeout=PATIENCE_S)
-        answer.raise_for_status()
-        said: dict[str, Any] = answer.json()
-        return said
+def _player(system: System, username: str, passwords: Mapping[str, str]) -> Poster:
+    """Return one of the demo's people."""
+    return Poster(system, username, passwords[username], "/auth/login")
 
 
 def staged(system: System, passwords: Mapping[str, str], who: str, kept: frozenset[str]) -> Stage:
     """Set it up; nobody in `kept` moderates."""
     others = (name for name in passwords if name not in kept)
-    own, judge = Player(system, who, passwords[who]), next(others)
+    own, judge = _player(system, who, passwords), next(others)
     tweets = [it for it in own.get("/timeline/home?limit=60")["tweets"] if it["type"] == "TWEET"]
     for tweet in tweets[:BOOKMARKS]:
-        own.send(f"/tweets/{tweet['tweet_id']}/bookmark")
+        own.send("POST", f"/tweets/{tweet['tweet_id']}/bookmark")
     _suspend(system)
     return Stage(judge, _cases(system, passwords, judge, others, tweets), _consent(system, own))
 
 
 def _suspend(system: System) -> None:
-    Player(system, SUSPENDED, PASSWORD, "/auth/register")
+    Poster(system, SUSPENDED)
     why = "The same link in forty tweets within an hour."
     done = system.murmur("users", "suspend", SUSPENDED, "--days", "7", "--reason", why)
     assert done.returncode == 0, done.stderr
@@ -83,24 +62,24 @@ def _cases(
 ) -> str:
     """Report some tweets; let the moderator take the case of one. Returns that."""
     cases = [it["tweet_id"] for it in tweets if it["user"]["username"] != judge][: len(REPORTS) - 1]
-    reporters = (Player(system, name, passwords[name]) for name in others)
+    reporters = (_player(system, name, passwords) for name in others)
     for case, (reason, comment) in zip([cases[0], *cases], REPORTS, strict=True):
         author = next(it["user"]["username"] for it in tweets if it["tweet_id"] == case)
         reporter = next(it for it in reporters if it.username != author)
-        reporter.send("/reports", {"tweet_id": case, "reason": reason, "comment": comment})
+        reporter.send("POST", "/reports", {"tweet_id": case, "reason": reason, "comment": comment})
     done = system.murmur("users", "promote", judge)
     assert done.returncode == 0, done.stderr
-    moderator = Player(system, judge, passwords[judge])
+    moderator = _player(system, judge, passwords)
     until(lambda: len(moderator.get("/moderation/queue")["cases"]) >= len(cases))
-    moderator.send(f"/moderation/cases/{cases[0]}/claim")
-    moderator.send(f"/moderation/cases/{cases[0]}/notes", {"text": "Asked the author for a source."})
-    moderator.send("/moderation/trends", {"topic": "#giveaway"})
+    moderator.send("POST", f"/moderation/cases/{cases[0]}/claim")
+    moderator.send("POST", f"/moderation/cases/{cases[0]}/notes", {"text": "Asked the author for a source."})
+    moderator.send("POST", "/moderation/trends", {"topic": "#giveaway"})
     return str(cases[0])
 
 
-def _consent(system: System, own: Player) -> str:
+def _consent(system: System, own: Poster) -> str:
     """The address at which an app asks for access."""
-    app = own.send(f"{OAUTH.removeprefix('/api/v1')}/apps", {"name": "Starling", "redirect_uris": [CALLBACK]})
+    app = own.send("POST", f"{OAUTH.removeprefix('/api/v1')}/apps", {"name": "Starling", "redirect_uris": [CALLBACK]})
     asked = {
         "response_type": "code",
         "client_id": app["client_id"],

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import httpx
 from playwright.sync_api import expect
 
-from tests.browser.windows import PASSWORD, PHONE
+from tests.browser.posters import Poster
+from tests.browser.windows import PHONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,25 +18,16 @@ if TYPE_CHECKING:
     from tests.e2e.system import System
 
 
-def say(system: System, username: str, text: str) -> None:
-    """Post as somebody who has no window."""
-    api = f"{system.commands}/api/v1"
-    answer = httpx.post(f"{api}/auth/register", json={"username": username, "password": PASSWORD}, timeout=60)
-    token = answer.raise_for_status().json()["access_token"]
-    sent = httpx.post(f"{api}/tweets", json={"content": text}, headers={"Authorization": f"Bearer {token}"}, timeout=60)
-    sent.raise_for_status()
-
-
 def test_a_tag_rises_on_the_board_while_one_watches(window: Opening, system: System, name: Iterator[str]) -> None:
     for _ in range(4):
-        say(system, next(name), "All talk about #bread")
+        Poster(system, next(name)).post("All talk about #bread")
     page = window().open("/trends")
     ranking = page.get_by_role("region", name="Ranking").get_by_role("listitem")
     first = ranking.first
     expect(first).to_contain_text("#bread")
     page.evaluate("window.neverReloaded = true")
     for _ in range(6):
-        say(system, next(name), "No, about #butter")
+        Poster(system, next(name)).post("No, about #butter")
     expect(first).to_contain_text("#butter", timeout=30_000)  # a board is kept for five seconds
     expect(first).to_contain_text("6 people")
     expect(first.get_by_role("img")).to_have_attribute("aria-label", re.compile("6$"))
@@ -73,7 +65,7 @@ def test_the_pipeline_board_tells_lag_and_pace(window: Opening, system: System, 
     expect(tweets).to_contain_text("caught up")
     on_the_log = page.locator("dd").nth(1)
     before = on_the_log.inner_text()
-    say(system, next(name), "One more event")
+    Poster(system, next(name)).post("One more event")
     expect(on_the_log).not_to_have_text(before)
     expect(tweets).to_contain_text("0 events")
     expect(page.get_by_text("Live, every second")).to_be_visible()
@@ -84,8 +76,8 @@ def test_the_pipeline_board_tells_lag_and_pace(window: Opening, system: System, 
 
 
 def test_boards_fit_a_phone(window: Opening, system: System, name: Iterator[str]) -> None:
-    say(system, next(name), "A word as long as #" + "l" * 60)
-    say(system, next(name), "Another one for #" + "l" * 60)
+    Poster(system, next(name)).post("A word as long as #" + "l" * 60)
+    Poster(system, next(name)).post("Another one for #" + "l" * 60)
     page = window(size=PHONE, is_mobile=True, has_touch=True).open("/trends")
     row = page.get_by_role("link").filter(has_text="#lll")
     expect(row).to_be_visible()
