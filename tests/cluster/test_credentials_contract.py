@@ -150,10 +150,10 @@ def test_without_the_servers_the_last_known_revocations_are_used_and_the_state_s
     session = world.connect()
     followed = CqlRevocations(session, time.time_ns() // 1_000_000, poll_s=0.05)
     world.credentials.revoke(9, time.time_ns() // 1_000_000)
-    until(lambda: 9 in followed, seconds=30.0)
+    until(lambda: 9 in followed, seconds=3.0)
     assert followed.current
     session.close()
-    until(lambda: not followed.current, seconds=30.0)
+    until(lambda: not followed.current, seconds=10.0)
     assert followed.behind_seconds > 1
     assert 9 in followed
     followed.close()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cluster
 
 TOPIC, LATER = "ends", "ends-later"
-SOON_SECONDS = 15.0  # of a broker that answers again
+SOON_SECONDS = 5.0  # of a broker that answers again
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ async def test_without_a_token_a_query_is_behind_by_a_bound(world: World) -> Non
     async def is_muted() -> bool:
         return not await home()
 
-    slack = 15.0  # of a machine that does much else; the bounds themselves are held by tests with a clock of their own
+    slack = 5.0  # of a machine that does much else; the bounds themselves are held by tests with a clock of their own
     for event, condition, bound in (
         (builders.liked(BOB, (tweet_id(2), ANN)), is_counted, progress.LOOK_S),
         (builders.liked(ME, (tweet_id(2), ANN)), is_liked, progress.LOOK_S),

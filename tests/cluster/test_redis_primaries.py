@@ -143,15 +143,15 @@ async def test_a_redis_that_does_not_answer_holds_up_requests_once_and_the_loop_
                 ticks += 1
                 await asyncio.sleep(0.01)
             assert all(isinstance(it, StoreUnavailableError) for it in asked.result())
-            assert time.monotonic() - began < 5  # one after the other they would take 10
-            assert ticks > 5
+            assert time.monotonic() - began < 1.5
+            assert ticks > 20
             with pytest.raises(StoreUnavailableError):
                 await below(ask)  # the attempt to connect
             began = time.monotonic()
             for _ in range(20):
                 with pytest.raises(StoreUnavailableError):
                     await below(ask)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 0.2
         finally:
             os.kill(pid, signal.SIGCONT)
 

@@ -105,6 +105,7 @@ def test_kafka_makes_no_topic_by_itself(servers: Fleet) -> None:
 
 
 def is_in_its_file(client: Redis) -> bool:
+    """With everysec, writes may wait in memory for up to 2 s while the disk is slow."""
     told = client.info("persistence")
     return bool(told["aof_buffer_length"] == told["aof_pending_bio_fsync"] == 0)
 
@@ -115,9 +116,7 @@ def test_redis_keeps_what_it_acknowledged_through_a_kill(
     told_of(servers, record_property, "redis")
     with redis_of(servers) as client:
         client.set("kept", "yes")
-        until(
-            lambda: is_in_its_file(client)
-        )  # everysec: while the disk is slow, writes may wait in memory for up to 2 s
+        until(lambda: is_in_its_file(client))
     killed_and_back(servers, "redis", record_property)
     with redis_of(servers) as client:
         assert client.get("kept") == b"yes"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +58,7 @@ async def test_a_thousand_slow_clients_stop_nobody_and_are_sent_away(
     user = await world.register()
     writers = await slow_clients(where)
     headers = {"Authorization": f"Bearer {user.access_token}"}
-    took = []
+    slowest = 0.0
     async with httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{where.port}", headers=headers, timeout=PATIENCE_S
     ) as good:
@@ -68,9 +67,9 @@ async def test_a_thousand_slow_clients_stop_nobody_and_are_sent_away(
                 writer.write(b"a")
             began = time.monotonic()
             answer = await good.post("/api/v1/tweets", json={"content": f"tweet {number}"})
-            took.append(time.monotonic() - began)
+            slowest = max(slowest, time.monotonic() - began)
             assert answer.status_code == 201
-    assert statistics.median(took) < 2.0  # alone: milliseconds
+    assert slowest < 2.0  # alone: milliseconds
     await soon(lambda: where.connections == 0, PATIENCE_S)
     for writer in writers:
         writer.close()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.live_world import LiveWorld
 
 ME, ANN, BOB = (uid(n) for n in range(3))
-BUSY_S = 9.0  # what a busy machine may take besides
+BUSY_S = 2.0  # what a busy machine may take besides
 
 
 async def test_the_streams_of_a_suspended_account_end(anywhere: LiveWorld, streams: AsyncExitStack) -> None:
