@@ -28,7 +28,7 @@ from infra.cql.session import CqlSession
 from infra.projections import placed
 from projections.home_timeline.redis import RedisHomeTimelineStore
 from projections.home_timeline.redis_layout import Layout
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from streams.server_stores import CQL_STORES
 
 if TYPE_CHECKING:

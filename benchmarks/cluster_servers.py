@@ -25,7 +25,7 @@ from tests.cluster.kafka_log import delete_topics
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-ALL = ("kafka", "redis", "cassandra")
+ALL = ("kafka", "redis", "cassandra", "objects")
 
 
 class Servers(NamedTuple):

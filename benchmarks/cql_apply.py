@@ -21,7 +21,7 @@ from infra.cql.migrate import migrate
 from infra.cql.projection_tables import create
 from infra.cql.session import CqlSession
 from infra.projections import placed
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from streams.server_stores import CQL_STORES
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from schemas.envelope import Envelope, Event
 from schemas.follows.events import Followed
 from schemas.ids import first_id_at
 from schemas.tweets.events import Retweeted, TweetPosted
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

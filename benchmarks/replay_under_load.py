@@ -41,7 +41,7 @@ from schemas.catalogue import TWEETS
 from schemas.codec import decode, encode, topic_and_key
 from schemas.envelope import Envelope
 from schemas.tweets.events import TweetPosted
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from tests.e2e.system import System
 from tests.waiting import until
 

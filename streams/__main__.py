@@ -13,9 +13,7 @@ import sys
 from infra import json_logs
 from infra.settings import Settings
 from infra.trouble import REFUSED, refusing
-from streams.bootstrap import PROJECTIONS, retry_dead_letters, run
-from streams.errors import AppCrashedError
-from streams.loop import EXIT_CODE
+from streams.projections import PROJECTIONS
 
 ALL = "all"
 RETRY = "dlq-retry"
@@ -44,6 +42,14 @@ def main(arguments: list[str]) -> int:
     if not names or not set(names) <= set(known) or (retrying and len(names) > 1):
         sys.stderr.write(f"usage: python -m streams {ALL} | {TABLES} | [{RETRY}] {' | '.join(known)}\n")
         return REFUSED
+    return _work(names, retrying=retrying)
+
+
+def _work(names: list[str], *, retrying: bool) -> int:
+    from streams.bootstrap import retry_dead_letters, run  # noqa: PLC0415 - Faust takes long to load: verbs need it not
+    from streams.errors import AppCrashedError  # noqa: PLC0415
+    from streams.loop import EXIT_CODE  # noqa: PLC0415
+
     settings = Settings()
     json_logs.configure(settings.log_level)
     for name in FAUST_LOGGERS:

@@ -1,6 +1,6 @@
-"""Makes the stream process: the table of all projections, and what they are made of on files.
+"""Makes the stream process, on files.
 
-What they are made of on servers is streams.cluster's. Nothing else in streams opens a file or reads a setting.
+What projections are made of on servers is streams.cluster's. Nothing else in streams opens a file or reads a setting.
 """
 
 from __future__ import annotations
@@ -17,150 +17,26 @@ from infra.projections import placed
 from infra.servers.fleet import located
 from infra.status import kept
 from infra.trouble import TroubleError
-from projections.accounts import projector as accounts
-from projections.accounts.sqlite import SqliteAccountsStore
-from projections.engagement import projector as engagement
-from projections.engagement.sqlite import SqliteEngagementStore
-from projections.graph import projector as graph
-from projections.graph.sqlite import SqliteGraphStore
-from projections.home_timeline import projector as home_timeline
-from projections.home_timeline.sqlite import SqliteHomeTimelineStore
-from projections.media import projector as media
-from projections.media.sqlite import SqliteMediaStore
-from projections.moderation import projector as moderation
-from projections.moderation.sqlite import SqliteModerationStore
-from projections.notifications import projector as notifications
-from projections.notifications.sqlite import SqliteNotificationsStore
-from projections.search import projector as search
-from projections.search.sqlite import SqliteSearchStore
-from projections.spam import projector as spam
-from projections.spam.sqlite import SqliteSpamStore
-from projections.trends import projector as trends
-from projections.trends.sqlite import SqliteTrendsStore
-from projections.tweets import projector as tweets
-from projections.tweets.sqlite import SqliteTweetsStore
-from streams.accounts import agent as accounts_agent
 from streams.app import collect_garbage_rarely, let_threads_take_turns
 from streams.decoded import DecodedBatches
 from streams.dlq import Retried, retry
-from streams.engagement import agent as engagement_agent
 from streams.files import FileParts
 from streams.following import Followers, lags
-from streams.graph import agent as graph_agent
-from streams.home_timeline import agent as home_timeline_agent
-from streams.media import agent as media_agent
 from streams.metrics import StreamMetrics
 from streams.metrics_server import served
-from streams.moderation import agent as moderation_agent
-from streams.notifications import agent as notifications_agent
-from streams.parts import Projection, plain, with_limits
 from streams.processing import bootstrap as processing
+from streams.projections import PROJECTIONS
 from streams.push.bootstrap import PUSH, is_wanted, open_effects, open_loop
-from streams.search import agent as search_agent
-from streams.spam import agent as spam_agent
-from streams.trends import agent as trends_agent
-from streams.tweets import agent as tweets_agent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from infra.settings import Settings
-    from streams.parts import Parts
+    from streams.parts import Parts, Projection
 
 logger = logging.getLogger(__name__)
 
 LAG_LINE_SECONDS = 60.0
-
-
-PROJECTIONS: tuple[Projection, ...] = (
-    Projection(
-        "accounts",
-        accounts_agent.TOPICS,
-        accounts_agent.accounts_agent,
-        accounts.project,
-        plain(SqliteAccountsStore),
-        schema_version=SqliteAccountsStore.SCHEMA_VERSION,
-    ),
-    Projection(
-        "tweets",
-        tweets_agent.TOPICS,
-        tweets_agent.tweets_agent,
-        tweets.project,
-        plain(SqliteTweetsStore),
-        schema_version=SqliteTweetsStore.SCHEMA_VERSION,
-    ),
-    Projection(
-        "graph",
-        graph_agent.TOPICS,
-        graph_agent.graph_agent,
-        graph.project,
-        plain(SqliteGraphStore),
-        schema_version=SqliteGraphStore.SCHEMA_VERSION,
-    ),
-    Projection(
-        "engagement",
-        engagement_agent.TOPICS,
-        engagement_agent.engagement_agent,
-        engagement.project,
-        plain(SqliteEngagementStore),
-        schema_version=SqliteEngagementStore.SCHEMA_VERSION,
-    ),
-    Projection(
-        "home_timeline",
-        home_timeline_agent.TOPICS,
-        home_timeline_agent.home_timeline_agent,
-        home_timeline.project,
-        with_limits(SqliteHomeTimelineStore),
-        schema_version=SqliteHomeTimelineStore.SCHEMA_VERSION,
-    ),
-    Projection(
-        "search",
-        search_agent.TOPICS,
-        search_agent.search_agent,
-        search.project,
-        plain(SqliteSearchStore),
-        schema_version=SqliteSearchStore.SCHEMA_VERSION,
-    ),
-    Projection(
-        "trends",
-        trends_agent.TOPICS,
-        trends_agent.trends_agent,
-        trends.project,
-        plain(SqliteTrendsStore),
-        schema_version=SqliteTrendsStore.SCHEMA_VERSION,
-    ),
-    Projection(
-        "notifications",
-        notifications_agent.TOPICS,
-        notifications_agent.notifications_agent,
-        notifications.project,
-        plain(SqliteNotificationsStore),
-        schema_version=SqliteNotificationsStore.SCHEMA_VERSION,
-    ),
-    Projection(
-        "media",
-        media_agent.TOPICS,
-        media_agent.media_agent,
-        media.project,
-        plain(SqliteMediaStore),
-        schema_version=SqliteMediaStore.SCHEMA_VERSION,
-    ),
-    Projection(
-        "moderation",
-        moderation_agent.TOPICS,
-        moderation_agent.moderation_agent,
-        moderation.project,
-        plain(SqliteModerationStore),
-        schema_version=SqliteModerationStore.SCHEMA_VERSION,
-    ),
-    Projection(
-        "spam",
-        spam_agent.TOPICS,
-        spam_agent.spam_agent,
-        spam.project,
-        plain(SqliteSpamStore),
-    ),
-)
 
 
 async def run(settings: Settings, names: Sequence[str], stop: asyncio.Event | None = None) -> None:

@@ -17,7 +17,6 @@ from infra.sqlite.projection_store import generation_path
 from query_api.app import create_app
 from query_api.bootstrap import build
 from schemas.ids import SnowflakeGenerator
-from streams.bootstrap import PROJECTIONS
 from streams.decoded import DecodedBatches
 from streams.effects import SqliteProgress, nothing
 from streams.metrics import StreamMetrics
@@ -25,6 +24,7 @@ from streams.processing.agent import NAME, TOPICS
 from streams.processing.loop import ProcessingLoop
 from streams.processing.metrics import ProcessingMetrics
 from streams.processing.work import Work
+from streams.projections import PROJECTIONS
 from tests.command_world import World, command_world
 from tests.waiting import BOUND_SECONDS, PAUSE_SECONDS, soon
 

@@ -10,7 +10,7 @@ from infra.generations.changes import Generations
 from infra.generations.record import State
 from infra.log.port import Span
 from schemas.codec import decode
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Collection

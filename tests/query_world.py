@@ -22,7 +22,7 @@ from query_api.app import create_app
 from query_api.bootstrap import build
 from schemas.codec import decode, encode, topic_and_key
 from schemas.ids import first_id_at, to_uuid
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from tests import builders
 
 if TYPE_CHECKING:

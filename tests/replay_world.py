@@ -11,7 +11,7 @@ from infra.log.port import Record, Span, TopicPartition
 from infra.settings import Settings
 from infra.sqlite.projection_store import generation_path
 from schemas.codec import decode, encode, topic_and_key
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from streams.replay.kinds import KINDS
 from streams.replay.rebuild import Rebuild, Task
 from streams.replay.sample import Sample

@@ -15,10 +15,10 @@ from infra.generations.changes import Generations
 from infra.generations.record import State
 from infra.settings import Settings
 from infra.trouble import TroubleError
-from streams.bootstrap import PROJECTIONS
 from streams.generations.gc import Unneeded, collect, held_back, unneeded
 from streams.generations.moves import promote, rollback, waiting
 from streams.generations.stock import FileStock
+from streams.projections import PROJECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

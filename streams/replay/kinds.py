@@ -1,4 +1,4 @@
-"""What replay knows of each projection on files, beside streams.bootstrap.PROJECTIONS: how to load and verify it."""
+"""What replay knows of each projection on files, beside streams.projections.PROJECTIONS: how to load and verify it."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ from schemas.accounts.events import (
 from schemas.engagements.events import Bookmarked, Unbookmarked
 from schemas.follows.events import Blocked, Muted, Unblocked, Unmuted
 from schemas.tweets.events import Retweeted, RetweetUndone, TopicsWithdrawn, TweetDeleted, TweetModerated
-from streams.bootstrap import PROJECTIONS
 from streams.parts import plain, with_limits
+from streams.projections import PROJECTIONS
 from streams.replay.recount.accounts import AccountsRecount
 from streams.replay.recount.engagement import EngagementRecount
 from streams.replay.recount.graph import GraphRecount

@@ -10,7 +10,7 @@ from infra.auth.seals import seals_on_files
 from infra.log.embedded import EmbeddedLogReader
 from infra.trouble import refusing
 from schemas import codec
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from streams.replay.kinds import KINDS
 from streams.replay.lock import BUILD_FILE, ReplayLock
 from streams.replay.messages import Lines, begun, placed

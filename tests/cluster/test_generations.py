@@ -39,9 +39,9 @@ from projections.tweets.cql import CqlTweetsStore
 from projections.tweets.cql_reader import CqlTweetsReader
 from schemas.accounts.events import ProfileEdited
 from schemas.codec import decode
-from streams.bootstrap import PROJECTIONS
 from streams.generations import servers
 from streams.generations.servers import ServerStock
+from streams.projections import PROJECTIONS
 from streams.server_stores import CQL_STORES
 from streams.tables import make_generation
 from tests import builders

@@ -30,9 +30,9 @@ from infra.servers import running
 from projections.search import elasticsearch_indices
 from schemas.catalogue import BY_EVENT, FACT_TOPICS
 from schemas.codec import schema_id_of, topic_and_key
-from streams.bootstrap import PROJECTIONS
 from streams.generations.moves import waiting
 from streams.generations.servers import ServerStock
+from streams.projections import PROJECTIONS
 from streams.replay import audit, command
 from streams.replay.options import parsed
 from streams.replay.run import STOPPED

@@ -15,11 +15,10 @@ from infra.generations.files import FileGenerations
 from infra.generations.record import UNKNOWN_VERSION, State
 from infra.log.port import Span
 from infra.projections import Placed, placed
-from infra.settings import PREFIX, Settings
 from infra.sqlite.projection_store import generation_path
 from infra.status import kept
 from schemas.codec import decode
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from tests.e2e.checks import check
 from tests.e2e.crowd import gathered
 from tests.e2e.people import Person
@@ -63,9 +62,7 @@ class Place(NamedTuple):
 
 @contextmanager
 def place_of(system: System) -> Iterator[Place]:
-    named = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
-    told = {named[variable]: value for variable, value in system.environment.items() if variable in named}
-    settings = Settings.model_validate({**told, "data_dir": system.data})
+    settings = system.settings
     projections = [it for it in PROJECTIONS if it.name in kept(settings)]
     if settings.profile == "cluster":
         from tests.e2e.generations_on_servers import place  # noqa: PLC0415 - its clients are installed with servers

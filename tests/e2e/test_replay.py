@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from tests.e2e.checks import check
 from tests.e2e.column import column
 from tests.e2e.crowd import gathered

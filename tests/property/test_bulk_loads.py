@@ -16,7 +16,7 @@ from infra.sqlite.connections import open_reader, rows
 from infra.sqlite.content import compare
 from projections.home_timeline.projector import CloseLapsed
 from schemas.catalogue import BY_EVENT
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from streams.replay.kinds import KINDS
 from streams.replay.pages import page_differences
 from tests.histories import USERS, histories, log_of

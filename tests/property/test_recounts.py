@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 
 from infra.settings import Settings
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from streams.replay.decoding import cheapest
 from streams.replay.kinds import KINDS
 from streams.replay.sample import Sample

@@ -16,7 +16,7 @@ from schemas.follows.events import Blocked, Muted, Unfollowed, Unmuted
 from schemas.ids import to_uuid
 from schemas.moderation.events import TopicDenied
 from schemas.tweets.events import TweetDeleted, TweetModerated
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from tests import builders
 from tests.builders import EPOCH_MS, envelope
 from tests.moments import OF_ALL, OF_TWEETS, freeze, frozen, generations_of

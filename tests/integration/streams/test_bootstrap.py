@@ -20,7 +20,7 @@ from projections.engagement.read_model import Counts
 from projections.engagement.sqlite import SqliteEngagementReader
 from projections.tweets.sqlite import SqliteTweetsReader
 from schemas.codec import encode, topic_and_key
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from tests.builders import followed, liked, posted, registered, retweeted, signed_in
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ from infra.settings import Settings
 from infra.sqlite.projection_store import generation_path
 from infra.trouble import TroubleError
 from schemas.codec import decode, encode, topic_and_key
-from streams.bootstrap import PROJECTIONS
 from streams.generations import command, gc, moves
 from streams.generations.gc import collect, unneeded
 from streams.generations.moves import promote, rollback
 from streams.generations.stock import FileStock
+from streams.projections import PROJECTIONS
 from streams.writer_lock import FileLock, WriterLock
 from tests.builders import posted
 

@@ -23,10 +23,11 @@ from projections.tweets.sqlite import SqliteTweetsReader, SqliteTweetsStore
 from schemas.catalogue import DEAD_LETTERS
 from schemas.codec import encode, topic_and_key
 from streams import following
-from streams.bootstrap import PROJECTIONS, open_parts
+from streams.bootstrap import open_parts
 from streams.decoded import DecodedBatches
 from streams.following import Followers
 from streams.metrics import StreamMetrics
+from streams.projections import PROJECTIONS
 from streams.writer_lock import WriterLock
 from tests.builders import posted
 

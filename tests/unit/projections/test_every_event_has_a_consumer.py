@@ -11,7 +11,7 @@ from fastavro.utils import generate_one
 from projections.home_timeline.projector import CloseLapsed
 from schemas.catalogue import CATALOGUE, EventType, avro_schema
 from schemas.operations.events import DeadLettered, ImportAdvanced
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from tests.builders import EPOCH_MS
 
 if TYPE_CHECKING:

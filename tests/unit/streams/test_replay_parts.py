@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -16,7 +13,7 @@ from infra.log.port import Record, TopicPartition
 from infra.trouble import TroubleError
 from schemas.codec import encode, topic_and_key
 from schemas.ids import to_uuid
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from streams.replay.build import Throttle
 from streams.replay.kinds import KINDS
 from streams.replay.moments import moment
@@ -125,14 +122,3 @@ def test_an_account_is_named_as_the_api_does_or_by_its_number() -> None:
 def test_each_file_is_read_by_the_version_that_writes_it() -> None:
     versions = {it.name: it.schema_version for it in PROJECTIONS}
     assert {name: kind.open_reader.SCHEMA_VERSION for name, kind in KINDS.items()} == versions
-
-
-def test_a_process_of_a_replay_gives_way_to_those_of_other_sessions(tmp_path: Path) -> None:
-    told = tmp_path / "told"
-    ask = "import os; from pathlib import Path; from streams.replay.messages import AUTOGROUP, give_way; give_way(4); "
-    ask += (
-        "text = AUTOGROUP.read_text() if os.access(AUTOGROUP, os.W_OK) else ''; group = (text.split() or ['4'])[-1]; "
-    )
-    ask += f"Path({str(told)!r}).write_text(f'{{os.getsid(0) == os.getpid()}} {{os.nice(0)}} {{group}}')"
-    subprocess.run([sys.executable, "-c", ask], check=True, timeout=30)
-    assert told.read_text() == f"True {min(19, os.nice(0) + 4)} 4"
