@@ -158,15 +158,17 @@ class Stores:
             source.look()
         found = {name: it.reader for name, it in self._sources.items() if it.reader is not None}
         if found != self._found:
-            self._found = found
-            self._readers = self._assemble()
+            before, self._found = self._found, found
+            self._readers = self._assemble(before)
         for follow in self.followers:
             follow()
 
-    def _assemble(self) -> Readers | None:
+    def _assemble(self, before: Mapping[str, Any]) -> Readers | None:
         self.assembled += 1
-        self.kept_tweets = self.kept_tweets.anew()  # not cleared: a request that reads by those before may still put
-        self.kept_authors = self.kept_authors.anew()
+        if self._is_new("tweets", before):
+            self.kept_tweets = self.kept_tweets.anew()  # not cleared: who reads by those before may still put
+        if self._is_new("accounts", before):
+            self.kept_authors = self.kept_authors.anew()
         if len(self._found) < len(self._sources):
             return None
         shared = self.shared
@@ -193,6 +195,10 @@ class Stores:
         shared.tell("tweets", tweets)
         shared.tell("accounts", authors)
         return shared.over(readers)
+
+    def _is_new(self, projection: str, before: Mapping[str, Any]) -> bool:
+        """Tell whether what is kept of a projection is of another generation or file; on servers, all is told anew."""
+        return self.shared is not None or self._found.get(projection) is not before.get(projection)
 
     def checkpoints(self, projection: str) -> Mapping[TopicPartition, int] | None:
         """Return how far one projection is, or None where it is not there yet."""

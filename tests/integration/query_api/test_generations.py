@@ -16,7 +16,7 @@ from infra.log.port import Span
 from infra.sqlite.projection_store import generation_path
 from query_api import stores
 from schemas.codec import decode
-from streams.bootstrap import PROJECTIONS
+from streams.projections import PROJECTIONS
 from tests import builders
 from tests.query_world import World, tweet_id, uid, uuids
 
@@ -86,6 +86,22 @@ async def test_the_promoted_generation_is_read_and_after_a_roll_back_the_one_bef
     generations.rollback("tweets")
     assert await world.get(path) == before
     assert (await generation_of(world))["generation"] == 1
+
+
+async def test_what_is_kept_of_tweets_outlives_another_projections_swap(
+    world: World, generations: Generations, second: ProjectionStore
+) -> None:
+    await world.given(builders.posted(ANN, tweet_id(1)))
+    path = f"/tweets/{uuids(1)[0]}"
+    await world.get(path)
+    stores_, kept = world.services.stores, world.services.stores.kept_tweets
+    authors = stores_.kept_authors
+    assert len(kept) == 1
+    catch_up(world, second)
+    generations.promote("tweets", 2, force=True)
+    await world.get(path)
+    assert stores_.kept_tweets is not kept
+    assert stores_.kept_authors is authors
 
 
 async def test_readers_wait_for_a_generation_that_is_behind_the_one_they_read(
