@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.priority import MOST, give_way
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -51,6 +53,7 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be deleted.")] = False,
 ) -> None:
     """Delete generations that are not needed any more."""
+    give_way(MOST)
     flags = [*(["--frozen"] if frozen else []), *(["--dry-run"] if dry_run else [])]
     _become(data, ["gc", "--keep", str(keep), *flags])
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infra.priority import MOST, give_way
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -35,17 +37,20 @@ def replay(
     ] = False,
     max_rate: Annotated[float, typer.Option(min=0, help="Records a second at most; 0: any.")] = 0.0,
     nice: Annotated[
-        int | None, typer.Option(min=0, max=19, help="Give way to other processes; 19: most.  [default: 5]")
-    ] = None,
+        int,
+        typer.Option(min=0, max=MOST, help="Give way to others, from 0 (not at all) to 19 (entirely)."),
+    ] = MOST,
     processes: Annotated[int, typer.Option(min=0, max=64, help="Processes that build; 0: one a core.")] = 0,
     sample: Sample = None,
     as_json: AsJson = False,
 ) -> None:
     """Build projections anew from the log beside the live ones, verify them, and let readers have them."""
-    arguments = [*projections, *_given({"--until": until, "--user": user, "--sample": sample, "--nice": nice})]
-    arguments += [*_given({"--max-rate": max_rate, "--processes": processes}, unless=0)]
+    arguments = [*projections, *_given({"--until": until, "--user": user, "--sample": sample})]
+    arguments += [*_given({"--max-rate": max_rate, "--processes": processes}, unless=0), "--nice", str(nice)]
     flags = {"--no-promote": not promote, "--force": force, "--changed": changed, "--dry-run": dry_run}
     flags["--from-archive"] = from_archive
+    if user is None:  # a repair holds up who writes the live rows
+        give_way(nice)
     _become(data, ["replay", *arguments, *(name for name, on in flags.items() if on), *(["--json"] if as_json else [])])
 
 
@@ -58,6 +63,8 @@ def audit(
 ) -> None:
     """Compare every row of a live projection with the log; exit code 1 where something differs."""
     given = _given({"--sample": sample})
+    if not repair:  # which holds up who writes the live rows
+        give_way(MOST)
     _become(data, ["audit", projection, *given, *(["--repair"] if repair else []), *(["--json"] if as_json else [])])
 
 

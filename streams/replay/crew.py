@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from infra.priority import give_way_as_session
 from streams.replay.messages import Line, Orders
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ HEAR_SECONDS = 0.5
 class Crew:
     """The processes, from start to end; a context, so that none is left behind."""
 
-    def __init__(self, settings: Settings, module: str, orders: Sequence[Orders]) -> None:
+    def __init__(self, settings: Settings, module: str, orders: Sequence[Orders], nice: int) -> None:
         self._module = module
+        self._nice = nice
         self._heard: Queue[Line | None] = Queue()
         self._processes = [self._start(settings, it) for it in orders]
         self._threads = [threading.Thread(target=self._listen, args=(it,), daemon=True) for it in self._processes]
@@ -37,12 +39,15 @@ class Crew:
 
     def _start(self, settings: Settings, orders: Orders) -> subprocess.Popen[bytes]:
         told = msgspec.json.encode(orders).decode()
-        return subprocess.Popen(  # noqa: S603 - our own module
+        process = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-m", "infra.leash", self._module, told],
             env=settings.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            start_new_session=True,
         )
+        give_way_as_session(process.pid, self._nice)
+        return process
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         for line in process.stdout or ():

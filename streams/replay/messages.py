@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,8 +20,6 @@ if TYPE_CHECKING:
     from streams.replay.rebuild import Told
 
 LINE_SECONDS = 0.2
-AUTOGROUP = Path("/proc/self/autogroup")
-ATTEMPTS, AGAIN_SECONDS = 10, 0.1  # the kernel takes one such write in a tenth of a second
 
 
 class TaskOrder(msgspec.Struct):
@@ -46,39 +41,17 @@ class Orders(msgspec.Struct):
     tasks: list[TaskOrder]
     sample: tuple[int, int, int]
     rate: float = 0.0
-    nice: int = 0
     share: tuple[int, int] = (0, 1)
     from_archive: bool = False
 
 
 def begun(arguments: Sequence[str]) -> tuple[Orders, Settings]:
-    """Read the orders that a process was started with, and be as they want it: nice, and at nothing but the build."""
+    """Read the orders that a process was started with, and be at nothing but the build."""
     orders = msgspec.json.decode(arguments[0], type=Orders)
     settings = Settings()
     json_logs.configure(settings.log_level)
-    if orders.nice:
-        give_way(orders.nice)
     gc.disable()  # a build makes millions of tuples and no cycles: looking for some is a fifth of its time
     return orders, settings
-
-
-def give_way(nice: int) -> None:
-    """Let other processes go first, those of other sessions, too.
-
-    Linux shares processors out between sessions before it does between processes (sched_autogroup_enabled), and each
-    process of `murmur up` has a session of its own: a nice process would get as much as any of them. So this one takes
-    a session of its own as well, and makes that nice. Where there is no such thing, its own niceness counts.
-    """
-    os.nice(nice)
-    with suppress(OSError):  # a session is its own already, or the kernel makes no groups of them
-        os.setsid()
-        for _ in range(ATTEMPTS):
-            try:
-                AUTOGROUP.write_text(str(nice))
-            except BlockingIOError:
-                time.sleep(AGAIN_SECONDS)  # another process of this replay is at it
-            else:
-                break
 
 
 class Line(msgspec.Struct):

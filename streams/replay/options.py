@@ -6,13 +6,13 @@ import argparse
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from infra.priority import MOST
 from infra.trouble import TroubleError
 from schemas.ids import from_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NICE = 5  # a third of what a process gets that is not: whoever waits for an answer goes first
 SAMPLE = 300  # accounts, and as many tweets, that are recounted from the log
 
 
@@ -28,7 +28,7 @@ class Options(NamedTuple):
     dry_run: bool = False
     from_archive: bool = False
     max_rate: float = 0.0
-    nice: int = NICE
+    nice: int = MOST
     processes: int = 0
     sample: int = SAMPLE
     as_json: bool = False
@@ -44,7 +44,7 @@ def parsed(arguments: Sequence[str]) -> Options:
     for flag in ("--force", "--changed", "--dry-run", "--from-archive"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--max-rate", type=float, default=0.0)
-    parser.add_argument("--nice", type=int, default=NICE)
+    parser.add_argument("--nice", type=int, default=MOST)
     parser.add_argument("--processes", type=int, default=0)
     parser.add_argument("--sample", type=int, default=SAMPLE)
     parser.add_argument("--json", dest="as_json", action="store_true")

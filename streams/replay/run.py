@@ -95,7 +95,7 @@ class Replay:
     def _run(self, view: View, scores: Scores) -> int:
         began = time.monotonic()
         told = ProgressFile(self._settings.run_dir)
-        with Crew(self._settings, self.process, self._orders()) as crew:
+        with Crew(self._settings, self.process, self._orders(), self._options.nice) as crew:
             for line in crew.lines():
                 if line is not None:
                     scores.hear(line)
@@ -158,7 +158,6 @@ class Replay:
                 [self._task(it) for it in group],
                 (sample.users, sample.tweets, sample.turn),
                 rate,
-                self._options.nice,
                 from_archive=self._options.from_archive,
             )
             for group in groups

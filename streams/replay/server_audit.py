@@ -67,7 +67,7 @@ class ServerAudit(ServerReplay):
     def _audited(self, projection: Projection, view: View) -> Outcome:
         name, began = projection.name, time.monotonic()
         scores = Scores({name: self._number(projection)})
-        with Crew(self._settings, self.process, self._orders()) as crew:
+        with Crew(self._settings, self.process, self._orders(), self._options.nice) as crew:
             for line in crew.lines():
                 if line is not None:
                     scores.hear(line)

@@ -79,7 +79,7 @@ class ServerReplay(Replay):
         tasks = [self._task(it) for it in self._projections]
         rate = self._options.max_rate / processes
         share = [(number, processes) for number in range(processes)]
-        return [Orders(tasks, (1, 1, 0), rate, self._options.nice, it, self._options.from_archive) for it in share]
+        return [Orders(tasks, (1, 1, 0), rate, it, self._options.from_archive) for it in share]
 
     def _task(self, projection: Projection) -> TaskOrder:
         ends = self._end(projection) or named(self._log.end_offsets(projection.topics))

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol, Self
 import httpx
 
 from infra.auth.seals import seals_on_files
-from infra.log.embedded import EmbeddedLogReader
-from infra.settings import Settings
+from infra.log.embedded import EmbeddedLogReader, open_appender
+from infra.objects.opening import open_objects
+from infra.settings import PREFIX, Settings
 from schemas import codec
 from tests.ports import free_port
 from tests.waiting import until
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from infra.log.port import LogReader
+    from infra.log.port import LogReader, Record
+    from infra.objects.port import ObjectStore
+    from tests.e2e.canaries import Canaries
 
 ROOT = Path(__file__).parents[2]
 CAUGHT_UP_SECONDS = 120.0
@@ -84,11 +87,38 @@ class System:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def settings(self) -> Settings:
+        """What its processes are told."""
+        named = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
+        told = {named[variable]: value for variable, value in self.environment.items() if variable in named}
+        return Settings.model_validate({**told, "data_dir": self.data})
+
+    def objects(self) -> ObjectStore:
+        """Open where its objects are."""
+        return open_objects(self.settings)
+
+    def found(self, canaries: Canaries) -> dict[str, list[str]]:
+        """Return which canaries are left in anything that it keeps, and where."""
+        return canaries.found_in(self.data)
+
+    def bury(self, records: Sequence[Record]) -> None:
+        """Append dead letters, as a projection does that cannot apply something."""
+        with closing(open_appender(self.data / "log", "derived", {})) as derived:
+            derived.append_blocking(records)
+
     def murmur(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run a verb of the command line on this data folder."""
+        """Run a verb of the command line on this data folder, in a session of its own, as a terminal is one."""
         command = [sys.executable, "-m", "infra.cli", *arguments, "--data", str(self.data)]
         return subprocess.run(
-            command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
+            command,
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            start_new_session=True,
         )
 
     def start(self) -> Self:
