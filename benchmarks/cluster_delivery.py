@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 AUDIENCES = (10, 100, 1_000, 9_900)
 CELEBRITY = 10_000  # followers: the default threshold
 POSTS, POSTS_PER_SECOND = 150, 20.0
+WARM_UP = 1_000  # posts, 50 s, not counted: until then two JVMs compile what they run, on the same two cores
 CAUGHT_UP_SECONDS = 400.0
 APPENDED_AT_ONCE = 5_000
 
@@ -68,7 +69,7 @@ async def append(bootstrap: str, events: list[Event]) -> None:
             await log.append([record_of(event) for event in events[first : first + APPENDED_AT_ONCE]])
 
 
-async def measure(system: SystemOnServers, people: People, size: int) -> list[tuple[float, float]]:
+async def measure(system: SystemOnServers, people: People, size: int, count: int = POSTS) -> list[tuple[float, float]]:
     """Post at a fixed rate, whatever the answers take; each time another follower reads."""
     tokens, dice = AccessTokens(KeyRing(system.data / "keys"), SystemClock(), 3_600), random.Random(size)
 
@@ -78,7 +79,7 @@ async def measure(system: SystemOnServers, people: People, size: int) -> list[tu
     author, posts = headers(people.authors[size]), []
     async with httpx.AsyncClient(timeout=30, limits=LIMITS) as client:
         began = time.perf_counter()
-        for number in range(POSTS):
+        for number in range(count):
             await asyncio.sleep(max(0.0, began + number / POSTS_PER_SECOND - time.perf_counter()))
             reader = headers(people.readers[dice.randrange(size)])
             posts.append(asyncio.create_task(one(client, system, author, reader, number)))
@@ -105,6 +106,7 @@ def rows() -> list[Row]:
     with started(*ALL) as servers, SystemOnServers(servers.fleet, servers.settings.data_dir) as system:
         asyncio.run(append(servers.settings.kafka_bootstrap, people.events()))
         system.wait_for(lambda: system.lag() == 0, CAUGHT_UP_SECONDS)
+        asyncio.run(measure(system, people, AUDIENCES[0], WARM_UP))
         wait_for_rest()
         return [row(size, asyncio.run(measure(system, people, size))) for size in people.authors]
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 TWEETS = 100_000
 QUESTIONS = 1_000
+WARM_UP = 1_500  # posts, 50 s: until then three JVMs compile what they run, on the same two cores
 NAMES = (*ALL, "elasticsearch")
 
 
@@ -116,7 +117,7 @@ def rows() -> list[Row]:
                 elasticsearch_indices.drop_templates(elastic, servers.settings)
         with SystemOnServers(servers.fleet, servers.settings.data_dir, spam_threshold=NOT_SPAM) as system:
             wait_for_rest()
-            measured.append(found_row(asyncio.run(until_found(system)), "Elasticsearch", "< 1,000 ms"))
+            measured.append(found_row(asyncio.run(until_found(system, WARM_UP)), "Elasticsearch", "< 1,000 ms"))
     return [*measured, Row("tweets into Elasticsearch, shown with each batch", rate, "tweets/s", {}, "")]
 
 
