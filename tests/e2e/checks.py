@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.e2e.people import Person
     from tests.recount import Recount
 
+READ_AT_ONCE = 8
 COUNTS_KEPT_SECONDS = 5.0  # they may be a second behind; reading them all takes longer
 OF_TWEETS = ("likes", "retweets", "replies", "quotes")
 OF_PEOPLE = ("followers", "following", "tweets")
@@ -52,18 +54,23 @@ async def check_timelines(client: httpx.AsyncClient, crowd: Crowd) -> None:
     by_author: dict[str, set[str]] = {person.user_id: set() for person in crowd.people}
     for tweet, (author, _) in crowd.tweets.items():
         by_author[author.user_id].add(tweet)
-    for person in crowd.people:
-        own = all_ids(await person.read_all(client, f"/timeline/user/{person.user_id}"))
-        assert set(own.values()) <= {1}
-        assert by_author[person.user_id] <= set(own)
-    for reader in crowd.people:
-        home = await reader.read_all(client, "/timeline/home")
-        assert set(all_ids(home).values()) <= {1}
-        assert all(set(shown_ids(page).values()) <= {1} for page in home)
-        shown = set().union(*map(shown_ids, home))
-        for author in crowd.people[:FOLLOWED]:
-            tweets = {it for it in by_author[author.user_id] if not is_reply_to_stranger(crowd, it, reader)}
-            assert tweets <= shown, f"{len(tweets - shown)} of {len(tweets)} are missing"
+    await asyncio.gather(*(check_timelines_of(client, crowd, person, by_author) for person in crowd.people))
+
+
+async def check_timelines_of(
+    client: httpx.AsyncClient, crowd: Crowd, reader: Person, by_author: dict[str, set[str]]
+) -> None:
+    """Read both timelines of one person, all pages."""
+    own = all_ids(await reader.read_all(client, f"/timeline/user/{reader.user_id}"))
+    assert set(own.values()) <= {1}
+    assert by_author[reader.user_id] <= set(own)
+    home = await reader.read_all(client, "/timeline/home")
+    assert set(all_ids(home).values()) <= {1}
+    assert all(set(shown_ids(page).values()) <= {1} for page in home)
+    shown = set().union(*map(shown_ids, home))
+    for author in crowd.people[:FOLLOWED]:
+        tweets = {it for it in by_author[author.user_id] if not is_reply_to_stranger(crowd, it, reader)}
+        assert tweets <= shown, f"{len(tweets - shown)} of {len(tweets)} are missing"
 
 
 async def check_counts(client: httpx.AsyncClient, events: list[Event], crowd: Crowd) -> None:
@@ -83,14 +90,19 @@ async def miscounted(
     asked = [(f"/tweets/{tweet}", author, OF_TWEETS) for tweet, (author, _) in crowd.tweets.items()]
     asked += [(f"/users/{person.user_id}", person, OF_PEOPLE) for person in crowd.people]
     wrong = {}
-    for path, asking, names in asked:
-        found = await asking.read(client, path)
-        number = from_uuid(path.rpartition("/")[2])
-        assert number is not None
-        shown = [found[f"{name}_count"] for name in names]
-        wanted = [getattr(counted, name)[number] for name in names]
-        if shown != wanted:
-            wrong[path] = shown, wanted
+    left = iter(asked)
+
+    async def read() -> None:
+        for path, asking, names in left:
+            found = await asking.read(client, path)
+            number = from_uuid(path.rpartition("/")[2])
+            assert number is not None
+            shown = [found[f"{name}_count"] for name in names]
+            wanted = [getattr(counted, name)[number] for name in names]
+            if shown != wanted:
+                wrong[path] = shown, wanted
+
+    await asyncio.gather(*(read() for _ in range(READ_AT_ONCE)))
     return wrong
 
 

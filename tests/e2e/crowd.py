@@ -98,17 +98,25 @@ class Crowd:
         assert self.queries.wrong == []
 
 
+async def follow(client: httpx.AsyncClient, follower: Person, people: list[Person]) -> None:
+    """Follow all of them but oneself; who has just registered may have to be asked for again."""
+    heard = Answers()
+    for followee in people:
+        if followee is not follower:
+            path, key = f"/users/{followee.user_id}/follow", f"follow-{followee.username}"
+            answer = await follower.surely(client, heard, "POST", path, key)
+            assert answer.status_code == httpx.codes.OK, answer.text
+    assert heard.wrong == []
+
+
 @asynccontextmanager
 async def gathered(system: Apis, name: str, *, seed: int = 7, pause: float = 0.0) -> AsyncIterator[Crowd]:
     """People called by the name, who act within the block and have ended what they were at when it is left."""
     limits = httpx.Limits(max_connections=40)
     async with httpx.AsyncClient(timeout=15, limits=limits) as client, asyncio.TaskGroup() as tasks:
-        people = [await Person.register(system, client, f"{name}_{number}") for number in range(PEOPLE)]
-        for follower in people:
-            for followee in people[:FOLLOWED]:
-                if followee is not follower:
-                    answer = await follower.command(client, "POST", f"/users/{followee.user_id}/follow")
-                    assert answer.status_code == httpx.codes.OK, answer.text
+        names = [f"{name}_{number}" for number in range(PEOPLE)]
+        people = await asyncio.gather(*(Person.register(system, client, each) for each in names))
+        await asyncio.gather(*(follow(client, person, people[:FOLLOWED]) for person in people))
         crowd = Crowd(system, people, seed, pause)
         for person in people:
             tasks.create_task(crowd.act(client, person))
