@@ -9,7 +9,8 @@ Rebuild:    see infra.cql.projection_store
 
 A tweet, its removal and its author's count are of one log partition, so the count is one cell; see infra.cql.cells.
 A row of `tweets` carries the timestamps of both, so that each is judged by what was said before it, and does all its
-work again when it comes again.
+work again when it comes again. Of what was removed the row stays, without its words: these are overwritten by none,
+not deleted, because what is deleted is forgotten one day, and the tweet may be said again.
 
 A retweet and the removal of its original may be of two, worked on at the same time by two processes,
 and neither may undo what the other counts. So a retweet that goes with its original is not taken out of the cell but
@@ -55,7 +56,7 @@ _PUT_RETWEET = (
 _PUT_COUNT = "INSERT INTO author_counts{g} (author_id, n) VALUES (?, ?) USING TIMESTAMP ?"
 _PUT_BURIED = "INSERT INTO buried_tweets{g} (author_id, tweet_id) VALUES (?, ?) USING TIMESTAMP ?"
 
-_REMOVE = "UPDATE tweets{g} USING TIMESTAMP ? SET removed = true WHERE tweet_id = ?"
+_REMOVE = "UPDATE tweets{g} USING TIMESTAMP ? SET removed = true, body = 0x WHERE tweet_id = ?"
 _REMOVE_BY_AUTHOR = (
     "UPDATE tweets_by_author{g} USING TIMESTAMP ? SET removed = true WHERE author_id = ? AND era = ? AND tweet_id = ?"
 )

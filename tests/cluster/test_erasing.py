@@ -19,7 +19,7 @@ from infra.log.port import Position, Span
 from infra.projections import placed
 from projections.tweets import projector
 from projections.tweets.cql import CqlTweetsStore
-from tests.builders import posted
+from tests.builders import deleted, posted
 from tests.conftest import settings_of
 from tests.cql_keyspaces import dropped, in_keyspace
 
@@ -54,6 +54,22 @@ def test_rows_are_behind_until_they_have_passed_and_only_of_their_topics(own: tu
         store.apply(placed(projector.project)([posted(1, 10)]), Span("tweets", 0, 0, 1))
     assert "tweets: generation 1" not in copies.behind([Position("tweets", 0, 0)])
     assert "tweets: generation 1" in copies.behind([Position("tweets", 0, 1)])
+
+
+def test_of_a_deleted_tweet_the_row_stays_without_its_words_whatever_comes_again(
+    own: tuple[Settings, CqlSession],
+) -> None:
+    _, session = own
+    create(session, CqlTweetsStore)
+    project = placed(projector.project)
+    with closing(CqlTweetsStore(session, "a-log")) as store:
+        store.apply(project([posted(1, 20, "words")]), Span("tweets", 1, 0, 1))
+        ((body, removed),) = session.run("SELECT body, removed FROM tweets_g1 WHERE tweet_id = 20")
+        assert (b"words" in body, removed) == (True, None)
+        store.apply(project([deleted(1, 20)]), Span("tweets", 1, 1, 2))
+    with closing(CqlTweetsStore(session, "a-log")) as store:
+        store.apply(project([posted(1, 20, "words")]), Span("tweets", 1, 0, 1))
+    assert session.run("SELECT body, removed FROM tweets_g1 WHERE tweet_id = 20") == [(b"", True)]
 
 
 def test_builds_that_nobody_keeps_up_are_given_up_and_what_remains_is_told(own: tuple[Settings, CqlSession]) -> None:
