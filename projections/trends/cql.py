@@ -107,8 +107,12 @@ class CqlTrendsStore(CqlProjectionStore):
         yield in_batches(self._rest(left, source))
         sums = self._all_cells(_by_day(left))
         yield in_batches(self._off_shelves(taken, sums))
-        said = ((it.write, span.start + it.at + 1) for it in writes if isinstance(it.write, Forget))
-        yield [Call(self.cql(layout.FORGET_SAID), (at, it.author_id, day)) for it, at in said for day in it.day_ms]
+        said = [
+            (it.write.author_id, day_ms, span.start + it.at + 1)
+            for it in writes if isinstance(it.write, Forget) for day_ms in it.write.day_ms
+        ]  # fmt: skip
+        yield in_batches(self._untagged(said))
+        yield [Call(self.cql(layout.FORGET_SAID), (at, author_id, day_ms)) for author_id, day_ms, at in said]
         return None
 
     def _rest(self, cells: Mapping[tuple[Day, str], _Cell], source: str) -> Iterator[Keyed]:
@@ -211,6 +215,16 @@ class CqlTrendsStore(CqlProjectionStore):
             partition = (use.topic, layout.hour_of(use.at_ms), layout.bucket_of(use.tweet_id))
             values = (*partition, use.tweet_id, use.at_ms, offset + 1)
             yield ("tagged", *partition), Call(self.cql(layout.PUT_TAGGED), values)
+
+    def _untagged(self, said: Iterable[tuple[int, int, int]]) -> Iterator[Keyed]:
+        """Take an author's tweets from the lists of topics, by what is known as said on a day."""
+        days = list(said)
+        statement = self.cql(layout.SAID)
+        found = self.session.run_all(Call(statement, ([author_id], day_ms)) for author_id, day_ms, _ in days)
+        for (_, _, at), rows in zip(days, found, strict=True):
+            for topic, tweet_id, _, _, at_ms, *_ in rows:
+                partition = (topic, layout.hour_of(at_ms), layout.bucket_of(tweet_id))
+                yield ("tagged", *partition), Call(self.cql(layout.DROP_TAGGED), (at, *partition, tweet_id))
 
     def _puts(self, rows: Iterable[Spoken]) -> Iterator[Keyed]:
         for use, offset, reached_ms in rows:

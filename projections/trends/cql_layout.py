@@ -67,6 +67,7 @@ FORGET_SAID = "DELETE FROM said{g} USING TIMESTAMP ? WHERE author_id = ? AND day
 TAKE_OFF_SHELF = "DELETE FROM shelves{g} USING TIMESTAMP 1 WHERE place = ? AND began_ms = ? AND shelf = ? AND topic = ?"
 PUT_ON_SHELF = "INSERT INTO shelves{g} (place, began_ms, shelf, topic) VALUES (?, ?, ?, ?) USING TIMESTAMP 1 AND TTL ?"
 PUT_TAGGED = "INSERT INTO tagged{g} (topic, hour_ms, bucket, tweet_id, at_ms) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
+DROP_TAGGED = "DELETE FROM tagged{g} USING TIMESTAMP ? WHERE topic = ? AND hour_ms = ? AND bucket = ? AND tweet_id = ?"
 PUT_REACHED = "INSERT INTO reached{g} (source, reached_ms) VALUES (?, ?) USING TIMESTAMP ?"
 
 SAID = (

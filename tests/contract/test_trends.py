@@ -298,6 +298,7 @@ def test_what_an_author_said_is_withdrawn_to_what_it_is_when_nobody_can_read_it(
     kept.say(*said, withdrawn)
     assert shown(kept) == expected
     assert [it.topic for it in top(kept)] == ["tea"]
+    assert [kept.reader.tweets(it, DAY, 9) for it in ("cats", "tea", "dogs")] == [[], [2], [4]]
 
 
 def test_what_is_withdrawn_in_the_batch_in_which_it_was_said_is_gone(kept: Kept[TrendsReader]) -> None:
@@ -305,3 +306,4 @@ def test_what_is_withdrawn_in_the_batch_in_which_it_was_said_is_gone(kept: Kept[
     kept.say_at_once(*said, TopicsWithdrawn(envelope(), ADA, withdrawing.counted(said)))
     assert top(kept) == []
     assert kept.reader.hours(WORLD, ["cats"], DAY, DAY + DAY_MS) == {}
+    assert kept.reader.tweets("cats", DAY, 9) == []
