@@ -82,7 +82,7 @@ class ClusterJournal:
         self._session = session
         self._now_ms = (clock or SystemClock()).now_ms
         self._patience = patience
-        self._intents = Intents(session)
+        self._intents = Intents(session, seals)
         self._claims = ClaimTable(session)
         self._under_way = UnderWay(session)
         self._recovery = Recovery(log, self._intents, self._claims, self._under_way, self._now_ms, patience)

@@ -5,6 +5,8 @@
 
 Each step is one compare-and-set. `run` tells two intents of the same Idempotency-Key apart. An intent leaves the table
 only when no name refers to it any more; so a name held for an intent that is not there is held by nobody.
+
+What a key was answered is personal: it is kept under a seal (infra.journal.answers). Without a key nothing is kept.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from infra.cql.compare_and_set import compare_and_set
+from infra.journal import answers
 from infra.journal.port import ANSWERS_KEPT_MS, Answer, Commit, IdempotencyKey
 from infra.log.port import Position, Record
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from infra.cql.session import CqlSession
+    from schemas.sealing import Seals
 
 OPEN, COMMITTED, DONE, ABORTED = "open", "committed", "done", "aborted"
 TAKE, FREE, RELEASE = "take", "free", "release"
@@ -57,7 +61,7 @@ class Name(NamedTuple):
 
 
 class Intent(NamedTuple):
-    """One row; `at_ms` is when its present runner took it on (0: it was given up)."""
+    """One row; `at_ms` is when its present runner took it on (0: it was given up), `account` whose answer it is."""
 
     id: bytes
     run: bytes
@@ -70,6 +74,7 @@ class Intent(NamedTuple):
     records: tuple[Record, ...]
     names: tuple[Name, ...]
     positions: tuple[Position, ...] = ()
+    account: int = 0
 
     @property
     def ref(self) -> bytes:
@@ -93,7 +98,8 @@ def intent_of(commit: Commit, records: tuple[Record, ...], names: tuple[Name, ..
     run = secrets.token_bytes(RUN_BYTES)
     request_hash = b"" if key is None else key.request_hash
     status, body = commit.status, commit.body
-    return Intent(intent_id, run, OPEN, now_ms, now_ms, request_hash, status, body, records, names)
+    account = 0 if key is None else key.subject or next((it.owner for it in names if it.kind == TAKE), 0)
+    return Intent(intent_id, run, OPEN, now_ms, now_ms, request_hash, status, body, records, names, (), account)
 
 
 def names_of(commit: Commit) -> tuple[Name, ...]:
@@ -113,8 +119,9 @@ def id_of(key: IdempotencyKey) -> bytes:
 class Intents:
     """The table of intents."""
 
-    def __init__(self, session: CqlSession) -> None:
+    def __init__(self, session: CqlSession, seals: Seals | None) -> None:
         self._session = session
+        self._seals = seals
 
     def read(self, intent_id: bytes) -> Intent | None:
         """Return the intent of this id."""
@@ -127,7 +134,8 @@ class Intents:
             tuple(Name(*name) for name in _names.decode(names)) if names else (),
             tuple(Position(*position) for position in _positions.decode(positions)) if positions else (),
         )
-        return Intent._make((*plain, *unpacked))
+        told = answers.found(plain.pop() or b"", intent_id, self._seals)
+        return Intent._make((*plain, told.body, *unpacked, told.account))
 
     def begin(self, intent: Intent) -> bool:
         """Write the intent where its id is free; False: another run has it.
@@ -135,7 +143,7 @@ class Intents:
         One that holds no name may begin as committed; it goes after a day even where nobody finishes it.
         """
         statement = _BEGIN if intent.names else _BEGIN_KEPT
-        begun = compare_and_set(self._session, statement, (*_values(intent), intent.id))
+        begun = compare_and_set(self._session, statement, (*self._values(intent), intent.id))
         if begun is None:
             there = self.read(intent.id)
             return there is not None and there.run == intent.run
@@ -157,13 +165,14 @@ class Intents:
             self.forget(intent)
             return
         done = intent._replace(state=DONE, records=(), names=(), positions=tuple(positions))
-        compare_and_set(self._session, _DONE, (*_values(done), intent.id, intent.run, COMMITTED))
+        compare_and_set(self._session, _DONE, (*self._values(done), intent.id, intent.run, COMMITTED))
 
     def forget(self, intent: Intent) -> None:
         """Remove an intent that no name refers to."""
         compare_and_set(self._session, _FORGET, (intent.id, intent.run))
 
-
-def _values(intent: Intent) -> tuple[Any, ...]:
-    packed = (_encode(intent.records), _encode(intent.names), _encode(intent.positions))
-    return (*intent[1:8], *packed)
+    def _values(self, intent: Intent) -> tuple[Any, ...]:
+        packed = (_encode(intent.records), _encode(intent.names), _encode(intent.positions))
+        told = answers.Told(intent.body, intent.account)
+        body = answers.kept(told, intent.id, self._seals) if intent.keyed else b""
+        return (*intent[1:7], body, *packed)

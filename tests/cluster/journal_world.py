@@ -17,12 +17,14 @@ from infra.journal.recovery import Patience
 from infra.log import kafka_topics
 from infra.log.kafka_reader import KafkaLogReader
 from schemas.codec import decode
+from tests.cluster.kept_keyspace import begin_anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from infra.settings import Settings
     from schemas.envelope import Event
+    from schemas.sealing import Seals
 
 TABLES = ("claims", "intents", "under_way")
 HASTY = Patience(undecided=1.0, append=0.5, delivery=2.0, wait=6.0)  # a dead process is taken for dead after 6.5 s
@@ -30,22 +32,26 @@ HASTY = Patience(undecided=1.0, append=0.5, delivery=2.0, wait=6.0)  # a dead pr
 
 @contextlib.contextmanager
 def own_keyspace(settings: Settings) -> Iterator[Settings]:
-    """Make keyspaces that nobody else uses, with all tables; drop them in the end."""
-    own = settings.model_copy(update={"cassandra_keyspace": f"journal_{secrets.token_hex(4)}"})
+    """Give keyspaces with all tables, empty, which nobody else uses meanwhile."""
+    own = settings.model_copy(update={"cassandra_keyspace": "journal"})
     with contextlib.closing(CqlSession(own, keyspace="")) as session:
-        try:
-            migrate(session, own)
-            yield own
-        finally:
-            for keyspace in keyspaces(own):
-                session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
+        begin_anew(session, own)
+        migrate(session, own)
+    yield own
 
 
 class ClusterWorld:
     """Journals on topics that are new, and on tables that are empty."""
 
-    def __init__(self, settings: Settings, partitions: Mapping[str, int], patience: Patience = HASTY) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        partitions: Mapping[str, int],
+        patience: Patience = HASTY,
+        seals: Seals | None = None,
+    ) -> None:
         self.settings = settings
+        self._seals = seals
         self._patience = patience
         self.prefix = f"journal-{secrets.token_hex(4)}."
         self._topics = {self.prefix + topic: count for topic, count in partitions.items()}
@@ -63,7 +69,8 @@ class ClusterWorld:
     def again(self) -> ClusterJournal:
         log = FactsLog(self.settings.kafka_bootstrap, kafka_topics.Durability(), prefix=self.prefix)
         session = CqlSession(self.settings, keyspace=keyspaces(self.settings).lwt)
-        return self._open.enter_context(contextlib.closing(ClusterJournal(log, session, patience=self._patience)))
+        journal = ClusterJournal(log, session, patience=self._patience, seals=self._seals)
+        return self._open.enter_context(contextlib.closing(journal))
 
     def tweets(self) -> list[Event]:
         topic = f"{self.prefix}tweets"

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.auth.cql_data_keys import CqlDataKeys
+from infra.auth.personal_data import new_key
+from infra.auth.seals import KeptSeals
+from infra.cql.schema import keyspaces
+from infra.cql.session import CqlSession
 from tests.cluster.journal_world import ClusterWorld, own_keyspace
 from tests.conftest import settings_of
 from tests.contract.test_journals import *  # noqa: F403 - the suite is whatever stands there
-from tests.contract.test_journals import PARTITIONS, World
+from tests.contract.test_journals import KEY, PARTITIONS, World, commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,3 +36,15 @@ def tables(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 def world(tables: Settings) -> Iterator[World]:
     with contextlib.closing(ClusterWorld(tables, PARTITIONS)) as opened:
         yield opened
+
+
+async def test_what_a_key_was_answered_stands_under_its_accounts_seal_and_goes_with_it(tables: Settings) -> None:
+    with contextlib.closing(CqlSession(tables)) as session:
+        seals = KeptSeals(CqlDataKeys(lambda: session, keyspaces(tables).lwt), new_key())
+        with contextlib.closing(ClusterWorld(tables, PARTITIONS, seals=seals)) as world:
+            told = await world.journal.commit(commit(key=KEY, body=b"words of the answer"))
+            assert world.again().answered(KEY) == told._replace(replayed=True)
+            ((body,),) = world.session.run("SELECT body FROM intents")
+            assert b"words" not in body
+            seals.destroy(KEY.subject)
+            assert world.again().answered(KEY) is None
