@@ -15,6 +15,7 @@ from infra.auth.cql_revocations import record_revocation
 from infra.auth.credentials import SWEEP_AFTER_MS, OpenSession, RefreshRefusedError, Session
 from infra.cql.compare_and_set import compare_and_set
 from infra.cql.session import Call
+from schemas.ids import unix_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +84,9 @@ class CqlCredentials:
         """Forget all that is kept of an account that was erased; its sessions, ended before, go by their time."""
         for statement in (_FORGET_SESSIONS, _FORGET_SIGN_IN, _DROP):
             self._session.run(statement, (user_id,))
+        began = unix_ms(user_id) // HOUR_MS  # its registration: the id was given just before
+        for hour in (began, began + 1):
+            self._session.run(_CONFIRM, (hour, user_id))
 
     def password_hash(self, user_id: int) -> str | None:
         """Return the encoded hash."""

@@ -18,7 +18,7 @@ from commands.oauth.command import Authorize, Register
 from commands.oauth.errors import OAuthProblem
 from commands.oauth.grants import Grants, challenge_of, of_code
 from infra.auth.cql_apps import CqlApps
-from infra.auth.cql_credentials import CqlCredentials
+from infra.auth.cql_credentials import HOUR_MS, CqlCredentials
 from infra.auth.cql_revocations import CqlRevocations
 from infra.auth.keys import KeyRing
 from infra.auth.passwords import Passwords
@@ -27,6 +27,7 @@ from infra.clock import SystemClock
 from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
 from infra.journal.port import Claim
+from schemas.ids import first_id_at
 from tests.cluster.journal_world import own_keyspace
 from tests.conftest import settings_of
 from tests.contract.test_apps import *  # noqa: F403 - as below
@@ -103,6 +104,15 @@ def apps(tables: Settings) -> Iterator[CqlApps]:
         for table in ("apps", "apps_by_owner"):
             session.execute(f"TRUNCATE {table}")
         yield CqlApps(session)
+
+
+def test_of_an_erased_account_that_was_just_registered_no_name_is_left(world: CqlWorld) -> None:
+    for behind_ms in (0, 2_000):  # the id was given in one hour, the account kept in the next
+        user_id = first_id_at(NOW_MS - NOW_MS % HOUR_MS - behind_ms)
+        world.credentials.add_account(Claim("username:ada", user_id), "hash", b"", NOW_MS - NOW_MS % HOUR_MS)
+        assert world.session.run("SELECT claim FROM unconfirmed_accounts") == [("username:ada",)]
+        world.credentials.forget(user_id)
+        assert world.session.run("SELECT claim FROM unconfirmed_accounts") == []
 
 
 async def test_an_app_is_let_in_and_shut_out_on_servers(world: CqlWorld, apps: CqlApps, tmp_path: Path) -> None:
