@@ -20,6 +20,7 @@ from projections.search import elasticsearch_indices
 from schemas import codec
 from schemas.catalogue import FACT_TOPICS
 from tests.cluster.kafka_log import delete_topics
+from tests.cluster.kept_keyspace import PASSWORDS, begin_anew
 from tests.e2e.system import System
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class SystemOnServers(System):
         own = {
             "profile": "cluster",
             "cassandra_keyspace": KEYSPACE,
+            **PASSWORDS,
             "partitions": "6",
             "elasticsearch_prefix": KEYSPACE,
         }
@@ -63,9 +65,9 @@ class SystemOnServers(System):
                 continue
             with closing(Redis.from_url(operator_url(self.fleet[name]))) as redis:
                 redis.flushdb()
-        with closing(CqlSession(Settings.model_validate(self.told), keyspace="")) as session:
-            for keyspace in (KEYSPACE, f"{KEYSPACE}_lwt"):
-                session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
+        told = Settings.model_validate({**self.told, "cassandra_keyspace": KEYSPACE})
+        with closing(CqlSession(told, keyspace="")) as session:
+            begin_anew(session, told)
         if "elasticsearch_urls" in self.told:
             told = Settings.model_validate({**self.told, "elasticsearch_prefix": KEYSPACE})
             with closing(Elastic(told)) as elastic:
