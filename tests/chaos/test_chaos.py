@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.servers import Fleet, running
-from tests.cluster.trial import PAUSE_SECONDS, RECOVERED_SECONDS, WARM_ANSWERS, reached
+from tests.cluster.faults.trial import PAUSE_SECONDS, RECOVERED_SECONDS, WARM_ANSWERS, reached
 from tests.e2e.checks import check
 from tests.e2e.crowd import Crowd, gathered
 from tests.e2e.on_servers import SystemOnServers

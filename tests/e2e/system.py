@@ -8,7 +8,7 @@ import subprocess
 import sys
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import httpx
 
@@ -192,13 +192,19 @@ class System:
 
     def lag(self) -> int:
         """Events that some projection has not applied; -1 where nobody can tell."""
+        told = self.projections()
+        return -1 if told is None else sum(projection["lag_events"] for projection in told)
+
+    def projections(self) -> list[dict[str, Any]] | None:
+        """What the query API tells of each; None where nobody can tell."""
         try:
             answer = httpx.get(f"{self.query}/projections", timeout=15)
         except httpx.TransportError:  # the query process is just being started again
-            return -1
+            return None
         if answer.status_code != httpx.codes.OK:
-            return -1
-        return sum(projection["lag_events"] for projection in answer.json()["projections"])
+            return None
+        told: list[dict[str, Any]] = answer.json()["projections"]
+        return told
 
     def __enter__(self) -> Self:
         return self.start()

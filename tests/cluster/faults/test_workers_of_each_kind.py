@@ -12,27 +12,18 @@ import httpx
 import pytest
 
 from infra import probe
-from tests.e2e.on_servers import SystemOnServers
 from tests.e2e.people import Answers, Person
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from infra.servers import Fleet
+    from tests.e2e.on_servers import SystemOnServers
 
 pytestmark = pytest.mark.cluster
 
-WORKERS = {"commands_workers": "2", "streams_workers": "2", "query_workers": "2"}
 POSTS = 60
 AT_ONCE = 6
-
-
-@pytest.fixture(scope="module")
-def system(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemOnServers]:
-    with SystemOnServers(fleet, tmp_path_factory.mktemp("workers") / "data", **WORKERS) as started:
-        yield started
 
 
 def processes(system: SystemOnServers) -> dict[str, dict[str, Any]]:
