@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from commands.services import Services
 
 CHORES_EVERY_S = 600  # forgets old answers, sessions and what is beyond the retention
-ERASE_EVERY_S = 60
+ERASE_EVERY_S = 15
 EXPORT_EVERY_S = 5
 WATCH_EVERY_S = 0.5
 _RETRY = {"Retry-After": "1"}

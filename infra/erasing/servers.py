@@ -1,7 +1,8 @@
 """The copies of facts on servers: rows in Scylla or Cassandra, documents in Elasticsearch.
 
 What holds texts is waited for: it reads sealed events with the key, or not at all. Redis holds ids alone. Deleted rows
-and documents stay in files of the servers until those merge them: documents are merged here, rows in their own time.
+and documents stay in files of the servers until those merge them, in their own time: here only segments are merged of
+which more than a tenth is deleted, which is what Elasticsearch takes for worth it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ ELSEWHERE = frozenset({"home_timeline", "search"})
 ROWS_REMAIN = (
     "Cassandra: deleted rows stay in its files until they are compacted, after gc_grace_seconds (10 days): "
     "`nodetool garbagecollect`, then `nodetool compact`, do it sooner"
+)
+DOCUMENTS_REMAIN = (
+    "Elasticsearch: words of deleted documents stay in segments of which less than a tenth is deleted: with "
+    "`index.merge.policy.expunge_deletes_allowed` at 0, `_flush` and, half a minute later, "
+    "`_forcemerge?only_expunge_deletes=true` rewrite these"
 )
 
 
@@ -91,4 +97,4 @@ class ServerCopies:
                 elastic.ask("POST", target)
         except StoreError as error:
             return [f"Elasticsearch: deleted documents stay until their segments are merged ({error})"]
-        return []
+        return [DOCUMENTS_REMAIN]
