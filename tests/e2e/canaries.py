@@ -15,7 +15,7 @@ import fastavro
 from backports import zstd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 BYTES = 10
@@ -29,6 +29,7 @@ class Canaries:
 
     def __init__(self) -> None:
         self.planted: dict[str, str] = {}
+        self._bytes: dict[str, bytes] = {}
 
     def new(self, where: str, shape: str = "{}") -> str:
         """Return a text of that shape with a new canary in it."""
@@ -36,17 +37,31 @@ class Canaries:
         self.planted[f"{where} ({len(self.planted)})"] = canary
         return shape.format(canary)
 
+    def add(self, where: str, content: bytes) -> None:
+        """Have bytes that are no text found, too, as they are."""
+        self._bytes[where] = content
+
     def found_in(self, folder: Path) -> dict[str, list[str]]:
         """Return where canaries are found, and in which files."""
+        return self.found(_files(folder))
+
+    def found(self, held: Iterable[tuple[str, bytes]]) -> dict[str, list[str]]:
+        """Return where canaries are found, and in which of what is held."""
         forms = {where: tuple(_forms(canary[-TOLD_BY:])) for where, canary in self.planted.items()}
+        forms |= {where: (content,) for where, content in self._bytes.items()}
         found: dict[str, list[str]] = {}
-        for path in sorted(folder.rglob("*")):
-            with suppress(FileNotFoundError, IsADirectoryError):  # a file may go while others are read
-                contents = list(_contents(path.read_bytes()))
-                for where, those in forms.items():
-                    if any(form in content for content in contents for form in those):
-                        found.setdefault(where, []).append(str(path.relative_to(folder)))
+        for name, raw in held:
+            contents = list(_contents(raw))
+            for where, those in forms.items():
+                if any(form in content for content in contents for form in those):
+                    found.setdefault(where, []).append(name)
         return found
+
+
+def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.rglob("*")):
+        with suppress(FileNotFoundError, IsADirectoryError):  # a file may go while others are read
+            yield str(path.relative_to(folder)), path.read_bytes()
 
 
 def _forms(text: str) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
@@ -11,7 +12,9 @@ from infra.auth.cql_data_keys import seals_on_servers
 from infra.cluster import TOPICS
 from infra.cql.session import CqlSession
 from infra.elastic import Elastic
+from infra.log.kafka import KafkaEventLog
 from infra.log.kafka_reader import KafkaLogReader
+from infra.objects.opening import open_s3
 from infra.probe import announced
 from infra.servers.redis import operator_url
 from infra.settings import Settings
@@ -21,17 +24,22 @@ from schemas import codec
 from schemas.catalogue import FACT_TOPICS
 from tests.cluster.kafka_log import delete_topics
 from tests.cluster.kept_keyspace import PASSWORDS, begin_anew
+from tests.e2e import traces_on_servers as traces
 from tests.e2e.system import System
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from infra.log.port import LogReader
+    from infra.log.port import LogReader, Record
+    from infra.objects.port import ObjectStore
     from infra.servers import Fleet
+    from tests.e2e.canaries import Canaries
 
-NAMES = ("kafka", "redis", "cassandra", "objects")
+NAMES = ("kafka", "redis", "cassandra", "elasticsearch", "objects")
 KEYSPACE = "e2e"
+GENERATIONS = 3
+"""As many of a projection as any system here makes."""
 
 
 def names_of(kind: str, count: int) -> list[str]:
@@ -60,10 +68,8 @@ class SystemOnServers(System):
     def start(self) -> Self:
         """Start on empty servers; a second start would find what the first one did gone."""
         delete_topics(self.told["kafka_bootstrap"], TOPICS)
-        for name in self.fleet.names():
-            if not name.startswith("redis") or not self.fleet.alive(name):
-                continue
-            with closing(Redis.from_url(operator_url(self.fleet[name]))) as redis:
+        for url in self._redis_urls():
+            with closing(Redis.from_url(url)) as redis:
                 redis.flushdb()
         told = Settings.model_validate({**self.told, "cassandra_keyspace": KEYSPACE})
         with closing(CqlSession(told, keyspace="")) as session:
@@ -71,7 +77,8 @@ class SystemOnServers(System):
         if "elasticsearch_urls" in self.told:
             told = Settings.model_validate({**self.told, "elasticsearch_prefix": KEYSPACE})
             with closing(Elastic(told)) as elastic:
-                elasticsearch_indices.drop(elastic, told)
+                for generation in range(1, GENERATIONS + 1):
+                    elasticsearch_indices.drop(elastic, told, generation)
         super().start()
         return self
 
@@ -91,3 +98,31 @@ class SystemOnServers(System):
         ):
             codec.open_with(seals_on_servers(settings, lambda: session))
             yield log
+
+    @contextmanager
+    def objects(self) -> Iterator[ObjectStore]:
+        """Open where its objects are."""
+        with closing(open_s3(self.settings)) as objects:
+            yield objects
+
+    def found(self, canaries: Canaries) -> dict[str, list[str]]:
+        """Return which canaries are left in the data folder, or in what any server tells, and where."""
+        found = super().found(canaries)
+        on_servers = canaries.found(traces.contents(self.settings, self._redis_urls()))
+        for more in (on_servers, traces.documents(self.settings, canaries.planted)):
+            for where, places in more.items():
+                found.setdefault(where, []).extend(places)
+        return found
+
+    def bury(self, records: Sequence[Record]) -> None:
+        """Append dead letters, as a projection does that cannot apply something."""
+
+        async def append() -> None:
+            with closing(KafkaEventLog(self.told["kafka_bootstrap"])) as log:
+                await log.append(records)
+
+        asyncio.run(append())
+
+    def _redis_urls(self) -> list[str]:
+        names = [it for it in self.fleet.names() if it.startswith("redis") and self.fleet.alive(it)]
+        return [operator_url(self.fleet[name]) for name in names]

@@ -94,9 +94,10 @@ class System:
         told = {named[variable]: value for variable, value in self.environment.items() if variable in named}
         return Settings.model_validate({**told, "data_dir": self.data})
 
-    def objects(self) -> ObjectStore:
+    @contextmanager
+    def objects(self) -> Iterator[ObjectStore]:
         """Open where its objects are."""
-        return open_objects(self.settings)
+        yield open_objects(self.settings)
 
     def found(self, canaries: Canaries) -> dict[str, list[str]]:
         """Return which canaries are left in anything that it keeps, and where."""
