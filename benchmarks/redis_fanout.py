@@ -39,7 +39,7 @@ from schemas.codec import encode
 from schemas.envelope import Envelope
 from schemas.ids import SnowflakeGenerator, first_id_at
 from schemas.tweets.events import TweetPosted
-from streams.app import build_cluster_app, run_apps
+from streams.app import build_cluster_app, collect_garbage_rarely, run_apps
 from streams.dead_letters import DeadLetters
 from streams.decoded import DecodedBatches
 from streams.home_timeline.agent import home_timeline_agent
@@ -243,6 +243,7 @@ def graphs() -> dict[str, tuple[Callable[[], Graph], int]]:
 def rows() -> list[Row]:
     """Measure; takes some minutes, and 4 GB of memory."""
     logging.disable(logging.INFO)
+    collect_garbage_rarely()  # as the stream process does; for every way alike
     made = []
     try:
         with tempfile.TemporaryDirectory() as folder, running(("kafka", "redis"), Path(folder)) as fleet:
