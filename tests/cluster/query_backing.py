@@ -1,11 +1,10 @@
-"""Read models of a query world on servers: rows in a keyspace of the run's own, timelines in a Redis of its own.
+"""Read models of a query world on servers: rows in a keyspace of their own, timelines in a Redis of its own.
 
 The query process logs in as those who may only read. The log stays in a file: nothing here asks Kafka.
 """
 
 from __future__ import annotations
 
-import os
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +37,7 @@ from projections.tweets.cql import CqlTweetsStore
 from query_api.cluster import build_cluster
 from query_api.lag import FileEnds
 from query_api.live.tail import FileTail
+from tests.cluster.kept_keyspace import PASSWORDS, begin_anew
 from tests.contract.cql_backends import empty
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from streams.parts import Projection
     from tests.cluster.cable import Cable
 
-KEYSPACE = f"query_{os.getpid()}"
+KEYSPACE = "query_worlds"
 STORES: dict[str, type[CqlProjectionStore]] = {
     "accounts": CqlAccountsStore,
     "tweets": CqlTweetsStore,
@@ -147,14 +147,13 @@ class Servers:
 
 @contextmanager
 def prepared(settings: Settings, redis_fleet: Fleet) -> Iterator[Servers]:
-    """Make keyspace, tables and roles of this run's own for the length of a `with`."""
+    """Make keyspace, tables and roles where no world before this one has."""
     own = settings.model_copy(
         update={
             "cassandra_keyspace": KEYSPACE,
             "cassandra_query_user": KEYSPACE,
-            "cassandra_query_password": "of-the-test",
             "cassandra_app_user": f"{KEYSPACE}_app",
-            "cassandra_app_password": "of-the-test",
+            **PASSWORDS,
             "redis_urls": redis_fleet.settings()["redis_urls"],
             "redis_query_urls": redis_fleet.settings()["redis_query_urls"],
             "redis_shards": 3,
@@ -163,13 +162,10 @@ def prepared(settings: Settings, redis_fleet: Fleet) -> Iterator[Servers]:
         }
     )
     with closing(CqlSession(own, keyspace="")) as admin:
+        begin_anew(admin, own)
         migrate(admin, own)
         with closing(CqlSession(own)) as session:
             for store in STORES.values():
                 create(session, store)
             make_roles(session, own)
             yield Servers(own, session, redis_fleet)
-        for keyspace in (KEYSPACE, f"{KEYSPACE}_lwt"):
-            admin.execute(f"DROP KEYSPACE {keyspace}")
-        for user in (KEYSPACE, f"{KEYSPACE}_app"):
-            admin.execute(f"DROP ROLE {user}")
