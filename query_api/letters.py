@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Protocol
 
 import apsw
@@ -21,13 +21,13 @@ from schemas.operations.events import DeadLettered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from concurrent.futures import Future
 
     from infra.log.port import Batch
 
 LOOK_SECONDS = 1.0
 READ_RECORDS = 500
 MOST_COUNTED = 1_000
+GOODBYE_SECONDS = 0.5  # a file is read in a moment; for a broker that is away nobody waits who wants to stop
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +53,9 @@ class DeadLetters:
 
     def __init__(self, source: Callable[[], LetterLog | None]) -> None:
         self._source = source
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="letters")
-        self._looking: Future[None] | None = None
+        self._looking: Thread | None = None
+        self._closed = Event()
+        self._letting_go = Lock()
         self._looked_at = float("-inf")
         self._log: LetterLog | None = None
         self._next: dict[int, int] = {}
@@ -72,10 +73,16 @@ class DeadLetters:
 
     def _look(self) -> None:
         now = time.monotonic()
-        idle = self._looking is None or self._looking.done()
-        if idle and now - self._looked_at >= LOOK_SECONDS:
+        idle = self._looking is None or not self._looking.is_alive()
+        if idle and not self._closed.is_set() and now - self._looked_at >= LOOK_SECONDS:
             self._looked_at = now
-            self._looking = self._thread.submit(self._read)
+            self._looking = Thread(target=self._read_and_let_go, name="letters", daemon=True)
+            self._looking.start()
+
+    def _read_and_let_go(self) -> None:
+        self._read()
+        if self._closed.is_set():
+            self._let_go()
 
     def _read(self) -> None:
         try:
@@ -102,10 +109,18 @@ class DeadLetters:
         self._next[partition] = at
 
     def close(self) -> None:
-        """Read no more."""
-        if self._log is not None:
-            self._thread.submit(self._log.close)
-        self._thread.shutdown(wait=True)
+        """Read no more; what is being read just now is let go of when its answer comes."""
+        self._closed.set()
+        if self._looking is not None:
+            self._looking.join(GOODBYE_SECONDS)
+        if self._looking is None or not self._looking.is_alive():
+            self._let_go()
+
+    def _let_go(self) -> None:
+        with self._letting_go:
+            if self._log is not None:
+                self._log.close()
+            self._log = None
 
 
 TopicPartitionOffset = tuple[TopicPartition, int]

@@ -53,7 +53,7 @@ async def counted(world: World) -> dict[str, int | None]:
         found = {it["projection"]: it["dead_letters"] for it in answer.json()["projections"]}
         looking = world.services.letters._looking
         assert looking is not None
-        looking.result(10)
+        looking.join(10)
     return found
 
 
