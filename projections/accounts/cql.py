@@ -105,5 +105,5 @@ class CqlAccountsReader(CqlTellingReader):
 
     def ids_by_username(self, usernames: Collection[str]) -> dict[str, int]:
         """Return user ids by lower-cased name, for the names that exist."""
-        names = (name.lower() for name in usernames)
+        names = (name.lower() for name in usernames if name)  # an erased account has none, and no key is empty
         return {row[0]: row[1] for row in read_many(self.session, self.cql(_BY_NAME), names)}

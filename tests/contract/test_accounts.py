@@ -149,3 +149,7 @@ def test_a_closed_account_is_hidden_until_it_comes_back(kept: Kept[AccountsReade
     assert kept.reader.many([1])[1].standing.status_at(0) == "DELETED"
     kept.say(AccountReactivated(envelope(), 1))
     assert kept.reader.many([1])[1] == ANN
+
+
+def test_nobody_is_found_by_no_name_which_is_what_an_erased_account_has(kept: Kept[AccountsReader]) -> None:
+    assert kept.reader.ids_by_username(["", "nobody"]) == {}
