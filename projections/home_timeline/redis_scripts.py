@@ -143,17 +143,11 @@ local function trim(reader, length)
   raise_horizon(reader, sub(highest, 1, 8))
 end
 
--- the readers of an audience who are next, as many as there is room for
-local function some_of(audience, weight)
+-- the readers of an audience who are next, as many as there is room for; whole, where no cursor stands in it
+local function some_of(audience, whole, weight)
   local room = math.max(1, math.floor((most - work) / weight)) * 8
-  local readers
-  if cursor == NONE then
-    readers = call('GET', audience)
-    if not readers then
-      work = work + 0.25
-      return ''
-    end
-  else
+  local readers = whole
+  if cursor ~= NONE then
     local index, there = place(audience, cursor)
     if there then index = index + 1 end
     readers = call('GETRANGE', audience, index * 8, index * 8 + room)
@@ -168,8 +162,34 @@ local function some_of(audience, weight)
   return readers
 end
 
-local function push(entry, author)
-  local readers = some_of(AUDIENCE .. author, 1)
+-- the audiences of the pushes from here on, fetched together: most are small, and a call costs more than they do
+local ahead, audiences, from, upto = 8, {}, 1, 0
+
+local function fetch()
+  local keys, bytes = {}, 0
+  for here = at, math.min(at + 25 * (ahead - 1), #blob - 24), 25 do
+    if byte(blob, here) ~= PUSH then break end
+    keys[#keys + 1] = AUDIENCE .. sub(blob, here + 9, here + 16)
+  end
+  audiences, from, upto = call('MGET', unpack(keys)), at, at + 25 * #keys
+  for i = 1, #keys do bytes = bytes + #(audiences[i] or '') end
+  ahead = math.max(1, math.min(64, math.floor(most * 8 * #keys / (bytes + 1))))
+end
+
+local function push()
+  if at >= upto then fetch() end
+  local readers = audiences[(at - from) / 25 + 1]
+  if not readers then
+    work, cursor = work + 0.25, NONE
+    return
+  end
+  local last = sub(blob, at + 17, at + 24) == NONE and at + 16 or at + 24
+  local entry = sub(blob, at + 1, last)
+  if cursor ~= NONE or #readers > 8 * (most - work) then
+    readers = some_of(AUDIENCE .. sub(blob, at + 9, at + 16), readers, 1)
+  else
+    work = work + #readers / 8 + 0.25
+  end
   for i = 1, #readers, 8 do
     local reader = sub(readers, i, i + 7)
     local length = call('RPUSH', HOME .. reader, entry)
@@ -187,7 +207,8 @@ end
 
 local function retract(prefix, author)
   if call('EXISTS', UNFILLING) == 1 then call('SADD', RETRACTED, prefix) end
-  local readers = some_of(AUDIENCE .. author, 32)
+  local audience = AUDIENCE .. author
+  local readers = some_of(audience, cursor == NONE and call('GET', audience) or '', 32)
   for i = 1, #readers, 8 do
     remove(sub(readers, i, i + 7), function(entry) return sub(entry, 1, 16) == prefix end)
   end
@@ -236,8 +257,7 @@ end
 while at <= #blob and work < most do
   local kind = byte(blob, at)
   if kind == PUSH then
-    local last = sub(blob, at + 17, at + 24) == NONE and at + 16 or at + 24
-    push(sub(blob, at + 1, last), sub(blob, at + 9, at + 16))
+    push()
   else
     other(kind, sub(blob, at + 1, at + 8), sub(blob, at + 9, at + 16))
   end
