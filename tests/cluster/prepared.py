@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from infra import cluster
-from infra.cql.schema import keyspaces
 from infra.cql.session import CqlSession
 from infra.elastic import Elastic
 from projections.search import elasticsearch_indices
+from tests.cluster.kept_keyspace import PASSWORDS, begin_anew
 from tests.conftest import settings_of
 
 if TYPE_CHECKING:
@@ -21,28 +20,28 @@ if TYPE_CHECKING:
     from infra.settings import Settings
 
 
+OWN = {
+    "cassandra_keyspace": "own",
+    "cassandra_app_user": "app_of_own",
+    "cassandra_query_user": "query_of_own",
+    **PASSWORDS,
+    "elasticsearch_prefix": "own",
+    "partitions": 2,
+    "argon2_memory_kib": 64,
+}
+
+
 @contextmanager
 def prepared(fleet: Fleet, data_dir: Path) -> Iterator[Settings]:
-    name = secrets.token_hex(3)
-    own = {
-        "cassandra_keyspace": f"own_{name}",
-        "cassandra_app_user": f"app_{name}",
-        "cassandra_query_user": f"query_{name}",
-        "elasticsearch_prefix": f"own-{name}",
-        "partitions": 2,
-        "argon2_memory_kib": 64,
-    }
-    settings = settings_of(fleet, data_dir, "kafka", "redis", "cassandra", "objects").model_copy(update=own)
+    """Whoever comes first makes the tables; who comes later finds them, empty."""
+    settings = settings_of(fleet, data_dir, "kafka", "redis", "cassandra", "objects").model_copy(update=OWN)
+    with closing(admin(settings)) as session:
+        begin_anew(session, settings)
     cluster.prepare(settings)
     try:
         yield settings
     finally:
         drop_search(settings)
-        with closing(admin(settings)) as session:
-            for keyspace in keyspaces(settings):
-                session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
-            for role in (f"app_{name}", f"query_{name}"):
-                session.execute(f"DROP ROLE IF EXISTS {role}")
 
 
 def drop_search(settings: Settings) -> None:

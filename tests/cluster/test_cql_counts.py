@@ -7,18 +7,21 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from infra.cql.projection_tables import create
+from infra.cql.session import CqlSession
 from infra.projections import StoreUnavailableError
 from projections.engagement.cql_reader import CqlEngagementReader
 from projections.graph.cql import CqlGraphReader
 from projections.notifications.cql_reader import CqlNotificationsReader
 from projections.notifications.read_model import Kind
 from tests.cluster.cql_writer import KEPT, NEVER, history, keep
+from tests.cluster.kept_keyspace import empty
 from tests.conftest import settings_of
 from tests.cql_keyspaces import in_keyspace, migrated
 from tests.histories import USERS
@@ -29,7 +32,6 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.cql.session import CqlSession
     from infra.servers import Fleet
     from infra.settings import Settings
     from schemas.envelope import Event
@@ -41,14 +43,21 @@ KILLS = 6
 MESSAGES = 40  # at most, of a process that is killed: a span takes some 10 to 40, the whole history 260 or more
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings_of(fleet, tmp_path_factory.mktemp("data"), "cassandra")
 
 
+@pytest.fixture(scope="module")
+def tables(server: Settings) -> Iterator[Settings]:
+    with migrated(server, "counts"):
+        yield in_keyspace(server, "counts")
+
+
 @pytest.fixture
-def session(server: Settings) -> Iterator[CqlSession]:
-    with migrated(server, "counts") as session:
+def session(tables: Settings) -> Iterator[CqlSession]:
+    with closing(CqlSession(tables)) as session:
+        empty(session, tables)
         for kept in KEPT:
             create(session, kept.store)
         yield session

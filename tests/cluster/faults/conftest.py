@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis import Redis
 
 from infra.cluster import TOPICS
+from infra.servers.redis import operator_url
 from tests.cluster.kafka_log import delete_topics
 from tests.e2e.on_servers import NAMES, SystemOnServers
 
@@ -25,6 +28,8 @@ def stage(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sy
     with SystemOnServers(fleet, tmp_path_factory.mktemp("faults") / "data", **WORKERS) as running:
         yield running
     delete_topics(running.told["kafka_bootstrap"], TOPICS)  # whoever comes next would apply all of it
+    with closing(Redis.from_url(operator_url(fleet["redis"]))) as redis:
+        redis.flushdb()  # its timelines are those of a log that is no more
 
 
 @pytest.fixture
