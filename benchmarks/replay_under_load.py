@@ -70,7 +70,9 @@ class Scene(NamedTuple):
 
 
 FILES = Scene(Town(people=2_000, followees=50, tweets_each=10, likes_each=20), Rates(500, 200))
-SERVERS = Scene(Town(people=300, followees=20, tweets_each=10, likes_each=10), Rates(25, 50))
+SERVERS = Scene(  # warm once the JVMs have compiled what they run
+    Town(people=300, followees=20, tweets_each=10, likes_each=10), Rates(25, 50), warm_seconds=60.0
+)
 SMALL = Scene(Town(50, 10, 4, 4), Rates(10, 10), 5.0, 3.0, projections=("home_timeline", "tweets"))
 
 

@@ -57,12 +57,18 @@ class ServerAudit(ServerReplay):
         with ExitStack() as held:
             self._open(held)
             self._log.check(projection.topics)
-            if not self._stock.checkpoints(projection, self._generations.of(projection.name).active):
+            if not self._is_there(projection):
                 raise TroubleError(f"{projection.name} was never built", "start the stream workers: `murmur up`")
             held.enter_context(closing(ReplayLock(self._settings.projections_dir / projection.name)))
             view: View = Silence() if self._options.as_json else Bars()
             held.callback(view.close)
             return self._audited(projection, view)
+
+    def _is_there(self, projection: Projection) -> bool:
+        """Tell whether something was applied, or nothing was said that could have been."""
+        active = self._generations.of(projection.name).active
+        said = any(self._log.end_offsets(projection.topics).values())
+        return not said or bool(self._stock.checkpoints(projection, active))
 
     def _audited(self, projection: Projection, view: View) -> Outcome:
         name, began = projection.name, time.monotonic()
