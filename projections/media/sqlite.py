@@ -55,7 +55,7 @@ class SqliteMediaStore(SqliteProjectionStore):
                 height = ?8, duration_ms = ?9, blurhash = ?10, poster = ?11, thumbnails = ?12, reason = ?13
             WHERE media_id = ?1""",
         Describe: "UPDATE media SET alt_text = ?2 WHERE media_id = ?1",
-        Collect: "UPDATE media SET collected_at_ms = ?2 WHERE media_id = ?1 AND collected_at_ms = 0",
+        Collect: "UPDATE media SET collected_at_ms = ?2 WHERE media_id = ?1",
         Blank: """
             UPDATE media SET alt_text = '', file = '', blurhash = '', poster = '', thumbnails = x'5b5d'
             WHERE media_id = ?""",

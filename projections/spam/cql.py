@@ -1,7 +1,8 @@
 """Keeps spam scores on Scylla or Cassandra.
 
 Consumes:   the writes of projections.spam.projector, placed
-Writes:     spam_authors (user → what is kept of it, and up to which record), spam_flagged (day, user → when)
+Writes:     spam_authors (user → what is kept of it, and up to which record), spam_flagged (day, user: a row for who was
+            ever flagged, under the day when last)
 Guarantee:  see infra.cql.projection_store; of an author one log partition speaks, and what is kept tells up to which
             record it was folded: what comes again is not folded twice
 Rebuild:    see infra.cql.projection_store
@@ -32,6 +33,7 @@ _KEPT = "SELECT user_id, kept, upto FROM spam_authors{g} WHERE user_id IN ?"
 _REACHED = "SELECT user_id, reached FROM spam_authors{g} WHERE user_id IN ?"
 _PUT = "INSERT INTO spam_authors{g} (user_id, reached, kept, upto) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
 _FLAG = "INSERT INTO spam_flagged{g} (day, user_id) VALUES (?, ?) USING TIMESTAMP ?"
+_UNFLAG = "DELETE FROM spam_flagged{g} USING TIMESTAMP ? WHERE day = ? AND user_id = ?"
 _FLAGGED = "SELECT user_id FROM spam_flagged{g} WHERE day = ? LIMIT ?"
 
 
@@ -55,16 +57,20 @@ class CqlSpamStore(CqlProjectionStore):
             author, upto = known.get(user_id, (NEW, 0))
             if at <= upto:
                 continue
-            if it.write.seen is None:
-                known[user_id] = NEW, at
-                continue
-            author = folded(user_id, author, (it.write.seen,))
-            known[user_id] = author, at
-            if author.at(FLOOR) == it.write.seen.at_ms:
-                flags.append(Call(self.cql(_FLAG), (it.write.seen.at_ms // DAY_MS, user_id, at)))
+            after = NEW if it.write.seen is None else folded(user_id, author, (it.write.seen,))
+            known[user_id] = after, at
+            flags += self._listed(user_id, author.at(FLOOR), after.at(FLOOR), at)
         yield flags
         yield [self._put(it, *known[it]) for it in users]
         return None
+
+    def _listed(self, user_id: int, before_ms: int, after_ms: int, at: int) -> list[Call]:
+        """List who is flagged under the day when last, and under no other; 0: never."""
+        before, after = before_ms // DAY_MS, after_ms // DAY_MS
+        calls = [Call(self.cql(_FLAG), (after, user_id, at))] if after_ms not in {0, before_ms} else []
+        if before_ms and before != after:
+            calls.append(Call(self.cql(_UNFLAG), (at, before, user_id)))
+        return calls
 
     def _put(self, user_id: int, author: Author, upto: int) -> Call:
         return Call(self.cql(_PUT), (user_id, pack(author.reached), pack(author), upto, upto))

@@ -86,7 +86,7 @@ class MediaRecount:
         elif isinstance(event, MediaDescribed):
             known["alt"] = event.alt_text
         elif isinstance(event, MediaCollected):
-            known["collected"] = known.get("collected") or event.envelope.occurred_at_ms
+            known["collected"] = event.envelope.occurred_at_ms
             if event.reason == "erased":
                 known["alt"] = ""
                 known |= {"file": "", "blurhash": "", "poster": "", "thumbnails": []} if "file" in known else {}
