@@ -7,7 +7,6 @@ Guarantee:  after `scrub` no file of the data folder holds a row that was delete
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from infra.log.port import LogReader, Position
     from infra.settings import Settings
 
-TRUNCATE_SECONDS = 10.0  # a reader's snapshot holds the write-ahead log: a query takes milliseconds
-LOOK_SECONDS = 0.05
 _NEXT = "SELECT next_offset FROM checkpoints WHERE topic = ? AND partition = ?"
 _FULL_TEXT = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%USING fts5%'"
 _UNFOLLOWED = (State.FROZEN, State.FAILED, State.DROPPING)
@@ -105,11 +102,8 @@ def _scrubbed(path: Path) -> str:
         with closing(open_writer(path, Durability.NORMAL)) as file:
             for (table,) in rows(file, _FULL_TEXT):
                 run_script(file, f"INSERT INTO {table} ({table}) VALUES ('optimize')")
-            until = time.monotonic() + TRUNCATE_SECONDS
-            while scalar(file, "PRAGMA wal_checkpoint(TRUNCATE)"):
-                if time.monotonic() > until:
-                    return "its write-ahead log is in use"
-                time.sleep(LOOK_SECONDS)  # a snapshot that ends wakes nobody
+            if scalar(file, "PRAGMA wal_checkpoint(TRUNCATE)"):  # waits for snapshots as for locks: BUSY_TIMEOUT_MS
+                return "its write-ahead log is in use"
     except apsw.Error as error:
         return f"{type(error).__name__}: {error}"
     return ""
