@@ -7,12 +7,15 @@ is nobody's, stands as it is.
 from __future__ import annotations
 
 import struct
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from infra.projections import StoreUnavailableError
 from schemas.sealing import SealsAwayError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from schemas.sealing import Seals
 
 _HEAD = struct.Struct(">BQ")
@@ -30,10 +33,8 @@ def kept(told: Told, intent_id: bytes, seals: Seals | None) -> bytes:
     """Return what is written down; raises StoreUnavailableError where the keys cannot be asked."""
     if seals is None or not told.account:
         return told.body
-    try:
+    with _keys_asked():
         sealed = seals.seal(told.account, _number(intent_id), told.body)
-    except SealsAwayError as error:
-        raise StoreUnavailableError(str(error)) from error
     return _HEAD.pack(_SEALED, told.account) + sealed
 
 
@@ -42,11 +43,18 @@ def found(content: bytes, intent_id: bytes, seals: Seals | None) -> Told:
     if seals is None or content[:1] != bytes((_SEALED,)):
         return Told(content, 0)
     _, account = _HEAD.unpack_from(content)
-    try:
+    with _keys_asked():
         plain = seals.open(account, _number(intent_id), content[_HEAD.size :])
+    return Told(plain or b"", account)
+
+
+@contextmanager
+def _keys_asked() -> Iterator[None]:
+    """Raise what the journal raises where a store is away: the keys' is one."""
+    try:
+        yield
     except SealsAwayError as error:
         raise StoreUnavailableError(str(error)) from error
-    return Told(plain or b"", account)
 
 
 def _number(intent_id: bytes) -> int:

@@ -41,8 +41,8 @@ class Known:
 
     def is_forgotten(self, intent: Intent) -> bool:
         """Tell whether its answer is too old to be given again, or was an account's that is erased."""
-        is_erased = intent.account and not intent.body
-        return intent.state == DONE and (intent.at_ms < self._forgotten_ms or bool(is_erased))
+        is_erased = intent.account != 0 and not intent.body
+        return intent.state == DONE and (intent.at_ms < self._forgotten_ms or is_erased)
 
     def answered(self, key: IdempotencyKey) -> Answer | None:
         """Return the answer given before; raises IdempotencyKeyReusedError. Bridged, one under way is waited for."""

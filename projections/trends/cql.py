@@ -216,12 +216,11 @@ class CqlTrendsStore(CqlProjectionStore):
             values = (*partition, use.tweet_id, use.at_ms, offset + 1)
             yield ("tagged", *partition), Call(self.cql(layout.PUT_TAGGED), values)
 
-    def _untagged(self, said: Iterable[tuple[int, int, int]]) -> Iterator[Keyed]:
+    def _untagged(self, said: Sequence[tuple[int, int, int]]) -> Iterator[Keyed]:
         """Take an author's tweets from the lists of topics, by what is known as said on a day."""
-        days = list(said)
         statement = self.cql(layout.SAID)
-        found = self.session.run_all(Call(statement, ([author_id], day_ms)) for author_id, day_ms, _ in days)
-        for (_, _, at), rows in zip(days, found, strict=True):
+        found = self.session.run_all(Call(statement, ([author_id], day_ms)) for author_id, day_ms, _ in said)
+        for (_, _, at), rows in zip(said, found, strict=True):
             for topic, tweet_id, _, _, at_ms, *_ in rows:
                 partition = (topic, layout.hour_of(at_ms), layout.bucket_of(tweet_id))
                 yield ("tagged", *partition), Call(self.cql(layout.DROP_TAGGED), (at, *partition, tweet_id))
