@@ -17,7 +17,6 @@ from infra.log.kafka_reader import KafkaLogReader
 from infra.objects.opening import open_s3
 from infra.probe import announced
 from infra.servers.redis import operator_url
-from infra.settings import Settings
 from infra.up import MODULES
 from projections.search import elasticsearch_indices
 from schemas import codec
@@ -71,14 +70,13 @@ class SystemOnServers(System):
         for url in self._redis_urls():
             with closing(Redis.from_url(url)) as redis:
                 redis.flushdb()
-        told = Settings.model_validate({**self.told, "cassandra_keyspace": KEYSPACE})
-        with closing(CqlSession(told, keyspace="")) as session:
-            begin_anew(session, told)
-        if "elasticsearch_urls" in self.told:
-            told = Settings.model_validate({**self.told, "elasticsearch_prefix": KEYSPACE})
-            with closing(Elastic(told)) as elastic:
+        settings = self.settings
+        with closing(CqlSession(settings, keyspace="")) as session:
+            begin_anew(session, settings)
+        if settings.elasticsearch_urls:
+            with closing(Elastic(settings)) as elastic:
                 for generation in range(1, GENERATIONS + 1):
-                    elasticsearch_indices.drop(elastic, told, generation)
+                    elasticsearch_indices.drop(elastic, settings, generation)
         super().start()
         return self
 
@@ -91,7 +89,7 @@ class SystemOnServers(System):
     @contextmanager
     def log(self) -> Iterator[LogReader]:
         """Read the log itself, and what is under seals in it."""
-        settings = Settings.model_validate({**self.told, "data_dir": self.data, "cassandra_keyspace": KEYSPACE})
+        settings = self.settings
         with (
             closing(CqlSession(settings, keyspace="")) as session,
             closing(KafkaLogReader(settings.kafka_bootstrap, FACT_TOPICS)) as log,

@@ -24,7 +24,7 @@ WORKERS = {f"{kind}_workers": "2" for kind in ("commands", "streams", "query")}
 @pytest.fixture(scope="package")
 def stage(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemOnServers]:
     """One system for all faults: each test has people of its own, and must leave it as whole as it found it."""
-    fleet.start(*NAMES, "elasticsearch")
+    fleet.start(*NAMES)
     with SystemOnServers(fleet, tmp_path_factory.mktemp("faults") / "data", **WORKERS) as running:
         yield running
     delete_topics(running.told["kafka_bootstrap"], TOPICS)  # whoever comes next would apply all of it
